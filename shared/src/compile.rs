@@ -1,0 +1,262 @@
+//! The second rule: the NetworkPolicies of Services and namespaces in `enforce`.
+//!
+//! A Service's policy depends on the callee alone: it selects on derived labels, so that an edge more or less never
+//! changes it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::approval::{Approval, Prohibition};
+use crate::callee::{CalleePattern, Port, Scope};
+use crate::caller::CallerPattern;
+use crate::mode::Mode;
+use crate::names;
+use crate::objects::{Metadata, Origin, Service};
+use crate::policy::{NetworkPolicy, Peer, PolicyPort, Rule};
+use crate::selector::{Labels, Operator, Requirement, Selector};
+
+/// The name of the policy that closes a namespace.
+pub const NAMESPACE_POLICY: &str = "netintent";
+
+/// The name of a Service's policy.
+pub fn policy_name(service: &str) -> String {
+    format!("{NAMESPACE_POLICY}-{service}")
+}
+
+/// What else there is to say about a policy, or the lack of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// A Service in `enforce` that no policy can stand before: without selector, or an ExternalName.
+    NotEnforceable {
+        /// Index of the Service.
+        service: usize,
+    },
+    /// A namespace in `enforce` that stays open, since one of its Services is overridden.
+    KeptOpen {
+        /// The namespace.
+        namespace: String,
+        /// Index of the first such Service.
+        service: usize,
+    },
+    /// A `from` peer that is left out since it is none.
+    InvalidPeer {
+        /// Index of the Approval.
+        approval: usize,
+        /// What is wrong with it.
+        message: String,
+        /// Where it stands.
+        origin: Option<Origin>,
+    },
+    /// A `from` peer that is left out since it may select a namespace that a prohibition names.
+    ProhibitedPeer {
+        /// Index of the Approval.
+        approval: usize,
+        /// Index of the prohibition.
+        prohibition: usize,
+        /// Where the peer stands.
+        origin: Option<Origin>,
+    },
+}
+
+/// The policies, and what else there is to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Compiled {
+    /// In order of namespace and name.
+    pub policies: Vec<NetworkPolicy>,
+    /// In order of Services, then Approvals.
+    pub findings: Vec<Finding>,
+}
+
+/// The mode of a Service: its own label, or its namespace's where it has none or an unknown value.
+pub fn service_mode(service: &Service, namespace: Mode) -> Mode {
+    service.metadata.labels.get(names::MODE).and_then(Mode::parse).unwrap_or(namespace)
+}
+
+/// Writes the policies of all Services and namespaces in `enforce`.
+///
+/// `namespaces` gives each namespace's mode; one that is not in it is `off`. Pure: equal arguments give equal results.
+pub fn compile(
+    services: &[Service],
+    namespaces: &BTreeMap<String, Mode>,
+    approvals: &[Approval],
+    prohibitions: &[Prohibition],
+    now: Timestamp,
+) -> Compiled {
+    let mode_of = |namespace: &str| namespaces.get(namespace).copied().unwrap_or_default();
+    let mut result = Compiled::default();
+    let managed = Arc::new(managed_namespaces());
+    let openings: Vec<(usize, &Approval)> =
+        approvals.iter().enumerate().filter(|(_, a)| !a.from.is_empty() && !a.is_expired(now)).collect();
+    let mut kept_open: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut left_out: Vec<Finding> = Vec::new();
+    for (at, service) in services.iter().enumerate() {
+        let namespace = service.metadata.namespace.as_str();
+        let mode = service_mode(service, mode_of(namespace));
+        if mode != Mode::Enforce {
+            if mode_of(namespace) == Mode::Enforce {
+                kept_open.entry(namespace).or_insert(at);
+            }
+            continue;
+        }
+        let Some(selector) = service.enforceable() else {
+            result.findings.push(Finding::NotEnforceable { service: at });
+            continue;
+        };
+        let mut rules = Vec::with_capacity(service.ports.len() + 1);
+        for port in &service.ports {
+            let identifier = port.identifier();
+            let mut peers = granting_peers(service, &identifier, mode_of(namespace), &managed);
+            let callee = CalleePattern { scope: scope_of(service), port: identifier };
+            for (index, approval) in &openings {
+                let covers = approval.callees.iter().any(|c| means(c, service, mode_of(namespace)) && c.port.covers(&callee.port));
+                if covers {
+                    add_from(&mut peers, *index, approval, &callee, prohibitions, &mut left_out);
+                }
+            }
+            rules.push(Rule {
+                peers,
+                ports: vec![PolicyPort { protocol: port.protocol, port: Some(port.target.clone()), end: None }],
+                origin: None,
+            });
+        }
+        // The Service's own pods: databases gossip and replicate.
+        let own = Peer::Pods { pods: Some(selector.clone()), namespaces: None };
+        rules.push(Rule { peers: vec![own], ports: vec![], origin: None });
+        let mut metadata = generated(namespace, &policy_name(&service.metadata.name));
+        metadata.labels.insert("app.kubernetes.io/managed-by", "netintent");
+        metadata.origin = service.metadata.origin;
+        result.policies.push(NetworkPolicy { metadata, pods: selector.clone(), ingress: Some(rules), egress: None });
+    }
+    for (namespace, mode) in namespaces {
+        match (mode, kept_open.get(namespace.as_str())) {
+            (Mode::Enforce, None) => result.policies.push(NetworkPolicy {
+                metadata: generated(namespace, NAMESPACE_POLICY),
+                pods: Selector::default(),
+                ingress: Some(vec![]),
+                egress: None,
+            }),
+            (Mode::Enforce, Some(service)) => {
+                result.findings.push(Finding::KeptOpen { namespace: namespace.clone(), service: *service });
+            }
+            _ => {}
+        }
+    }
+    result.policies.sort_by(|a, b| {
+        (&a.metadata.namespace, &a.metadata.name).cmp(&(&b.metadata.namespace, &b.metadata.name))
+    });
+    left_out.sort_by_key(|f| match f {
+        Finding::InvalidPeer { approval, origin, .. } | Finding::ProhibitedPeer { approval, origin, .. } => {
+            (*approval, *origin)
+        }
+        Finding::NotEnforceable { .. } | Finding::KeptOpen { .. } => (0, None),
+    });
+    left_out.dedup();
+    result.findings.append(&mut left_out);
+    result
+}
+
+fn generated(namespace: &str, name: &str) -> Metadata {
+    let mut labels = Labels::default();
+    labels.insert("app.kubernetes.io/managed-by", "netintent");
+    Metadata { namespace: namespace.to_owned(), name: name.to_owned(), labels, ..Metadata::default() }
+}
+
+fn managed_namespaces() -> Selector {
+    Selector::new(vec![Requirement {
+        key: names::MODE.to_owned(),
+        operator: Operator::In,
+        values: [Mode::Shadow, Mode::Enforce].iter().map(|m| m.as_str().to_owned()).collect(),
+    }])
+}
+
+/// The scope that names just this Service.
+pub fn scope_of(service: &Service) -> Scope {
+    Scope::Service { namespace: service.metadata.namespace.clone(), name: service.metadata.name.clone() }
+}
+
+/// Whether a pattern's scope means this Service as it is now, its namespace being in `mode`.
+pub fn means(pattern: &CalleePattern, service: &Service, mode: Mode) -> bool {
+    let metadata = &service.metadata;
+    match &pattern.scope {
+        Scope::Service { namespace, name } => *namespace == metadata.namespace && *name == metadata.name,
+        Scope::Namespace(namespace) => *namespace == metadata.namespace,
+        Scope::Cluster => mode.is_managed(),
+        Scope::Type(r#type) => mode.is_managed() && metadata.labels.get(names::TYPE) == Some(r#type),
+    }
+}
+
+/// The pods that may reach a port of the Service by a grant: one peer for each label that can stand for it.
+fn granting_peers(service: &Service, port: &Port, mode: Mode, managed: &Arc<Selector>) -> Vec<Peer> {
+    let namespace = Scope::Namespace(service.metadata.namespace.clone());
+    let mut scopes = vec![scope_of(service), namespace];
+    if mode.is_managed() {
+        scopes.push(Scope::Cluster);
+        let r#type = service.metadata.labels.get(names::TYPE).filter(|t| names::is_dns_label(t));
+        scopes.extend(r#type.map(|t| Scope::Type(t.to_owned())));
+    }
+    let mut peers = Vec::with_capacity(scopes.len() * 2 + 1);
+    for scope in scopes {
+        for port in [port.clone(), Port::All] {
+            let key = CalleePattern { scope: scope.clone(), port }.label_key();
+            peers.push(Peer::Pods {
+                pods: Some(Selector::of_labels([(key.as_str(), names::ALLOWED)])),
+                namespaces: Some(Arc::clone(managed)),
+            });
+        }
+    }
+    peers
+}
+
+fn add_from(
+    peers: &mut Vec<Peer>,
+    index: usize,
+    approval: &Approval,
+    callee: &CalleePattern,
+    prohibitions: &[Prohibition],
+    left_out: &mut Vec<Finding>,
+) {
+    let Scope::Service { namespace, .. } = &callee.scope else { return };
+    for from in &approval.from {
+        let peer = match &from.peer {
+            Ok(peer) => peer,
+            Err(message) => {
+                let message = message.clone();
+                left_out.push(Finding::InvalidPeer { approval: index, message, origin: from.origin });
+                continue;
+            }
+        };
+        let prohibition = prohibitions.iter().position(|p| {
+            p.callees.iter().any(|c| c.overlaps(callee)) && p.callers.iter().any(|c| may_select(peer, namespace, c))
+        });
+        match prohibition {
+            Some(prohibition) => {
+                left_out.push(Finding::ProhibitedPeer { approval: index, prohibition, origin: from.origin });
+            }
+            None if !peers.contains(peer) => peers.push(peer.clone()),
+            None => {}
+        }
+    }
+}
+
+/// Whether a peer, in a policy of `own_namespace`, may now or later select pods of these callers' namespaces. Of a
+/// namespace only its name is certain; blocks are taken not to match pods.
+fn may_select(peer: &Peer, own_namespace: &str, callers: &CallerPattern) -> bool {
+    let Peer::Pods { namespaces, .. } = peer else { return false };
+    let prohibited = match callers {
+        CallerPattern::Any => return true,
+        CallerPattern::Namespace(namespace) => namespace,
+        CallerPattern::One(caller) => &caller.namespace,
+    };
+    match namespaces {
+        None => own_namespace == prohibited,
+        Some(selector) => {
+            let certain: Labels = [(names::NAMESPACE_NAME, prohibited.as_str())].into_iter().collect();
+            selector.requirements.iter().all(|r| r.key != names::NAMESPACE_NAME || r.matches(&certain))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

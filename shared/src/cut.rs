@@ -1,0 +1,19 @@
+//! What a mode would cut: the connections possible now and not under another mode.
+
+use crate::diff::{Change, Difference, diff};
+use crate::snapshot::Snapshot;
+
+/// Gives to `emit` every connection of `now` of which `then`, the same objects under other modes, allows less.
+///
+/// # Errors
+/// The first error of `emit`, which ends the comparison.
+pub fn cut<'a, E>(
+    now: &'a Snapshot,
+    then: &'a Snapshot,
+    emit: &mut dyn FnMut(Difference<'a>) -> Result<(), E>,
+) -> Result<(), E> {
+    diff(now, then, &mut |difference| {
+        let lost = !difference.before.ports.difference(&difference.after.ports).is_empty();
+        if lost || difference.change() == Change::Removed { emit(difference) } else { Ok(()) }
+    })
+}

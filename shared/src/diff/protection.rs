@@ -1,0 +1,126 @@
+//! Besides connections: Services that become protected or open, and approvals that are still needed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::callee::CalleePattern;
+use crate::caller::Caller;
+use crate::derive::{Reason, Strictness, strictness};
+use crate::mode::Mode;
+use crate::snapshot::Snapshot;
+
+/// Whether policies stand before a Service's pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protection {
+    /// No policy isolates any of its pods for ingress.
+    Open,
+    /// Policies isolate some of its pods.
+    Partly,
+    /// Policies isolate all of its pods.
+    Protected,
+}
+
+impl Protection {
+    /// `open`, `partly protected` or `protected`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Partly => "partly protected",
+            Self::Protected => "protected",
+        }
+    }
+}
+
+/// A Service whose protection changes; `None` where it does not exist, or no pod is behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProtectionChange {
+    /// Its namespace and name.
+    pub service: (String, String),
+    /// Before.
+    pub before: Option<Protection>,
+    /// Afterwards.
+    pub after: Option<Protection>,
+}
+
+/// Services with pods on both sides whose protection differs, in order.
+pub fn protection_changes(before: &Snapshot, after: &Snapshot) -> Vec<ProtectionChange> {
+    let (mut a, b) = (protections(before), protections(after));
+    let mut changes: Vec<ProtectionChange> = Vec::new();
+    for (service, after_it) in b {
+        let before_it = a.remove(&service);
+        if before_it.is_some() && before_it != Some(after_it) {
+            let service = (service.0.to_owned(), service.1.to_owned());
+            changes.push(ProtectionChange { service, before: before_it, after: Some(after_it) });
+        }
+    }
+    changes
+}
+
+fn protections(snapshot: &Snapshot) -> BTreeMap<(&str, &str), Protection> {
+    let mut isolated = vec![false; snapshot.pods.len()];
+    for policy in snapshot.policies.iter().filter(|p| p.policy.ingress.is_some()) {
+        policy.pods.iter().for_each(|pod| isolated[*pod as usize] = true);
+    }
+    let services = snapshot.objects.services.iter().zip(&snapshot.services);
+    services
+        .filter(|(_, state)| !state.pods.is_empty())
+        .map(|(service, state)| {
+            let closed = state.pods.iter().filter(|pod| isolated[**pod as usize]).count();
+            let protection = match closed {
+                0 => Protection::Open,
+                n if n == state.pods.len() => Protection::Protected,
+                _ => Protection::Partly,
+            };
+            ((service.metadata.namespace.as_str(), service.metadata.name.as_str()), protection)
+        })
+        .collect()
+}
+
+/// An approval that a declared intent still lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needed {
+    /// Who declares it.
+    pub caller: Caller,
+    /// What.
+    pub callee: CalleePattern,
+    /// Why it is refused.
+    pub reason: Reason,
+    /// How strictly.
+    pub strictness: Strictness,
+}
+
+/// Intents that are refused afterwards and were not declared, or were granted, before; in order of caller and callee.
+/// Those whose callee takes no part need no approval.
+pub fn needed(before: &Snapshot, after: &Snapshot) -> Vec<Needed> {
+    let old: BTreeSet<(&Caller, &CalleePattern)> = refusals(before).map(|(c, r)| (c, &r.callee)).collect();
+    let mut all: Vec<Needed> = refusals(after)
+        .filter(|(caller, refusal)| !old.contains(&(*caller, &refusal.callee)))
+        .map(|(caller, refusal)| Needed {
+            caller: caller.clone(),
+            callee: refusal.callee.clone(),
+            reason: refusal.reason.clone(),
+            strictness: strictness(after.mode(&caller.namespace), after.callee_mode(&refusal.callee)),
+        })
+        .filter(|needed| needed.strictness != Strictness::None)
+        .collect();
+    all.sort_by(|a, b| (&a.caller, &a.callee).cmp(&(&b.caller, &b.callee)));
+    all.dedup();
+    all
+}
+
+fn refusals(snapshot: &Snapshot) -> impl Iterator<Item = (&Caller, &crate::derive::Refusal)> {
+    snapshot.pods.iter().flat_map(|pod| pod.derivation.refusals.iter().map(move |r| (&pod.caller, r)))
+}
+
+impl Snapshot {
+    /// The callee's side of how strictly a refusal is taken: the strictest Service that the pattern means, or for a
+    /// Service that does not exist its namespace's mode.
+    pub fn callee_mode(&self, callee: &CalleePattern) -> Mode {
+        let strictest = self.services_meant(callee).into_iter().map(|at| self.services[at].mode).max();
+        strictest.unwrap_or_else(|| match &callee.scope {
+            crate::callee::Scope::Service { namespace, .. } | crate::callee::Scope::Namespace(namespace) => {
+                self.mode(namespace)
+            }
+            _ => Mode::Off,
+        })
+    }
+}

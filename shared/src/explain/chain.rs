@@ -1,0 +1,241 @@
+//! The links of the chain: intent, approval, label, and the verdict in one sentence.
+
+use super::{Explanation, Pair, Question, Step, policies};
+use crate::callee::{CalleePattern, Port};
+use crate::caller::Caller;
+use crate::derive::Reason;
+use crate::evaluate::End;
+use crate::mode::Mode;
+use crate::names;
+use crate::resolve::Subject;
+use crate::snapshot::{Declared, Place, Snapshot};
+use crate::suggest::nearest;
+
+/// What the question comes to in terms of intents: who calls, and what it is to be called.
+pub(super) struct Told<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) question: &'a Question,
+    /// The calling pod that stands for the others; `None`: addresses call.
+    pub(super) pod: Option<u32>,
+    /// The Service, and each of its ports that is asked about; `None`: no Service is called.
+    pub(super) callee: Option<(usize, Vec<CalleePattern>)>,
+}
+
+/// How far an intent has come.
+pub(super) enum Link<'a> {
+    /// Not declared.
+    Undeclared,
+    /// Declared and refused.
+    Refused(&'a Declared, &'a Reason),
+    /// Declared and granted, by these approvals.
+    Granted(&'a Declared, &'a [u32]),
+}
+
+impl<'a> Told<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot, question: &'a Question, pairs: &[Pair<'_>]) -> Self {
+        // The pod that is worst off stands for all.
+        let worst = pairs.iter().find(|p| !p.is_allowed()).or(pairs.first());
+        let pod = worst.and_then(|p| if let End::Pod(pod) = p.source { Some(pod) } else { None });
+        let callee = if let Subject::Service(at) = question.destination {
+            let service = &snapshot.objects.services[at];
+            let scope = crate::compile::scope_of(service);
+            let asked = match &question.port {
+                Some(super::AskedPort::Service(port)) => port.clone(),
+                _ => Port::All,
+            };
+            let ports = service.ports.iter().map(crate::objects::ServicePort::identifier);
+            let patterns = ports
+                .filter(|port| asked.covers(port))
+                .map(|port| CalleePattern { scope: scope.clone(), port })
+                .collect();
+            Some((at, patterns))
+        } else {
+            None
+        };
+        Self { snapshot, question, pod, callee }
+    }
+
+    /// Who calls, where it is a caller.
+    pub(super) fn caller(&self) -> Option<&'a Caller> {
+        self.pod.map(|pod| &self.snapshot.pods[pod as usize].caller)
+    }
+
+    /// How far the intent for one port of the Service has come. A grant that covers it wins over a refusal that does.
+    pub(super) fn link(&self, pod: u32, service: usize, callee: &CalleePattern) -> Link<'a> {
+        let snapshot = self.snapshot;
+        let object = &snapshot.objects.services[service];
+        let mode = snapshot.mode(&object.metadata.namespace);
+        let pod = &snapshot.pods[pod as usize];
+        let means = |declared: &&Declared| {
+            crate::compile::means(&declared.callee, object, mode) && declared.callee.port.covers(&callee.port)
+        };
+        let granted = |declared: &Declared| pod.derivation.grants.iter().find(|g| g.callee == declared.callee);
+        if let Some((declared, grant)) = pod.intents.iter().filter(means).find_map(|d| Some((d, granted(d)?))) {
+            return Link::Granted(declared, &grant.approvals);
+        }
+        let refused = |declared: &Declared| pod.derivation.refusals.iter().find(|r| r.callee == declared.callee);
+        match pod.intents.iter().filter(means).find_map(|d| Some((d, refused(d)?))) {
+            Some((declared, refusal)) => Link::Refused(declared, &refusal.reason),
+            None => Link::Undeclared,
+        }
+    }
+
+    /// The mode of the called Service.
+    pub(super) fn callee_mode(&self) -> Option<Mode> {
+        self.callee.as_ref().map(|(service, _)| self.snapshot.services[*service].mode)
+    }
+
+    pub(super) fn steps(&self, pairs: &[Pair<'_>]) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if let (Some(pod), Some((service, callees))) = (self.pod, &self.callee) {
+            for callee in callees {
+                steps.extend(self.intent_steps(pod, *service, callee));
+            }
+        }
+        steps.extend(policies::steps(self.snapshot, pairs));
+        steps
+    }
+
+    fn intent_steps(&self, pod: u32, service: usize, callee: &CalleePattern) -> Vec<Step> {
+        let caller = &self.snapshot.pods[pod as usize].caller;
+        let needed = self.snapshot.services[service].mode != Mode::Off;
+        // Without a part in it, what is missing is no fault.
+        let missing = if needed { Some(false) } else { None };
+        let place = |declared: &Declared| {
+            let text = self.snapshot.declaration(pod, declared)?;
+            text.origin.map(|_| Place::Part(text.clone(), declared.at.clone()))
+        };
+        match self.link(pod, service, callee) {
+            Link::Undeclared => vec![self.undeclared(pod, callee, missing)],
+            Link::Refused(declared, reason) => {
+                let text = format!("{caller} declares {}", declared.callee);
+                vec![Step::new(true, text, place(declared)), self.refusal(reason, missing)]
+            }
+            Link::Granted(declared, approvals) => {
+                let text = format!("{caller} declares {}", declared.callee);
+                let mut steps = vec![Step::new(true, text, place(declared))];
+                for at in approvals {
+                    let approval = &self.snapshot.objects.approvals[*at as usize];
+                    let reason = approval.reason.as_ref().map_or_else(String::new, |r| format!(": {}", names::printable(r)));
+                    let until = approval.expires_at.map_or_else(String::new, |at| format!(", until {at}"));
+                    let text = format!("{} {} approves it{reason}{until}", approval.kind(), approval.metadata.full_name());
+                    steps.push(Step::new(true, text, approval.metadata.origin.map(Place::Whole)));
+                }
+                steps.push(self.label(pod, &declared.callee, missing));
+                steps
+            }
+        }
+    }
+
+    fn undeclared(&self, pod: u32, callee: &CalleePattern, missing: Option<bool>) -> Step {
+        let state = &self.snapshot.pods[pod as usize];
+        let declared: Vec<String> = state.intents.iter().map(|d| d.callee.to_string()).collect();
+        let near = nearest(&callee.to_string(), declared.iter().map(String::as_str));
+        let near = near.map_or_else(String::new, |n| format!("; the nearest it declares is {n}"));
+        let object = &self.snapshot.objects.workloads[state.object];
+        let place = self.snapshot.spec(pod).calls.as_ref().and_then(|t| t.origin).or(object.metadata.origin);
+        Step::new(missing, format!("{} does not declare {callee}{near}", state.caller), place.map(Place::Whole))
+    }
+
+    fn refusal(&self, reason: &Reason, missing: Option<bool>) -> Step {
+        let objects = &self.snapshot.objects;
+        let approval = |at: u32| &objects.approvals[at as usize];
+        match reason {
+            Reason::NotApproved => Step::new(missing, "no approval covers it", None),
+            Reason::TooWide { approved } => {
+                let narrower: Vec<String> = approved.iter().map(ToString::to_string).collect();
+                Step::new(missing, format!("no approval covers all of it; approved is {}", narrower.join(", ")), None)
+            }
+            Reason::Expired { approvals } => {
+                let expired = approvals.iter().map(|at| approval(*at)).max_by_key(|a| a.expires_at);
+                let text = expired.map_or_else(String::new, |a| {
+                    let at = a.expires_at.map_or_else(String::new, |at| format!(" on {at}"));
+                    format!("{} {} covered it and expired{at}", a.kind(), a.metadata.full_name())
+                });
+                Step::new(missing, text, expired.and_then(|a| a.metadata.origin).map(Place::Whole))
+            }
+            Reason::Prohibited { prohibition } => {
+                let it = &objects.prohibitions[*prohibition as usize];
+                let why = it.reason.as_ref().map_or_else(String::new, |r| format!(": {}", names::printable(r)));
+                let text = format!("ClusterProhibition {} forbids it{why}", it.metadata.name);
+                Step::new(false, text, it.metadata.origin.map(Place::Whole))
+            }
+        }
+    }
+
+    fn label(&self, pod: u32, callee: &CalleePattern, missing: Option<bool>) -> Step {
+        let key = callee.label_key();
+        let workload = self.snapshot.workload_of(pod);
+        let pods = format!("pods of {} {}", workload.kind, workload.full_name());
+        if self.snapshot.pods[pod as usize].labels.get(&key) == Some(names::ALLOWED) {
+            return Step::new(true, format!("{pods} carry the label {key}={}", names::ALLOWED), None);
+        }
+        let mode = self.snapshot.mode(&workload.namespace);
+        let place = self.snapshot.namespaces.get(&workload.namespace).and_then(|n| n.origin).map(Place::Whole);
+        let text = format!("{pods} do not carry the label {key}: namespace {} is {mode}", workload.namespace);
+        Step::new(missing, text, place)
+    }
+
+    /// The verdict in one sentence.
+    pub(super) fn summary(&self, explanation: &Explanation, pairs: &[Pair<'_>]) -> String {
+        if explanation.in_part {
+            let denied = explanation.asked.difference(&explanation.ports);
+            return if explanation.ports.is_empty() {
+                "only some pods may connect".to_owned()
+            } else {
+                format!("{} is allowed, {denied} is not", explanation.ports)
+            };
+        }
+        if explanation.allowed == Some(false) {
+            let side = pairs.iter().find(|p| !p.is_allowed());
+            let egress = side.is_some_and(|p| p.verdict.egress.ports.intersection(&p.asked).is_empty());
+            let ingress = side.is_some_and(|p| p.verdict.ingress.ports.intersection(&p.asked).is_empty());
+            return match (egress, ingress) {
+                (true, true) => "neither side's policies allow it".to_owned(),
+                (true, false) => "the caller's egress policies do not allow it".to_owned(),
+                _ => self.ingress_summary(),
+            };
+        }
+        self.allowed_summary(pairs)
+    }
+
+    fn ingress_summary(&self) -> String {
+        if let (Some(pod), Some((service, callees)), Some(Mode::Enforce)) = (self.pod, &self.callee, self.callee_mode()) {
+            let first = callees.iter().map(|callee| self.link(pod, *service, callee));
+            for link in first {
+                match link {
+                    Link::Undeclared => return "the caller does not declare it".to_owned(),
+                    Link::Refused(_, Reason::Prohibited { .. }) => return "it is prohibited".to_owned(),
+                    Link::Refused(..) => return "it is declared, and not approved".to_owned(),
+                    Link::Granted(..) => {}
+                }
+            }
+            return "the caller's namespace takes no part, so that its pods carry no label".to_owned();
+        }
+        "the callee's ingress policies do not allow it".to_owned()
+    }
+
+    fn allowed_summary(&self, pairs: &[Pair<'_>]) -> String {
+        let isolated = pairs.iter().any(|p| p.verdict.ingress.isolated);
+        if let (Some(pod), Some((service, callees))) = (self.pod, &self.callee) {
+            let links: Vec<Link<'_>> = callees.iter().map(|callee| self.link(pod, *service, callee)).collect();
+            let all = |is: fn(&Link<'_>) -> bool| links.iter().all(is);
+            let declared = if all(|l| matches!(l, Link::Granted(..))) {
+                "declared and approved"
+            } else if all(|l| !matches!(l, Link::Undeclared)) {
+                "declared, though not approved"
+            } else if all(|l| matches!(l, Link::Undeclared)) {
+                "though never declared"
+            } else {
+                "though not all of it is declared"
+            };
+            let mode = self.snapshot.services[*service].mode;
+            return match (isolated, mode) {
+                (true, Mode::Enforce) => declared.to_owned(),
+                (true, _) => format!("{declared}; policies of the callee's own let it in (mode {mode})"),
+                (false, _) => format!("{declared}; no policy stands before the callee (mode {mode})"),
+            };
+        }
+        if isolated { "policies let it in".to_owned() } else { "no policy stands before the callee".to_owned() }
+    }
+}

@@ -1,0 +1,42 @@
+//! Who may call whom in a Kubernetes cluster: declared by the caller, approved by the callee, enforced by plain
+//! NetworkPolicy.
+//!
+//! This crate is the domain, and the only copy of its rules. It is pure: no file, no socket, no clock. Text becomes
+//! [`objects::Objects`] (module [`manifest`]), objects become a [`snapshot::Snapshot`], and every answer is a function
+//! of a snapshot:
+//!
+//! ```text
+//! text ─ manifest ─► Objects ─► Snapshot ─┬─► explain
+//!                                ▲   ▲    ├─► list
+//!                           derive  compile├─► diff
+//!                                         └─► cut
+//!                        (all three answers by way of evaluate)
+//! ```
+//!
+//! The three rules everything hangs on are [`derive::derive`] (intents and approvals to pod labels),
+//! [`compile::compile`] (Services to NetworkPolicies) and [`evaluate`] (NetworkPolicies to verdicts).
+
+pub mod approval;
+pub mod callee;
+pub mod caller;
+pub mod cidr;
+pub mod compile;
+pub mod connection;
+// pub mod crd;
+pub mod cut;
+pub mod derive;
+pub mod diff;
+pub mod evaluate;
+pub mod explain;
+pub mod intent;
+pub mod list;
+pub mod manifest;
+pub mod mode;
+pub mod names;
+pub mod objects;
+pub mod policy;
+pub mod port;
+pub mod resolve;
+pub mod selector;
+pub mod snapshot;
+pub mod suggest;

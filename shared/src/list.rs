@@ -1,0 +1,447 @@
+//! Every connection of a snapshot: who may call whom, and what of it is declared and approved.
+
+use crate::cidr::AddressSet;
+use crate::connection::{Connections, PortSetId, PortSets};
+use crate::evaluate::{End, evaluate, hangs_on_blocks};
+use crate::policy::Direction;
+use crate::port::{Interval, PortSet, Protocol};
+use crate::snapshot::{Snapshot, Workload};
+
+mod declared;
+mod grouped;
+
+pub use grouped::{Group, grouped};
+
+/// One end of a listed connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Party<'a> {
+    /// The pods of a workload.
+    Workload(&'a Workload),
+    /// Addresses outside the cluster.
+    Addresses(AddressSet),
+}
+
+/// What a verdict does not cover.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Caveat {
+    /// A pod of either end uses its node's network, which most CNIs do not police.
+    HostNetwork,
+    /// A policy of another API may select either end: its kind and name.
+    OtherApi(String),
+    /// A block of addresses holds, or may hold, the other pod: some CNIs would let it in.
+    IpBlock,
+}
+
+impl std::fmt::Display for Caveat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::HostNetwork => f.write_str("hostNetwork"),
+            Self::OtherApi(policy) => f.write_str(policy),
+            Self::IpBlock => f.write_str("ipBlock"),
+        }
+    }
+}
+
+/// One connection: a pair of ends, and the ports of the destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connection<'a> {
+    /// Who calls.
+    pub source: Party<'a>,
+    /// Who is called.
+    pub destination: Party<'a>,
+    /// What every pod of the source may connect to on every pod of the destination.
+    pub ports: PortSet,
+    /// What only some of the pods may.
+    pub in_part: PortSet,
+    /// What the source declares, by the pods' ports behind the Services it names.
+    pub declared: PortSet,
+    /// What of `declared` is approved.
+    pub approved: PortSet,
+    /// Whether a policy isolates some pod of the source for egress.
+    pub egress_isolated: bool,
+    /// Whether a policy isolates some pod of the destination for ingress.
+    pub ingress_isolated: bool,
+    /// What the verdict does not cover.
+    pub caveats: Vec<Caveat>,
+}
+
+/// A range of ports, all of which are alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortRange {
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The first and last port.
+    pub interval: Interval,
+    /// Whether the source declares it.
+    pub declared: bool,
+    /// Whether what it declares is approved.
+    pub approved: bool,
+}
+
+impl Connection<'_> {
+    /// What is declared but not allowed for every pod.
+    pub fn cut(&self) -> PortSet {
+        self.declared.difference(&self.ports)
+    }
+
+    /// The allowed ports, cut where what is declared or approved begins or ends.
+    pub fn ranges(&self) -> Vec<PortRange> {
+        self.flagged(&self.ports)
+    }
+
+    /// Any of the connection's ports with what is declared and approved of them.
+    pub fn flagged(&self, ports: &PortSet) -> Vec<PortRange> {
+        if self.declared.is_empty() {
+            let undeclared = |(protocol, interval)| PortRange { protocol, interval, declared: false, approved: false };
+            return ports.iter().map(undeclared).collect();
+        }
+        let parts = [
+            (ports.difference(&self.declared), false, false),
+            (ports.intersection(&self.declared.difference(&self.approved)), true, false),
+            (ports.intersection(&self.approved), true, true),
+        ];
+        let mut ranges: Vec<PortRange> = parts
+            .iter()
+            .flat_map(|(set, declared, approved)| {
+                set.iter().map(|(protocol, interval)| PortRange {
+                    protocol,
+                    interval,
+                    declared: *declared,
+                    approved: *approved,
+                })
+            })
+            .collect();
+        ranges.sort_by_key(|r| (r.protocol, r.interval));
+        ranges
+    }
+}
+
+/// Which connections to list. Both ends must be selected.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// For each workload, whether it is wanted as source; `None`: all, and the outside.
+    pub from: Option<Vec<bool>>,
+    /// The same for the destination.
+    pub to: Option<Vec<bool>>,
+    /// For each workload, whether a connection with it at either end is wanted; `None`: all.
+    pub either: Option<Vec<bool>>,
+    /// Only what is declared, with what of it is cut.
+    pub declared: bool,
+    /// Connections of workloads to themselves too.
+    pub own: bool,
+}
+
+impl Filter {
+    fn wants(&self, source: Option<usize>, destination: Option<usize>) -> bool {
+        let in_set = |set: &Option<Vec<bool>>, at: Option<usize>| set.as_ref().is_none_or(|s| at.is_some_and(|at| s[at]));
+        let either = self.either.as_ref().is_none_or(|s| [source, destination].into_iter().flatten().any(|at| s[at]));
+        in_set(&self.from, source) && in_set(&self.to, destination) && either
+    }
+}
+
+/// One destination of a source, by workload.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Entry {
+    /// The destination.
+    pub(crate) workload: u32,
+    /// What every pair of pods may.
+    every: PortSetId,
+    /// What some pair may.
+    some: PortSetId,
+}
+
+/// Answers for whole workloads, from rows of pods.
+pub(crate) struct Lister<'a> {
+    snapshot: &'a Snapshot,
+    connections: Connections<'a>,
+    ports: PortSets,
+    egress_isolated: Vec<bool>,
+    ingress_isolated: Vec<bool>,
+    caveats: Vec<Vec<Caveat>>,
+}
+
+impl<'a> Lister<'a> {
+    pub(crate) fn new(snapshot: &'a Snapshot) -> Self {
+        let mut ports = PortSets::default();
+        let connections = Connections::new(snapshot, &mut ports);
+        let isolated = |direction| {
+            let any = |w: &Workload| w.pods.clone().any(|pod| connections.is_isolated(direction, pod));
+            snapshot.workloads.iter().map(any).collect()
+        };
+        let (egress_isolated, ingress_isolated) = (isolated(Direction::Egress), isolated(Direction::Ingress));
+        let caveats = snapshot.workloads.iter().map(|w| own_caveats(snapshot, w)).collect();
+        Self { snapshot, connections, ports, egress_isolated, ingress_isolated, caveats }
+    }
+
+    /// The destinations of a workload in order, itself included, none of them without any port.
+    pub(crate) fn row(&mut self, source: usize) -> Vec<Entry> {
+        let pods = self.snapshot.workloads[source].pods.clone();
+        let mut distinct: Vec<u32> = Vec::new();
+        for pod in pods {
+            if !distinct.iter().any(|other| self.connections.same_source(*other, pod)) {
+                distinct.push(pod);
+            }
+        }
+        let mut sum: Option<Vec<Entry>> = None;
+        for pod in distinct {
+            let next = self.pod_row(pod);
+            sum = Some(match sum {
+                None => next,
+                Some(sum) => self.merge(&sum, &next),
+            });
+        }
+        sum.unwrap_or_default()
+    }
+
+    fn pod_row(&mut self, pod: u32) -> Vec<Entry> {
+        let row = self.connections.row(pod, &mut self.ports);
+        let mut entries: Vec<Entry> = Vec::with_capacity(row.len());
+        let mut at = 0;
+        while let Some((destination, first)) = row.get(at) {
+            let workload = self.snapshot.pods[*destination as usize].workload;
+            let (mut every, mut some, mut count) = (*first, *first, 1);
+            at += 1;
+            let all = self.snapshot.workloads[workload as usize].pods.len();
+            while let Some((_, ports)) = row.get(at).filter(|(pod, _)| count < all && self.snapshot.pods[*pod as usize].workload == workload) {
+                every = self.ports.intersection(every, *ports);
+                some = self.ports.union(some, *ports);
+                count += 1;
+                at += 1;
+            }
+            let every = if count == all { every } else { PortSetId::NONE };
+            entries.push(Entry { workload, every, some });
+        }
+        entries
+    }
+
+    /// What holds for the pods of both rows.
+    fn merge(&mut self, a: &[Entry], b: &[Entry]) -> Vec<Entry> {
+        let mut merged: Vec<Entry> = Vec::with_capacity(a.len().max(b.len()));
+        let (mut i, mut j) = (0, 0);
+        while i < a.len() || j < b.len() {
+            let (x, y) = (a.get(i), b.get(j));
+            let first = match (x, y) {
+                (Some(x), Some(y)) => x.workload.min(y.workload),
+                (x, y) => x.or(y).map_or(0, |e| e.workload),
+            };
+            let (x, y) = (x.filter(|e| e.workload == first), y.filter(|e| e.workload == first));
+            i += usize::from(x.is_some());
+            j += usize::from(y.is_some());
+            merged.push(match (x, y) {
+                (Some(x), Some(y)) => Entry {
+                    workload: first,
+                    every: self.ports.intersection(x.every, y.every),
+                    some: self.ports.union(x.some, y.some),
+                },
+                (x, y) => Entry {
+                    workload: first,
+                    every: PortSetId::NONE,
+                    some: x.or(y).map_or(PortSetId::NONE, |e| e.some),
+                },
+            });
+        }
+        merged
+    }
+
+    /// The addresses outside that a workload may connect with, each with what every and what some pod may.
+    pub(crate) fn external(&self, direction: Direction, workload: usize) -> Vec<(AddressSet, PortSet, PortSet)> {
+        let pods = self.snapshot.workloads[workload].pods.clone();
+        let mut of_pods: Vec<Vec<(AddressSet, PortSet)>> =
+            pods.map(|pod| self.connections.external(direction, pod)).collect();
+        of_pods.dedup();
+        if let [only] = &of_pods[..] {
+            return only.iter().map(|(a, ports)| (a.clone(), ports.clone(), PortSet::none())).collect();
+        }
+        let flat: Vec<(usize, &AddressSet, &PortSet)> =
+            of_pods.iter().enumerate().flat_map(|(pod, parts)| parts.iter().map(move |(a, p)| (pod, a, p))).collect();
+        let sets: Vec<&AddressSet> = flat.iter().map(|(_, a, _)| *a).collect();
+        let mut merged: Vec<(AddressSet, PortSet, PortSet)> = Vec::new();
+        for (part, holders) in AddressSet::partition(&sets) {
+            let mut some = PortSet::none();
+            let mut every = if holders.is_empty() { PortSet::none() } else { PortSet::all() };
+            for pod in 0..of_pods.len() {
+                let own = holders.iter().map(|h| flat[*h]).find(|(p, _, _)| *p == pod).map(|(_, _, ports)| ports.clone());
+                let own = own.unwrap_or_default();
+                some.union_with(&own);
+                every = every.intersection(&own);
+            }
+            let in_part = some.difference(&every);
+            if some.is_empty() {
+                continue;
+            }
+            match merged.iter_mut().find(|(_, e, p)| *e == every && *p == in_part) {
+                Some((sum, ..)) => *sum = sum.union(&part),
+                None => merged.push((part, every, in_part)),
+            }
+        }
+        merged.sort();
+        merged
+    }
+
+    /// What an entry allows: for every pair of pods, and for some. Nothing, where there is no entry.
+    pub(crate) fn ports_of(&self, entry: Option<&Entry>) -> (&PortSet, &PortSet) {
+        let (every, some) = entry.map_or((PortSetId::NONE, PortSetId::NONE), |e| (e.every, e.some));
+        (self.ports.get(every), self.ports.get(some))
+    }
+
+    /// The connection of an entry, with what is declared of it; `None` without source or entry.
+    pub(crate) fn described(&self, source: Option<usize>, entry: Option<&Entry>) -> Option<Connection<'a>> {
+        let (source, entry) = (source?, entry?);
+        let declared = declared::of_workload(self.snapshot, source).into_iter().find(|d| d.workload == entry.workload);
+        let (declared, approved) = declared.map(|d| (d.declared, d.approved)).unwrap_or_default();
+        Some(self.connection(source, entry, declared, approved))
+    }
+
+    /// A workload as an end, and what makes verdicts about it uncertain.
+    pub(crate) fn own(&self, workload: usize) -> (Party<'a>, Vec<Caveat>) {
+        (Party::Workload(&self.snapshot.workloads[workload]), self.caveats[workload].clone())
+    }
+
+    fn connection(&self, source: usize, entry: &Entry, declared: PortSet, approved: PortSet) -> Connection<'a> {
+        let destination = entry.workload as usize;
+        let every = self.ports.get(entry.every).clone();
+        let in_part = if entry.some == entry.every {
+            PortSet::none()
+        } else {
+            self.ports.get(entry.some).difference(&every)
+        };
+        let mut caveats = self.caveats[source].clone();
+        caveats.extend_from_slice(&self.caveats[destination]);
+        if entry.every != PortSetId::ALL && self.hangs_on_block(source, destination) {
+            caveats.push(Caveat::IpBlock);
+        }
+        caveats.sort();
+        caveats.dedup();
+        Connection {
+            source: Party::Workload(&self.snapshot.workloads[source]),
+            destination: Party::Workload(&self.snapshot.workloads[destination]),
+            ports: every,
+            in_part,
+            declared,
+            approved,
+            egress_isolated: self.egress_isolated[source],
+            ingress_isolated: self.ingress_isolated[destination],
+            caveats,
+        }
+    }
+
+    /// Whether a CNI that matches blocks of addresses against pods would allow more.
+    fn hangs_on_block(&self, source: usize, destination: usize) -> bool {
+        let pods = |w: usize| self.snapshot.workloads[w].pods.clone();
+        let no_address = |w: usize| pods(w).all(|pod| self.snapshot.spec(pod).addresses.is_empty());
+        if self.snapshot.pod_cidrs.is_empty() && no_address(source) && no_address(destination) {
+            return false;
+        }
+        pods(source).any(|from| {
+            let out = self.connections.has_blocks(Direction::Egress, from);
+            let mut to = pods(destination).filter(|to| out || self.connections.has_blocks(Direction::Ingress, *to));
+            to.any(|to| {
+                let verdict = evaluate(self.snapshot, End::Pod(from), End::Pod(to));
+                hangs_on_blocks(self.snapshot, from, to, &verdict, &PortSet::all())
+            })
+        })
+    }
+
+    fn external_connection(
+        &self,
+        direction: Direction,
+        workload: usize,
+        (addresses, ports, in_part): (AddressSet, PortSet, PortSet),
+    ) -> Connection<'a> {
+        let inside = Party::Workload(&self.snapshot.workloads[workload]);
+        let outside = Party::Addresses(addresses);
+        let (source, destination, egress_isolated, ingress_isolated) = match direction {
+            Direction::Ingress => (outside, inside, false, self.ingress_isolated[workload]),
+            Direction::Egress => (inside, outside, self.egress_isolated[workload], false),
+        };
+        let (declared, approved) = (PortSet::none(), PortSet::none());
+        let caveats = self.caveats[workload].clone();
+        Connection { source, destination, ports, in_part, declared, approved, egress_isolated, ingress_isolated, caveats }
+    }
+}
+
+/// What makes every verdict about a workload uncertain.
+pub(crate) fn own_caveats(snapshot: &Snapshot, workload: &Workload) -> Vec<Caveat> {
+    let mut caveats = Vec::new();
+    if workload.pods.clone().any(|pod| snapshot.spec(pod).host_network) {
+        caveats.push(Caveat::HostNetwork);
+    }
+    for policy in &snapshot.objects.foreign {
+        let here = policy.metadata.namespace.is_empty() || policy.metadata.namespace == workload.namespace;
+        let selects = |pod: u32| policy.selector.as_ref().is_none_or(|s| s.matches(&snapshot.pods[pod as usize].labels));
+        if here && workload.pods.clone().any(selects) {
+            caveats.push(Caveat::OtherApi(format!("{} {}", policy.kind, policy.metadata.full_name())));
+        }
+    }
+    caveats
+}
+
+/// Gives every connection that the filter wants to `emit`: from the outside first, then by source and destination.
+///
+/// # Errors
+/// The first error of `emit`, which ends the listing.
+pub fn list<E>(
+    snapshot: &Snapshot,
+    filter: &Filter,
+    emit: &mut dyn FnMut(&Connection<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut lister = Lister::new(snapshot);
+    if !filter.declared {
+        for workload in (0..snapshot.workloads.len()).filter(|w| filter.wants(None, Some(*w))) {
+            for part in lister.external(Direction::Ingress, workload) {
+                emit(&lister.external_connection(Direction::Ingress, workload, part))?;
+            }
+        }
+    }
+    for source in 0..snapshot.workloads.len() {
+        if filter.from.as_ref().is_some_and(|set| !set[source]) {
+            continue;
+        }
+        lister.list_row(source, filter, emit)?;
+        if !filter.declared && filter.wants(Some(source), None) {
+            for part in lister.external(Direction::Egress, source) {
+                emit(&lister.external_connection(Direction::Egress, source, part))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Lister<'_> {
+    fn list_row<E>(
+        &mut self,
+        source: usize,
+        filter: &Filter,
+        emit: &mut dyn FnMut(&Connection<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let entries = self.row(source);
+        let declared = declared::of_workload(self.snapshot, source);
+        let mut entries = entries.iter().peekable();
+        let mut declared = declared.into_iter().peekable();
+        loop {
+            // Both are in order of the destination; what is declared but wholly cut has no entry.
+            let next = match (entries.peek(), declared.peek()) {
+                (None, None) => return Ok(()),
+                (Some(e), None) => e.workload,
+                (None, Some(d)) => d.workload,
+                (Some(e), Some(d)) => e.workload.min(d.workload),
+            };
+            let entry = entries.next_if(|e| e.workload == next);
+            let overlay = declared.next_if(|d| d.workload == next);
+            let own = next as usize == source;
+            let unwanted = (own && !filter.own) || (filter.declared && overlay.is_none());
+            // Without an entry there is nothing allowed: shown only among what is declared.
+            if unwanted || (entry.is_none() && !filter.declared) || !filter.wants(Some(source), Some(next as usize)) {
+                continue;
+            }
+            let cut = Entry { workload: next, every: PortSetId::NONE, some: PortSetId::NONE };
+            let (declared, approved) = overlay.map(|d| (d.declared, d.approved)).unwrap_or_default();
+            let mut connection = self.connection(source, entry.unwrap_or(&cut), declared, approved);
+            if filter.declared {
+                connection.ports = connection.ports.intersection(&connection.declared);
+                connection.in_part = connection.in_part.intersection(&connection.declared);
+            }
+            emit(&connection)?;
+        }
+    }
+}

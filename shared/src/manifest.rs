@@ -1,0 +1,169 @@
+//! From the text of manifests to objects, as `kubectl apply` and the API server would take them.
+//!
+//! [`text`] turns text into trees with positions; [`decode`] reads objects from a tree; [`collect`] puts the objects of
+//! all documents together. Everything that decides who may call whom is checked as the API server checks it, unknown
+//! fields included; of other fields only what is read is looked at.
+
+mod approvals;
+mod collect;
+mod foreign;
+mod metadata;
+mod policy;
+mod read;
+mod selector;
+mod service;
+pub mod text;
+mod workload;
+
+pub use collect::collect;
+
+use crate::approval::{Approval, Prohibition};
+use crate::objects::{ForeignPolicy, Kind, Metadata, Namespace, Origin, Service, ServiceAccount, Workload};
+use crate::policy::NetworkPolicy;
+use crate::snapshot::Warning;
+use read::Context;
+use text::Node;
+
+/// Why a document can't be read, or what the API server would refuse in it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ManifestError {
+    /// What was read and what was expected, without a full stop.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+    /// Where.
+    pub origin: Origin,
+}
+
+/// One object of a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// A Namespace.
+    Namespace(Namespace),
+    /// A workload or Pod.
+    Workload(Box<Workload>),
+    /// A Service.
+    Service(Service),
+    /// A ServiceAccount.
+    ServiceAccount(ServiceAccount),
+    /// A NetworkPolicy.
+    Policy(NetworkPolicy),
+    /// An Approval or ClusterApproval.
+    Approval(Approval),
+    /// A ClusterProhibition.
+    Prohibition(Prohibition),
+    /// A policy of another API.
+    Foreign(ForeignPolicy),
+    /// Of a kind that decides nothing here.
+    Skipped(String),
+}
+
+impl Object {
+    /// Kind and metadata; `None` for what is passed over.
+    pub fn identity(&self) -> Option<(&str, &Metadata)> {
+        Some(match self {
+            Self::Namespace(o) => ("Namespace", &o.metadata),
+            Self::Workload(o) => (&o.kind, &o.metadata),
+            Self::Service(o) => ("Service", &o.metadata),
+            Self::ServiceAccount(o) => ("ServiceAccount", &o.metadata),
+            Self::Policy(o) => ("NetworkPolicy", &o.metadata),
+            Self::Approval(o) => (o.kind(), &o.metadata),
+            Self::Prohibition(o) => ("ClusterProhibition", &o.metadata),
+            Self::Foreign(o) => (&o.kind, &o.metadata),
+            Self::Skipped(_) => return None,
+        })
+    }
+}
+
+/// What one document holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decoded {
+    /// Its objects: one, or those of a list.
+    pub objects: Vec<Object>,
+    /// What the API server would not take, though it decides no connection.
+    pub warnings: Vec<Warning>,
+}
+
+/// Reads the objects of one document of file number `file`. Objects that name no namespace are in `namespace`.
+///
+/// # Errors
+/// The first thing in the document that can't be read, or that the API server would refuse.
+pub fn decode(node: &Node, file: u32, namespace: &str) -> Result<Decoded, ManifestError> {
+    let context = Context { file, namespace };
+    let mut decoded = Decoded::default();
+    object(&context, node, None, &mut decoded)?;
+    Ok(decoded)
+}
+
+fn object(context: &Context<'_>, node: &Node, list: Option<(&str, &str)>, decoded: &mut Decoded) -> Result<(), ManifestError> {
+    context.mapping(node, "a Kubernetes object")?;
+    // The items of a PodList need not repeat what they are.
+    let (api_version, kind) = match list {
+        Some((api_version, kind)) if node.get("kind").is_none() && !kind.is_empty() => (api_version, kind),
+        _ => (context.required_string(node, "apiVersion")?, context.required_string(node, "kind")?),
+    };
+    let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+    if let Some(item_kind) = kind.strip_suffix("List").filter(|_| node.get("items").is_some() || kind == "List") {
+        if let Some(items) = context.present(node, "items") {
+            for item in context.sequence(items, "items")? {
+                object(context, item, Some((api_version, item_kind)), decoded)?;
+            }
+        }
+        return Ok(());
+    }
+    let warnings = &mut decoded.warnings;
+    let object = match (group, kind) {
+        ("", "Namespace") => Object::Namespace(Namespace { metadata: metadata::cluster_scoped(context, node, true)? }),
+        ("", "ServiceAccount") => {
+            Object::ServiceAccount(ServiceAccount { metadata: metadata::namespaced(context, node)? })
+        }
+        ("", "Service") => Object::Service(service::service(context, node)?),
+        ("", "Pod" | "ReplicationController")
+        | ("apps" | "extensions", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
+        | ("batch", "Job" | "CronJob") => {
+            outdated(context, node, api_version, kind, warnings);
+            Object::Workload(Box::new(workload::workload(context, node, kind, warnings)?))
+        }
+        ("networking.k8s.io" | "extensions", "NetworkPolicy") => {
+            outdated(context, node, api_version, kind, warnings);
+            Object::Policy(policy::network_policy(context, node)?)
+        }
+        ("netintent.dev", "Approval") => Object::Approval(approvals::approval(context, node, false)?),
+        ("netintent.dev", "ClusterApproval") => Object::Approval(approvals::approval(context, node, true)?),
+        ("netintent.dev", "ClusterProhibition") => Object::Prohibition(approvals::prohibition(context, node)?),
+        _ => match foreign::foreign(context, node, group, kind)? {
+            Some(policy) => Object::Foreign(policy),
+            None => Object::Skipped(if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") }),
+        },
+    };
+    decoded.objects.push(object);
+    Ok(())
+}
+
+/// Says that no API server serves this version any more; it is read as today's.
+fn outdated(context: &Context<'_>, node: &Node, api_version: &str, kind: &str, warnings: &mut Vec<Warning>) {
+    let current = match kind {
+        "Pod" | "ReplicationController" => "v1",
+        "Job" | "CronJob" => "batch/v1",
+        "NetworkPolicy" => "networking.k8s.io/v1",
+        _ => "apps/v1",
+    };
+    if api_version != current {
+        let message = format!("no API server serves {kind} as {api_version} any more; it is read as {current}");
+        let place = node.get("apiVersion").unwrap_or(node);
+        let help = Some(format!("write `apiVersion: {current}`"));
+        warnings.push(Warning::at(message, help, Some(context.origin(place.span))));
+    }
+}
+
+/// A kind as a constant where it is one that is read.
+fn kind_of(kind: &str) -> Kind {
+    ["Pod", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob"]
+        .into_iter()
+        .find(|k| *k == kind)
+        .map_or_else(|| kind.to_owned().into(), Kind::from)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! The objects of all documents together.
+
+use rustc_hash::FxHashMap;
+
+use super::Object;
+use crate::objects::{Objects, Origin};
+use crate::snapshot::Warning;
+
+/// Puts objects together in the order of the input. Of two with the same kind, namespace and name the later holds, as
+/// with `kubectl apply`; `place` words where the earlier one stands.
+pub fn collect(
+    decoded: impl IntoIterator<Item = Object>,
+    place: &dyn Fn(Origin) -> String,
+    warnings: &mut Vec<Warning>,
+) -> Objects {
+    let mut objects: Vec<Option<Object>> = decoded.into_iter().map(Some).collect();
+    let mut last: FxHashMap<(String, String, String), usize> = FxHashMap::default();
+    let mut earlier: Vec<(usize, usize)> = Vec::new();
+    for (at, object) in objects.iter().enumerate() {
+        if let Some((kind, metadata)) = object.as_ref().and_then(Object::identity) {
+            let key = (kind.to_owned(), metadata.namespace.clone(), metadata.name.clone());
+            if let Some(before) = last.insert(key, at) {
+                earlier.push((before, at));
+            }
+        }
+    }
+    for (before, at) in earlier {
+        let replaced = objects[before].take();
+        let (Some((kind, metadata)), Some((_, holds))) =
+            (replaced.as_ref().and_then(Object::identity), objects[at].as_ref().and_then(Object::identity))
+        else {
+            continue;
+        };
+        let elsewhere = metadata.origin.map_or_else(String::new, |o| format!(" and replaces the one at {}", place(o)));
+        let message = format!("{kind} {} stands twice: this one holds{elsewhere}", metadata.full_name());
+        warnings.push(Warning::at(message, None, holds.origin));
+    }
+    let mut all = Objects::default();
+    for object in objects.into_iter().flatten() {
+        match object {
+            Object::Namespace(o) => all.namespaces.push(o),
+            Object::Workload(o) => all.workloads.push(*o),
+            Object::Service(o) => all.services.push(o),
+            Object::ServiceAccount(o) => all.service_accounts.push(o),
+            Object::Policy(o) => all.policies.push(o),
+            Object::Approval(o) => all.approvals.push(o),
+            Object::Prohibition(o) => all.prohibitions.push(o),
+            Object::Foreign(o) => all.foreign.push(o),
+            Object::Skipped(kind) => *all.skipped.entry(kind).or_default() += 1,
+        }
+    }
+    all
+}

@@ -1,0 +1,154 @@
+//! Names, namespaces, labels, annotations and owners.
+
+use super::ManifestError;
+use super::read::{Context, head};
+use super::text::{Node, Value};
+use crate::names;
+use crate::objects::{Metadata, Owner, Text};
+use crate::selector::Labels;
+
+type Result<T> = std::result::Result<T, ManifestError>;
+
+/// The metadata of an object that is in a namespace.
+pub(super) fn namespaced(context: &Context<'_>, node: &Node) -> Result<Metadata> {
+    let mut metadata = metadata(context, node, names::is_dns_subdomain, "lower-case letters, digits, `-` and `.`")?;
+    match node.get("metadata").and_then(|m| context.present(m, "namespace")) {
+        Some(written) => {
+            let namespace = context.string(written, "namespace")?;
+            if namespace.is_empty() {
+                context.namespace.clone_into(&mut metadata.namespace);
+            } else if names::is_dns_label(namespace) {
+                namespace.clone_into(&mut metadata.namespace);
+            } else {
+                let shown = names::printable(namespace);
+                let message = format!("`{shown}` is no name of a namespace: lower-case letters, digits and `-` were expected");
+                return context.error(written.span, message, None);
+            }
+        }
+        None => context.namespace.clone_into(&mut metadata.namespace),
+    }
+    Ok(metadata)
+}
+
+/// The same where the name must be a DNS label, as a Service's.
+pub(super) fn namespaced_label(context: &Context<'_>, node: &Node) -> Result<Metadata> {
+    let metadata = namespaced(context, node)?;
+    check_label_name(context, node, &metadata)?;
+    Ok(metadata)
+}
+
+/// The metadata of an object that is in no namespace; its name a DNS label if `label`.
+pub(super) fn cluster_scoped(context: &Context<'_>, node: &Node, label: bool) -> Result<Metadata> {
+    let metadata = metadata(context, node, names::is_dns_subdomain, "lower-case letters, digits, `-` and `.`")?;
+    if label {
+        check_label_name(context, node, &metadata)?;
+    }
+    Ok(metadata)
+}
+
+fn check_label_name(context: &Context<'_>, node: &Node, metadata: &Metadata) -> Result<()> {
+    if names::is_dns_label(&metadata.name) {
+        return Ok(());
+    }
+    let span = node.get("metadata").and_then(|m| m.get("name")).map_or(node.span, |n| n.span);
+    let message = format!("`{}` is no name here: at most 63 lower-case letters, digits and `-` were expected", metadata.name);
+    context.error(span, message, None)
+}
+
+/// The metadata of an object of any kind, whatever its name may be.
+pub(super) fn any(context: &Context<'_>, node: &Node) -> Result<Metadata> {
+    metadata(context, node, |_| true, "")
+}
+
+fn metadata(context: &Context<'_>, node: &Node, is_name: fn(&str) -> bool, expected: &str) -> Result<Metadata> {
+    let Some(written) = context.present(node, "metadata") else {
+        return context.error(head(node), "`metadata` is missing", None);
+    };
+    context.mapping(written, "`metadata`")?;
+    let name = match (context.optional_string(written, "name")?, context.optional_string(written, "generateName")?) {
+        (Some(name), _) if !name.is_empty() => name,
+        (_, Some(prefix)) if !prefix.is_empty() => prefix.trim_end_matches('-'),
+        _ => return context.error(head(written), "`name` is missing", None),
+    };
+    if !is_name(name) {
+        let span = written.get("name").or_else(|| written.get("generateName")).map_or(written.span, |n| n.span);
+        let message = format!("`{}` is no name: {expected} were expected", names::printable(name));
+        return context.error(span, message, None);
+    }
+    Ok(Metadata {
+        namespace: String::new(),
+        name: name.to_owned(),
+        labels: labels(context, written)?,
+        annotations: annotations(context, written)?,
+        controller: controller(context, written)?,
+        origin: Some(context.origin(head(node))),
+    })
+}
+
+/// The labels under `labels` of a metadata node.
+pub(super) fn labels(context: &Context<'_>, metadata: &Node) -> Result<Labels> {
+    match context.present(metadata, "labels") {
+        Some(node) => label_map(context, node, "labels"),
+        None => Ok(Labels::default()),
+    }
+}
+
+/// A map of label keys to label values.
+pub(super) fn label_map(context: &Context<'_>, node: &Node, what: &str) -> Result<Labels> {
+    let entries = context.mapping(node, &format!("`{what}`"))?;
+    let mut pairs: Vec<(&str, &str)> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        if let Err(message) = names::check_qualified_name(&entry.key) {
+            return context.error(entry.key_span, names::printable(&message), None);
+        }
+        // A null is an empty string to the API server.
+        let value = match entry.value.value {
+            Value::Null => "",
+            _ => context.string(&entry.value, &entry.key)?,
+        };
+        if let Err(message) = names::check_label_value(value) {
+            return context.error(entry.value.span, names::printable(&message), None);
+        }
+        pairs.push((&entry.key, value));
+    }
+    Ok(pairs.into_iter().collect())
+}
+
+/// Checks all annotations, and keeps those that mean something here.
+pub(super) fn annotations(context: &Context<'_>, metadata: &Node) -> Result<Vec<(String, Text)>> {
+    let Some(node) = context.present(metadata, "annotations") else { return Ok(Vec::new()) };
+    let mut kept = Vec::new();
+    for entry in context.mapping(node, "`annotations`")? {
+        let ours = entry.key.starts_with("netintent.dev/") || entry.key.starts_with("a8r.io/");
+        if matches!(entry.value.value, Value::Null) {
+            continue;
+        }
+        context.string(&entry.value, &entry.key)?;
+        if let Err(message) = names::check_qualified_name(&entry.key.to_ascii_lowercase()) {
+            return context.error(entry.key_span, names::printable(&message), None);
+        }
+        if ours || entry.key == MIRROR {
+            kept.push((entry.key.clone(), context.text(&entry.value, &entry.key)?));
+        }
+    }
+    Ok(kept)
+}
+
+/// Annotation on the API server's copy of a pod that a kubelet runs from a file.
+pub(super) const MIRROR: &str = "kubernetes.io/config.mirror";
+
+fn controller(context: &Context<'_>, metadata: &Node) -> Result<Option<Owner>> {
+    for owner in context.items(metadata, "ownerReferences")? {
+        context.mapping(owner, "an owner reference")?;
+        if context.bool(owner, "controller")? {
+            let api_version = context.required_string(owner, "apiVersion")?;
+            let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+            return Ok(Some(Owner {
+                group: group.to_owned(),
+                kind: context.required_string(owner, "kind")?.to_owned(),
+                name: context.required_string(owner, "name")?.to_owned(),
+            }));
+        }
+    }
+    Ok(None)
+}

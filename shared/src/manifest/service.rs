@@ -1,0 +1,126 @@
+//! Services.
+
+use rustc_hash::FxHashSet;
+
+use super::ManifestError;
+use super::metadata::{label_map, namespaced_label};
+use super::policy::{port_or_name, protocol};
+use super::read::{Context, head};
+use super::text::Node;
+use crate::names;
+use crate::objects::{Service, ServicePort, TargetPort};
+use crate::selector::Selector;
+
+type Result<T> = std::result::Result<T, ManifestError>;
+
+const SPEC_FIELDS: &[&str] = &[
+    "allocateLoadBalancerNodePorts",
+    "clusterIP",
+    "clusterIPs",
+    "externalIPs",
+    "externalName",
+    "externalTrafficPolicy",
+    "healthCheckNodePort",
+    "internalTrafficPolicy",
+    "ipFamilies",
+    "ipFamilyPolicy",
+    "loadBalancerClass",
+    "loadBalancerIP",
+    "loadBalancerSourceRanges",
+    "ports",
+    "publishNotReadyAddresses",
+    "selector",
+    "sessionAffinity",
+    "sessionAffinityConfig",
+    "trafficDistribution",
+    "type",
+];
+const PORT_FIELDS: &[&str] = &["appProtocol", "name", "nodePort", "port", "protocol", "targetPort"];
+const TYPES: [&str; 4] = ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"];
+
+pub(super) fn service(context: &Context<'_>, node: &Node) -> Result<Service> {
+    let metadata = namespaced_label(context, node)?;
+    let Some(spec) = context.present(node, "spec") else {
+        return context.error(head(node), "`spec` is missing", None);
+    };
+    context.mapping(spec, "`spec`")?;
+    context.only(spec, "a Service's spec", SPEC_FIELDS)?;
+    let r#type = context.optional_string(spec, "type")?.unwrap_or("ClusterIP");
+    if !TYPES.contains(&r#type) {
+        let span = spec.get("type").map_or(spec.span, |n| n.span);
+        let help = crate::suggest::did_you_mean(r#type, TYPES);
+        return context.error(span, format!("`{}` is no type of Service", names::printable(r#type)), help);
+    }
+    let external_name = r#type == "ExternalName";
+    if external_name && context.optional_string(spec, "externalName")?.is_none_or(str::is_empty) {
+        return context.error(head(spec), "an ExternalName Service needs `externalName`", None);
+    }
+    let selector = match context.present(spec, "selector") {
+        Some(selector) => Some(label_map(context, selector, "selector")?).filter(|labels| !labels.is_empty()),
+        None => None,
+    };
+    let ports = ports(context, spec)?;
+    let headless = context.optional_string(spec, "clusterIP")? == Some("None");
+    if ports.is_empty() && !external_name && !headless {
+        return context.error(
+            head(spec),
+            "a Service needs at least one port",
+            Some("only a headless one (clusterIP: None) or an ExternalName may have none".into()),
+        );
+    }
+    let selector = selector.map(|labels| Selector::of_labels(labels.iter()));
+    Ok(Service { metadata, selector, ports, external_name })
+}
+
+fn ports(context: &Context<'_>, spec: &Node) -> Result<Vec<ServicePort>> {
+    let items = context.items(spec, "ports")?;
+    let mut ports = Vec::with_capacity(items.len());
+    let (mut names_seen, mut numbers_seen) = (FxHashSet::default(), FxHashSet::default());
+    for item in items {
+        let port = port(context, item)?;
+        match &port.name {
+            None if items.len() > 1 => {
+                return context.error(head(item), "with several ports, each needs a name", None);
+            }
+            Some(name) if !names_seen.insert(name.clone()) => {
+                let span = item.get("name").map_or(item.span, |n| n.span);
+                return context.error(span, format!("two ports of the name `{name}`"), None);
+            }
+            _ => {}
+        }
+        if !numbers_seen.insert((port.protocol, port.port)) {
+            let span = item.get("port").map_or(item.span, |n| n.span);
+            return context.error(span, format!("two ports of the number {}/{}", port.port, port.protocol), None);
+        }
+        ports.push(port);
+    }
+    Ok(ports)
+}
+
+fn port(context: &Context<'_>, node: &Node) -> Result<ServicePort> {
+    context.mapping(node, "a port")?;
+    context.only(node, "a Service's port", PORT_FIELDS)?;
+    let Some(number) = context.present(node, "port") else {
+        return context.error(head(node), "`port` is missing", None);
+    };
+    let port = context.port_number(number, "port")?;
+    let name = match context.optional_string(node, "name")? {
+        None | Some("") => None,
+        // A Service port's name is a DNS label; that is wider than a container port's.
+        Some(name) if names::is_dns_label(name) => Some(name.to_owned()),
+        Some(name) => {
+            let span = node.get("name").map_or(node.span, |n| n.span);
+            let message = format!("`{}` is no name of a port: lower-case letters, digits and `-` were expected", names::printable(name));
+            return context.error(span, message, None);
+        }
+    };
+    let target = match context.present(node, "targetPort") {
+        None => TargetPort::Number(port),
+        Some(target) => match port_or_name(context, target, "targetPort")? {
+            // Zero and the empty name mean the Service's own port number.
+            None => TargetPort::Number(port),
+            Some(target) => target,
+        },
+    };
+    Ok(ServicePort { name, port, protocol: protocol(context, node)?, target })
+}

@@ -1,0 +1,153 @@
+//! The annotation and label keys that netintent owns, and the name rules of Kubernetes.
+//!
+//! The rules are those of `k8s.io/apimachinery/pkg/util/validation`.
+
+/// Annotation on a pod template, Pod or ServiceAccount: the intents.
+pub const CALLS: &str = "netintent.dev/calls";
+/// Annotation on a pod template or Pod: the caller's name, in place of the controller's.
+pub const CALLER: &str = "netintent.dev/caller";
+/// Label on a Namespace or Service: `off`, `shadow` or `enforce`.
+pub const MODE: &str = "netintent.dev/mode";
+/// Label on a Service: its type, for intents of the form `@type`.
+pub const TYPE: &str = "netintent.dev/type";
+/// Annotation on a NetworkPolicy that we wrote: the Service it protects.
+pub const SERVICE: &str = "netintent.dev/service";
+/// Annotation on a Service, by community convention: who owns it.
+pub const OWNER: &str = "a8r.io/owner";
+/// Annotation on a Service, by community convention: where its owner can be asked.
+pub const CHAT: &str = "a8r.io/chat";
+/// Label that every Namespace has, with its own name as value.
+pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+/// The value of every derived label.
+pub const ALLOWED: &str = "allowed";
+/// Suffix of the prefix of derived label keys for Services, namespaces and the cluster.
+pub const TO: &str = "to.netintent.dev";
+/// Suffix of the prefix of derived label keys for types.
+pub const BY_TYPE: &str = "type.netintent.dev";
+/// The name part of a derived label key that stands for every port. A port's name has no dot.
+pub const ALL_PORTS: &str = "all.ports";
+
+/// Whether a label key belongs to the webhook alone: its prefix is, or ends at a dot in, `to.netintent.dev` or
+/// `type.netintent.dev`.
+pub fn is_reserved(label_key: &str) -> bool {
+    let Some((prefix, _)) = label_key.rsplit_once('/') else { return false };
+    [TO, BY_TYPE].iter().any(|suffix| {
+        prefix.strip_suffix(suffix).is_some_and(|head| head.is_empty() || head.ends_with('.'))
+    })
+}
+
+/// RFC 1123 label: at most 63 of `[a-z0-9-]`, with an alphanumeric at both ends.
+pub fn is_dns_label(text: &str) -> bool {
+    text.len() <= 63 && is_label_shaped(text)
+}
+
+/// RFC 1123 subdomain: labels joined by dots, at most 253 characters (each label of any length, as Kubernetes has it).
+pub fn is_dns_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_label_shaped)
+}
+
+fn is_label_shaped(text: &str) -> bool {
+    let alphanumeric = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let bytes = text.as_bytes();
+    alphanumeric(bytes.first())
+        && alphanumeric(bytes.last())
+        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+}
+
+/// IANA service name: at most 15 of `[a-z0-9-]`, at least one letter, no hyphen at an end or beside another.
+pub fn is_port_name(text: &str) -> bool {
+    text.len() <= 15
+        && is_label_shaped(text)
+        && text.bytes().any(|b| b.is_ascii_lowercase())
+        && !text.contains("--")
+}
+
+/// Why `key` is no label or annotation key: an optional DNS subdomain and a slash, then at most 63 of
+/// `[A-Za-z0-9._-]` with an alphanumeric at both ends.
+///
+/// # Errors
+/// A sentence without a full stop that says what is wrong.
+pub fn check_qualified_name(key: &str) -> Result<(), String> {
+    let (prefix, name) = match key.split_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, key),
+    };
+    if prefix.is_some_and(|p| !is_dns_subdomain(p)) {
+        return Err(format!("the prefix of `{key}` is no DNS subdomain (lower-case letters, digits, `-` and `.`)"));
+    }
+    if name.is_empty() || name.len() > 63 {
+        return Err(format!("the name part of `{key}` must have 1 to 63 characters, and has {}", name.len()));
+    }
+    if !is_token(name) {
+        return Err(format!(
+            "the name part of `{key}` must be letters, digits, `-`, `_` and `.`, with a letter or digit at both ends"
+        ));
+    }
+    Ok(())
+}
+
+/// Why `value` is no label value: empty, or at most 63 of `[A-Za-z0-9._-]` with an alphanumeric at both ends.
+///
+/// # Errors
+/// A sentence without a full stop that says what is wrong.
+pub fn check_label_value(value: &str) -> Result<(), String> {
+    if value.is_empty() {
+        return Ok(());
+    }
+    if value.len() > 63 {
+        return Err(format!("a label's value has at most 63 characters, and this one has {}", value.len()));
+    }
+    if !is_token(value) {
+        return Err(format!(
+            "`{value}` is no label value: letters, digits, `-`, `_` and `.`, with a letter or digit at both ends"
+        ));
+    }
+    Ok(())
+}
+
+fn is_token(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.last().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+/// `text` without control characters, for messages: what comes from objects must not reach a terminal as escapes.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reserved_at_a_dot_only() {
+        for key in ["to.netintent.dev/x", "ledger.bank.to.netintent.dev/rpc", "b.type.netintent.dev/all.ports"] {
+            assert!(is_reserved(key), "{key}");
+        }
+        for key in ["into.netintent.dev/x", "to.netintent.dev", "netintent.dev/mode", "to.netintent.dev.example/x"] {
+            assert!(!is_reserved(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn names_as_kubernetes_checks_them() {
+        assert!(is_dns_label("a-1") && !is_dns_label("a.b") && !is_dns_label("-a") && !is_dns_label(&"a".repeat(64)));
+        assert!(is_dns_subdomain("a.b-c") && !is_dns_subdomain("a..b") && !is_dns_subdomain("A"));
+        assert!(is_port_name("http2") && !is_port_name("80") && !is_port_name("a--b"));
+        assert!(!is_port_name("sixteen-letters-"), "hyphen at the end");
+        assert!(is_port_name("fifteen-letters") && !is_port_name("sixteen-letterss"));
+    }
+
+    #[test]
+    fn label_keys_and_values() {
+        assert!(check_qualified_name("app.kubernetes.io/name").is_ok());
+        assert!(check_qualified_name("App_x").is_ok());
+        for bad in ["", "/a", "a/", "a/b/c", "A.b/c", "a b", "-a"] {
+            assert!(check_qualified_name(bad).is_err(), "{bad}");
+        }
+        assert!(check_label_value("").is_ok() && check_label_value("A.b_c-1").is_ok());
+        assert!(check_label_value("-a").is_err() && check_label_value(&"a".repeat(64)).is_err());
+    }
+}

@@ -1,0 +1,229 @@
+//! The objects that decide who may call whom, as far as they decide it.
+//!
+//! They come from manifests or from a cluster, by [`crate::manifest`], and are never changed afterwards.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use crate::approval::{Approval, Prohibition};
+use crate::manifest::text::{Span, Style};
+use crate::policy::NetworkPolicy;
+use crate::port::Protocol;
+use crate::selector::{Labels, Selector};
+
+/// A place in an input file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// Which file, in the order of the input.
+    pub file: u32,
+    /// Where in it.
+    pub span: Span,
+}
+
+/// A string of a manifest, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// The decoded value.
+    pub value: String,
+    /// How it is written.
+    pub style: Style,
+    /// Where it is written; `None` for what comes from a cluster.
+    pub origin: Option<Origin>,
+}
+
+/// The kind of an object: a constant for built-in ones.
+pub type Kind = Cow<'static, str>;
+
+/// What every object has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// The namespace; empty for cluster-scoped objects.
+    pub namespace: String,
+    /// The name, or `generateName` without trailing dashes.
+    pub name: String,
+    /// Labels.
+    pub labels: Labels,
+    /// The annotations under `netintent.dev/` and `a8r.io/`, in the order of the input.
+    pub annotations: Vec<(String, Text)>,
+    /// The owner that controls the object.
+    pub controller: Option<Owner>,
+    /// Where the object begins.
+    pub origin: Option<Origin>,
+}
+
+impl Metadata {
+    /// The value of an annotation that was kept.
+    pub fn annotation(&self, key: &str) -> Option<&Text> {
+        self.annotations.iter().find(|(k, _)| k == key).map(|(_, text)| text)
+    }
+
+    /// `namespace/name`, or the name alone where the object is in no namespace.
+    pub fn full_name(&self) -> String {
+        if self.namespace.is_empty() { self.name.clone() } else { format!("{}/{}", self.namespace, self.name) }
+    }
+}
+
+/// An owner reference with `controller: true`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The API group, without version; empty for the core group.
+    pub group: String,
+    /// The owner's kind.
+    pub kind: String,
+    /// The owner's name, in the same namespace.
+    pub name: String,
+}
+
+/// A Namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    /// Name and labels.
+    pub metadata: Metadata,
+}
+
+/// A workload's manifest, or a Pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workload {
+    /// `Deployment`, `StatefulSet`, `DaemonSet`, `CronJob`, `Job`, `ReplicaSet`, `ReplicationController` or `Pod`.
+    pub kind: Kind,
+    /// The object's own metadata.
+    pub metadata: Metadata,
+    /// Its pod template; for a Pod, the Pod.
+    pub pod: PodSpec,
+}
+
+/// What of a pod, or a pod template, decides about connections.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodSpec {
+    /// Labels, as written.
+    pub labels: Labels,
+    /// `netintent.dev/calls`.
+    pub calls: Option<Text>,
+    /// `netintent.dev/caller`.
+    pub caller: Option<Text>,
+    /// The name of its ServiceAccount.
+    pub service_account: String,
+    /// Whether the pod uses the network of its node.
+    pub host_network: bool,
+    /// Whether a kubelet runs the pod from a file: such a pod gets no grants.
+    pub mirror: bool,
+    /// Whether the pod has ended (phase `Succeeded` or `Failed`), so that it connects to nothing.
+    pub ended: bool,
+    /// The ports of its containers, those of restartable init containers included.
+    pub ports: Vec<ContainerPort>,
+    /// The addresses of a running pod.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// A port of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerPort {
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Its number.
+    pub port: u16,
+    /// Its protocol.
+    pub protocol: Protocol,
+}
+
+/// A ServiceAccount: intents for pods that nobody can annotate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceAccount {
+    /// Name and annotations.
+    pub metadata: Metadata,
+}
+
+/// A Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Name, labels (mode, type) and annotations (owner).
+    pub metadata: Metadata,
+    /// The pods behind it; `None` where there is no selector or an empty one, so that nobody knows.
+    pub selector: Option<Selector>,
+    /// Its ports.
+    pub ports: Vec<ServicePort>,
+    /// Whether it is only a DNS alias (`type: ExternalName`).
+    pub external_name: bool,
+}
+
+impl Service {
+    /// The selector by which a NetworkPolicy can stand before the pods; `None` where nothing can.
+    pub fn enforceable(&self) -> Option<&Selector> {
+        if self.external_name { None } else { self.selector.as_ref() }
+    }
+}
+
+/// A port of a Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePort {
+    /// Its name; a Service with one port may leave it out.
+    pub name: Option<String>,
+    /// The Service's port number.
+    pub port: u16,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// The pod's port.
+    pub target: TargetPort,
+}
+
+impl ServicePort {
+    /// How intents and approvals name this port: by name, or by Service port number where it has none.
+    pub fn identifier(&self) -> crate::callee::Port {
+        match &self.name {
+            Some(name) => crate::callee::Port::Named(name.clone()),
+            None => crate::callee::Port::Number(self.port),
+        }
+    }
+}
+
+/// The pod's port behind a Service port, or in a NetworkPolicy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TargetPort {
+    /// By number.
+    Number(u16),
+    /// By the name of a container's port, which may differ from pod to pod.
+    Name(String),
+}
+
+impl std::fmt::Display for TargetPort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+/// A policy of another API, which may change what NetworkPolicy alone decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignPolicy {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name, and its namespace where that bounds what it selects.
+    pub metadata: Metadata,
+    /// The pods of its namespace that it selects, where that could be read; `None`: any.
+    pub selector: Option<Selector>,
+}
+
+/// Everything that was read, in the order of the input.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Objects {
+    /// Namespaces.
+    pub namespaces: Vec<Namespace>,
+    /// Workloads and Pods.
+    pub workloads: Vec<Workload>,
+    /// Services.
+    pub services: Vec<Service>,
+    /// ServiceAccounts.
+    pub service_accounts: Vec<ServiceAccount>,
+    /// NetworkPolicies.
+    pub policies: Vec<NetworkPolicy>,
+    /// Approvals and ClusterApprovals.
+    pub approvals: Vec<Approval>,
+    /// ClusterProhibitions.
+    pub prohibitions: Vec<Prohibition>,
+    /// Policies of other APIs.
+    pub foreign: Vec<ForeignPolicy>,
+    /// Kinds that decide nothing here, with how many objects of each were passed over.
+    pub skipped: std::collections::BTreeMap<String, usize>,
+}

@@ -1,0 +1,281 @@
+//! From what a person types to what is in a snapshot.
+//!
+//! `[namespace/]name`, `kind/name` (kubectl's kinds and short names, where no namespace has that name),
+//! `namespace/kind/name`, an IP address or a CIDR; a callee's port after a colon.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::callee;
+use crate::cidr::{self, AddressSet};
+use crate::names::printable;
+use crate::snapshot::Snapshot;
+use crate::suggest::did_you_mean;
+
+/// What a name stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A Service, by index.
+    Service(usize),
+    /// A workload, by index, and those of its pods that are meant.
+    Workload(usize, Vec<u32>),
+    /// Addresses outside the cluster, as typed.
+    Addresses(AddressSet, String),
+}
+
+/// Which end is named: a Service comes first for a callee, a workload for a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Who calls.
+    Caller,
+    /// Who is called.
+    Callee,
+}
+
+/// Why a name stands for nothing, or for too much.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ResolveError {
+    /// What was asked and what there is.
+    pub message: String,
+    /// What to write instead.
+    pub help: Option<String>,
+}
+
+/// Where a name without namespace is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Home<'a> {
+    /// The namespace.
+    pub namespace: &'a str,
+    /// Whether only there: otherwise any namespace will do, if just one has the name.
+    pub only: bool,
+}
+
+/// kubectl's names of kinds, and how we call them.
+const KINDS: [(&[&str], &str); 9] = [
+    (&["svc", "service", "services"], "Service"),
+    (&["deploy", "deployment", "deployments", "deployment.apps", "deployments.apps"], "Deployment"),
+    (&["sts", "statefulset", "statefulsets", "statefulset.apps", "statefulsets.apps"], "StatefulSet"),
+    (&["ds", "daemonset", "daemonsets", "daemonset.apps", "daemonsets.apps"], "DaemonSet"),
+    (&["rs", "replicaset", "replicasets", "replicaset.apps", "replicasets.apps"], "ReplicaSet"),
+    (&["rc", "replicationcontroller", "replicationcontrollers"], "ReplicationController"),
+    (&["job", "jobs", "job.batch", "jobs.batch"], "Job"),
+    (&["cj", "cronjob", "cronjobs", "cronjob.batch", "cronjobs.batch"], "CronJob"),
+    (&["po", "pod", "pods"], "Pod"),
+];
+
+fn kind(text: &str) -> Option<&'static str> {
+    let lower = text.to_ascii_lowercase();
+    KINDS.iter().find(|(names, _)| names.contains(&lower.as_str())).map(|(_, kind)| *kind)
+}
+
+/// The text without its port: `bank/ledger:rpc`, `10.0.0.1:80`, `[::1]:80`. A bare IPv6 address has none.
+pub fn split_port(text: &str) -> (&str, Option<&str>) {
+    if let Some((address, rest)) = text.strip_prefix('[').and_then(|t| t.split_once(']')) {
+        return (address, rest.strip_prefix(':'));
+    }
+    if text.parse::<IpAddr>().is_ok() || text.parse::<IpNet>().is_ok() {
+        return (text, None);
+    }
+    text.rsplit_once(':').map_or((text, None), |(name, port)| (name, Some(port)))
+}
+
+/// Finds what `text`, without port, stands for.
+///
+/// # Errors
+/// Where nothing has the name, with the nearest that has; where several have it, with their full names.
+pub fn resolve(snapshot: &Snapshot, text: &str, role: Role, home: Home<'_>) -> Result<Subject, ResolveError> {
+    if let Some(addresses) = addresses(text)? {
+        return Ok(Subject::Addresses(addresses, text.to_owned()));
+    }
+    let parts: Vec<&str> = text.split('/').collect();
+    let (namespace, kind, name) = match parts[..] {
+        [name] => (None, None, name),
+        [first, name] if snapshot.namespaces.contains_key(first) => (Some(first), None, name),
+        [first, name] => match kind(first) {
+            Some(kind) => (None, Some(kind), name),
+            None => return Err(unknown_namespace(snapshot, first)),
+        },
+        [namespace, written, name] if snapshot.namespaces.contains_key(namespace) => match kind(written) {
+            Some(kind) => (Some(namespace), Some(kind), name),
+            None => {
+                let kinds = KINDS.iter().flat_map(|(names, _)| names.iter().copied());
+                let message = format!("`{}` is no kind that can call or be called", printable(written));
+                return Err(ResolveError { message, help: did_you_mean(written, kinds) });
+            }
+        },
+        [namespace, _, _] => return Err(unknown_namespace(snapshot, namespace)),
+        _ => {
+            let message = format!("`{}` is no name: `namespace/name` or `namespace/kind/name` was expected", printable(text));
+            return Err(ResolveError { message, help: None });
+        }
+    };
+    let search = Search { snapshot, kind, name, role };
+    let found = match namespace {
+        Some(namespace) => search.within(&|n| n == namespace),
+        None => {
+            let here = search.within(&|n| n == home.namespace);
+            if here.is_empty() && !home.only { search.within(&|_| true) } else { here }
+        }
+    };
+    match &found[..] {
+        [only] => Ok(only.clone()),
+        [] => Err(search.nothing(namespace.or(home.only.then_some(home.namespace)))),
+        several => {
+            let names: Vec<String> = several.iter().map(|s| full_name(snapshot, s)).collect();
+            let message = format!("`{}` can mean {}", printable(text), names.join(" or "));
+            Err(ResolveError { message, help: Some("write one of these in full".into()) })
+        }
+    }
+}
+
+fn addresses(text: &str) -> Result<Option<AddressSet>, ResolveError> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(Some(AddressSet::of(address.into())));
+    }
+    let looks_like_cidr = text.split_once('/').is_some_and(|(a, _)| a.parse::<IpAddr>().is_ok());
+    if !looks_like_cidr {
+        return Ok(None);
+    }
+    match cidr::parse(text) {
+        Ok(net) => Ok(Some(AddressSet::of(net))),
+        Err(message) => Err(ResolveError { message, help: None }),
+    }
+}
+
+fn unknown_namespace(snapshot: &Snapshot, name: &str) -> ResolveError {
+    let near = did_you_mean(name, snapshot.namespaces.keys().map(String::as_str));
+    ResolveError { message: format!("no namespace `{}`", printable(name)), help: near }
+}
+
+/// `namespace/kind/name` in lower case, which names just one thing.
+pub fn full_name(snapshot: &Snapshot, subject: &Subject) -> String {
+    match subject {
+        Subject::Service(at) => {
+            let metadata = &snapshot.objects.services[*at].metadata;
+            format!("{}/service/{}", metadata.namespace, metadata.name)
+        }
+        Subject::Workload(at, _) => {
+            let workload = &snapshot.workloads[*at];
+            format!("{}/{}/{}", workload.namespace, workload.kind.to_lowercase(), workload.name)
+        }
+        Subject::Addresses(_, text) => text.clone(),
+    }
+}
+
+struct Search<'a> {
+    snapshot: &'a Snapshot,
+    kind: Option<&'static str>,
+    name: &'a str,
+    role: Role,
+}
+
+impl Search<'_> {
+    fn within(&self, namespace: &dyn Fn(&str) -> bool) -> Vec<Subject> {
+        let services = || self.services(namespace);
+        match (self.kind, self.role) {
+            (Some("Service"), Role::Callee) => services(),
+            (Some("Service"), Role::Caller) => Vec::new(),
+            (None, Role::Callee) => {
+                let found = services();
+                if found.is_empty() { self.workloads(namespace) } else { found }
+            }
+            _ => self.workloads(namespace),
+        }
+    }
+
+    fn services(&self, namespace: &dyn Fn(&str) -> bool) -> Vec<Subject> {
+        let services = self.snapshot.objects.services.iter().enumerate();
+        services
+            .filter(|(_, s)| s.metadata.name == self.name && namespace(&s.metadata.namespace))
+            .map(|(at, _)| Subject::Service(at))
+            .collect()
+    }
+
+    fn workloads(&self, namespace: &dyn Fn(&str) -> bool) -> Vec<Subject> {
+        let workloads = || self.snapshot.workloads.iter().enumerate().filter(|(_, w)| namespace(&w.namespace));
+        let of_kind = |kind: &str| self.kind.is_none_or(|wanted| wanted == kind);
+        let whole = |(at, w): (usize, &crate::snapshot::Workload)| Subject::Workload(at, w.pods.clone().collect());
+        let found: Vec<Subject> =
+            workloads().filter(|(_, w)| w.name == self.name && of_kind(&w.kind)).map(whole).collect();
+        if !found.is_empty() {
+            return found;
+        }
+        // A running pod by its own name, or a caller by the name that its annotation gives.
+        let pod_name = |pod: u32| &self.snapshot.objects.workloads[self.snapshot.pods[pod as usize].object].metadata.name;
+        let is_pod = |pod: &u32| {
+            let object = &self.snapshot.objects.workloads[self.snapshot.pods[*pod as usize].object];
+            object.kind == "Pod" && pod_name(*pod) == self.name
+        };
+        if self.kind.is_none_or(|k| k == "Pod") {
+            let pods: Vec<Subject> = workloads()
+                .filter_map(|(at, w)| w.pods.clone().find(is_pod).map(|pod| Subject::Workload(at, vec![pod])))
+                .collect();
+            if !pods.is_empty() {
+                return pods;
+            }
+        }
+        let called = |pod: &u32| self.snapshot.pods[*pod as usize].caller.name == self.name;
+        workloads()
+            .filter(|(_, w)| of_kind(&w.kind))
+            .filter_map(|(at, w)| {
+                let pods: Vec<u32> = w.pods.clone().filter(called).collect();
+                (!pods.is_empty()).then_some(Subject::Workload(at, pods))
+            })
+            .collect()
+    }
+
+    fn nothing(&self, namespace: Option<&str>) -> ResolveError {
+        let shown = printable(self.name);
+        let place = namespace.map_or_else(String::new, |n| format!(" in namespace {n}"));
+        let what = match (self.kind, self.role) {
+            (Some(kind), _) => kind,
+            (None, Role::Caller) => "workload",
+            (None, Role::Callee) => "Service or workload",
+        };
+        let workloads = self.snapshot.workloads.iter().map(|w| (w.namespace.as_str(), w.name.as_str()));
+        let services = self.snapshot.objects.services.iter();
+        let services = services.map(|s| (s.metadata.namespace.as_str(), s.metadata.name.as_str()));
+        let all: Vec<(&str, &str)> = match self.role {
+            Role::Caller => workloads.collect(),
+            Role::Callee => services.chain(workloads).collect(),
+        };
+        // The same name elsewhere is nearer than a similar one here.
+        let elsewhere = all.iter().find(|(_, name)| *name == self.name).map(|(n, name)| format!("did you mean `{n}/{name}`?"));
+        let near = || {
+            let here = all.iter().filter(|(n, _)| namespace.is_none_or(|wanted| wanted == *n)).map(|(_, name)| *name);
+            did_you_mean(self.name, here)
+        };
+        let is_service = self.role == Role::Caller && !self.service_named(namespace).is_empty();
+        let help = if is_service {
+            Some("that is a Service; a caller is a workload, a pod or an address".to_owned())
+        } else {
+            elsewhere.or_else(near)
+        };
+        ResolveError { message: format!("no {what} `{shown}`{place}"), help }
+    }
+
+    fn service_named(&self, namespace: Option<&str>) -> Vec<Subject> {
+        self.services(&|n| namespace.is_none_or(|wanted| wanted == n))
+    }
+}
+
+/// The port of a Service that `text` names: by name, or by Service port number.
+///
+/// # Errors
+/// Where the Service has no such port, with those that it has.
+pub fn service_port(snapshot: &Snapshot, service: usize, text: &str) -> Result<callee::Port, ResolveError> {
+    let object = &snapshot.objects.services[service];
+    let by_number = text.parse::<u16>().ok();
+    let found = object.ports.iter().find(|p| p.name.as_deref() == Some(text) || by_number == Some(p.port));
+    if let Some(port) = found {
+        return Ok(port.identifier());
+    }
+    let all: Vec<String> = object.ports.iter().map(|p| p.identifier().to_string()).collect();
+    let name = object.metadata.full_name();
+    let message = format!("Service {name} has no port `{}`", printable(text));
+    let near = did_you_mean(text, all.iter().map(String::as_str));
+    let help = near.or_else(|| (!all.is_empty()).then(|| format!("its ports are {}", all.join(", "))));
+    Err(ResolveError { message, help })
+}

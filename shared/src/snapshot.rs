@@ -1,0 +1,504 @@
+//! Everything at one moment: the objects, the labels that admission would derive, the policies that the controller would
+//! write. Every answer is a function of a snapshot.
+
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::ops::Range;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use rustc_hash::{FxHashMap, FxHasher};
+
+use crate::callee::{CalleePattern, Scope};
+use crate::caller::{self, Caller};
+use crate::compile::{self, compile};
+use crate::derive::{Derivation, Statements, derive};
+use crate::intent::{self, Calls};
+use crate::mode::{Mode, ModeOverride, overridden};
+use crate::names;
+use crate::objects::{Kind, Objects, Origin, PodSpec, Service, TargetPort, Text};
+use crate::policy::NetworkPolicy;
+use crate::port::Protocol;
+use crate::selector::{Labels, Selector};
+
+mod warnings;
+
+pub use warnings::{Place, Warning};
+
+/// What a snapshot depends on besides the objects.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Modes that stand in for, and beat, the labels of Namespaces.
+    pub modes: Vec<ModeOverride>,
+    /// The moment: approvals expire.
+    pub now: Timestamp,
+    /// Addresses that pods have; verdicts that hang on them get a caveat.
+    pub pod_cidrs: Vec<IpNet>,
+}
+
+impl Options {
+    /// No overrides, at `now`.
+    pub fn at(now: Timestamp) -> Self {
+        Self { modes: Vec::new(), now, pod_cidrs: Vec::new() }
+    }
+}
+
+/// A namespace that exists, or that an object is in.
+#[derive(Clone, Debug, Default)]
+pub struct NamespaceState {
+    /// Its labels, with the name that every namespace has as label, and the mode that overrides give.
+    pub labels: Labels,
+    /// How it takes part.
+    pub mode: Mode,
+    /// Whether its mode is known: a Namespace object or an override gives it.
+    pub known: bool,
+    /// Where the Namespace stands.
+    pub origin: Option<Origin>,
+    /// Its pods.
+    pub pods: Range<u32>,
+}
+
+/// Pods of one controller, or a bare Pod: one row of every list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workload {
+    /// The controller's kind.
+    pub kind: Kind,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its pods: of its template and those that run.
+    pub pods: Range<u32>,
+}
+
+impl Workload {
+    /// `namespace/name`.
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+
+    /// What sorts and identifies it.
+    pub fn key(&self) -> (&str, &str, &str) {
+        (&self.namespace, &self.name, &self.kind)
+    }
+}
+
+/// A pod as it would run: of a template, or running.
+#[derive(Clone, Debug)]
+pub struct Pod {
+    /// The object it comes from, as index into the objects' workloads.
+    pub object: usize,
+    /// Its workload, as index.
+    pub workload: u32,
+    /// The labels it would carry: written ones but reserved, and derived ones in a managed namespace.
+    pub labels: Labels,
+    /// Who it is as caller.
+    pub caller: Caller,
+    /// What it declares, its ServiceAccount's intents included.
+    pub intents: Vec<Declared>,
+    /// What that comes to; the same in an unmanaged namespace, though it gives no labels there.
+    pub derivation: Derivation,
+}
+
+/// An intent, and where it is declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// What is called.
+    pub callee: CalleePattern,
+    /// The ServiceAccount that declares it, as index; `None`: the pod itself.
+    pub service_account: Option<usize>,
+    /// Where in the annotation's value.
+    pub at: Range<usize>,
+}
+
+/// A Service as it takes part.
+#[derive(Clone, Debug)]
+pub struct ServiceState {
+    /// Its effective mode.
+    pub mode: Mode,
+    /// The pods behind it, in ascending order.
+    pub pods: Vec<u32>,
+}
+
+/// A NetworkPolicy that holds.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The policy.
+    pub policy: NetworkPolicy,
+    /// Whether the controller would write it; otherwise it stands in the input.
+    pub generated: bool,
+    /// The pods it selects, in ascending order.
+    pub pods: Vec<u32>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The objects.
+    pub objects: Objects,
+    /// The moment.
+    pub now: Timestamp,
+    /// Addresses that pods have.
+    pub pod_cidrs: Vec<IpNet>,
+    /// By name.
+    pub namespaces: BTreeMap<String, NamespaceState>,
+    /// In order of namespace, name and kind.
+    pub workloads: Vec<Workload>,
+    /// In order of their workloads.
+    pub pods: Vec<Pod>,
+    /// Parallel to the objects' Services.
+    pub services: Vec<ServiceState>,
+    /// In order of namespace and name.
+    pub policies: Vec<Policy>,
+    /// What the compiler had to say.
+    pub findings: Vec<compile::Finding>,
+    /// What was read with reservations.
+    pub warnings: Vec<Warning>,
+    index: LabelIndex,
+    services_by_name: FxHashMap<(String, String), usize>,
+}
+
+impl Snapshot {
+    /// Derives labels, compiles policies and resolves selectors.
+    pub fn new(objects: Objects, options: &Options) -> Self {
+        let mut namespaces = namespaces(&objects, options);
+        let mut warnings = warnings::of_namespaces(&objects, &namespaces);
+        let mut pods = pods(&objects, &namespaces, options.now, &mut warnings);
+        let workloads = workloads(&objects, &mut pods, &mut namespaces);
+        let pods: Vec<Pod> = pods.into_iter().map(|(_, pod)| pod).collect();
+        let index = LabelIndex::new(&pods);
+        let mut snapshot = Self {
+            now: options.now,
+            pod_cidrs: options.pod_cidrs.clone(),
+            namespaces,
+            workloads,
+            pods,
+            services: Vec::new(),
+            policies: Vec::new(),
+            findings: Vec::new(),
+            warnings,
+            index,
+            services_by_name: (objects.services.iter().enumerate())
+                .map(|(at, s)| ((s.metadata.namespace.clone(), s.metadata.name.clone()), at))
+                .collect(),
+            objects,
+        };
+        snapshot.services = snapshot.objects.services.iter().map(|s| snapshot.service_state(s)).collect();
+        snapshot.add_policies();
+        snapshot
+    }
+
+    fn service_state(&self, service: &Service) -> ServiceState {
+        let namespace = &service.metadata.namespace;
+        let pods = service.enforceable().map_or_else(Vec::new, |selector| self.select(Some(namespace), selector));
+        ServiceState { mode: compile::service_mode(service, self.mode(namespace)), pods }
+    }
+
+    fn add_policies(&mut self) {
+        let modes: BTreeMap<String, Mode> = self.namespaces.iter().map(|(n, s)| (n.clone(), s.mode)).collect();
+        let objects = &self.objects;
+        let compiled = compile(&objects.services, &modes, &objects.approvals, &objects.prohibitions, self.now);
+        let written = |p: &NetworkPolicy| (p.metadata.namespace.clone(), p.metadata.name.clone());
+        let names: rustc_hash::FxHashSet<_> = objects.policies.iter().map(written).collect();
+        // A policy in the input holds as it stands there, ours included.
+        let generated = compiled.policies.into_iter().filter(|p| !names.contains(&written(p))).map(|p| (p, true));
+        let mut all: Vec<(NetworkPolicy, bool)> =
+            objects.policies.iter().cloned().map(|p| (p, false)).chain(generated).collect();
+        all.sort_by(|(a, _), (b, _)| {
+            (&a.metadata.namespace, &a.metadata.name).cmp(&(&b.metadata.namespace, &b.metadata.name))
+        });
+        self.policies = all
+            .into_iter()
+            .map(|(policy, generated)| {
+                let pods = self.select(Some(&policy.metadata.namespace), &policy.pods);
+                Policy { policy, generated, pods }
+            })
+            .collect();
+        self.findings = compiled.findings;
+    }
+
+    /// The pods that a selector selects, in one namespace or in all, in ascending order.
+    pub fn select(&self, namespace: Option<&str>, selector: &Selector) -> Vec<u32> {
+        let range = match namespace {
+            Some(name) => self.namespaces.get(name).map_or(0..0, |n| n.pods.clone()),
+            None => 0..u32::try_from(self.pods.len()).unwrap_or(u32::MAX),
+        };
+        let matches = |pod: &u32| selector.matches(&self.pods[*pod as usize].labels);
+        match selector.narrowest() {
+            None => range.filter(matches).collect(),
+            Some((key, values)) => {
+                let mut found: Vec<u32> = values
+                    .iter()
+                    .flat_map(|value| self.index.with(key, value))
+                    .copied()
+                    .filter(|pod| range.contains(pod) && matches(pod))
+                    .collect();
+                found.sort_unstable();
+                found.dedup();
+                found
+            }
+        }
+    }
+
+    /// The mode of a namespace.
+    pub fn mode(&self, namespace: &str) -> Mode {
+        self.namespaces.get(namespace).map(|n| n.mode).unwrap_or_default()
+    }
+
+    /// The workload of a pod.
+    pub fn workload_of(&self, pod: u32) -> &Workload {
+        &self.workloads[self.pods[pod as usize].workload as usize]
+    }
+
+    /// The namespace of a pod.
+    pub fn namespace_of(&self, pod: u32) -> &str {
+        &self.workload_of(pod).namespace
+    }
+
+    /// The labels of a namespace.
+    pub fn namespace_labels(&self, namespace: &str) -> Option<&Labels> {
+        self.namespaces.get(namespace).map(|n| &n.labels)
+    }
+
+    /// What the object says of a pod.
+    pub fn spec(&self, pod: u32) -> &PodSpec {
+        &self.objects.workloads[self.pods[pod as usize].object].pod
+    }
+
+    /// The annotation that declares an intent of a pod.
+    pub fn declaration(&self, pod: u32, declared: &Declared) -> Option<&Text> {
+        match declared.service_account {
+            Some(at) => self.objects.service_accounts[at].metadata.annotation(names::CALLS),
+            None => self.spec(pod).calls.as_ref(),
+        }
+    }
+
+    /// The Service of a name.
+    pub fn service(&self, namespace: &str, name: &str) -> Option<usize> {
+        self.services_by_name.get(&(namespace.to_owned(), name.to_owned())).copied()
+    }
+
+    /// The Services that a callee pattern means at this moment.
+    pub fn services_meant(&self, callee: &CalleePattern) -> Vec<usize> {
+        if let Scope::Service { namespace, name } = &callee.scope {
+            return self.service(namespace, name).into_iter().collect();
+        }
+        let services = self.objects.services.iter().enumerate();
+        services
+            .filter(|(_, s)| compile::means(callee, s, self.mode(&s.metadata.namespace)))
+            .map(|(at, _)| at)
+            .collect()
+    }
+
+    /// The pods' ports behind the ports of a Service that a callee pattern names: pod, protocol, number.
+    pub fn ports_meant(&self, callee: &CalleePattern, service: usize) -> Vec<(u32, Protocol, u16)> {
+        let mut found = Vec::new();
+        for port in self.objects.services[service].ports.iter().filter(|p| callee.port.covers(&p.identifier())) {
+            for pod in &self.services[service].pods {
+                match &port.target {
+                    TargetPort::Number(number) => found.push((*pod, port.protocol, *number)),
+                    TargetPort::Name(name) => {
+                        let numbers = crate::policy::numbers(&self.spec(*pod).ports, name, port.protocol);
+                        found.extend(numbers.map(|number| (*pod, port.protocol, number)));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// The approvals and prohibitions, indexed.
+    pub fn statements(&self) -> Statements<'_> {
+        Statements::new(&self.objects.approvals, &self.objects.prohibitions, self.now)
+    }
+}
+
+fn namespaces(objects: &Objects, options: &Options) -> BTreeMap<String, NamespaceState> {
+    let mut all: BTreeMap<String, NamespaceState> = BTreeMap::new();
+    for namespace in &objects.namespaces {
+        let state = NamespaceState {
+            labels: namespace.metadata.labels.clone(),
+            known: true,
+            origin: namespace.metadata.origin,
+            ..NamespaceState::default()
+        };
+        all.insert(namespace.metadata.name.clone(), state);
+    }
+    let mentioned = (objects.workloads.iter().map(|w| &w.metadata))
+        .chain(objects.services.iter().map(|s| &s.metadata))
+        .chain(objects.policies.iter().map(|p| &p.metadata))
+        .chain(objects.approvals.iter().map(|a| &a.metadata))
+        .map(|metadata| &metadata.namespace);
+    for name in mentioned {
+        if !name.is_empty() && !all.contains_key(name) {
+            all.insert(name.clone(), NamespaceState::default());
+        }
+    }
+    for (name, state) in &mut all {
+        state.labels.insert(names::NAMESPACE_NAME, name);
+        if let Some(mode) = overridden(&options.modes, name) {
+            state.labels.insert(names::MODE, mode.as_str());
+            state.known = true;
+        }
+        state.mode = state.labels.get(names::MODE).and_then(Mode::parse).unwrap_or_default();
+    }
+    all
+}
+
+/// The pods with their controllers; the workload of each is not yet set.
+fn pods(
+    objects: &Objects,
+    namespaces: &BTreeMap<String, NamespaceState>,
+    now: Timestamp,
+    warnings: &mut Vec<Warning>,
+) -> Vec<(caller::Controller, Pod)> {
+    let statements = Statements::new(&objects.approvals, &objects.prohibitions, now);
+    let controllers: FxHashMap<(&str, &str, &str), &crate::objects::Owner> = objects
+        .workloads
+        .iter()
+        .filter(|w| matches!(&*w.kind, "ReplicaSet" | "Job"))
+        .filter_map(|w| Some(((w.metadata.namespace.as_str(), &*w.kind, w.metadata.name.as_str()), w.metadata.controller.as_ref()?)))
+        .collect();
+    let accounts: FxHashMap<(&str, &str), (usize, Calls)> = objects
+        .service_accounts
+        .iter()
+        .enumerate()
+        .filter_map(|(at, account)| {
+            let text = account.metadata.annotation(names::CALLS)?;
+            let calls = intent::parse(&text.value, &account.metadata.namespace);
+            warnings::of_intents(&calls, text, warnings);
+            Some(((account.metadata.namespace.as_str(), account.metadata.name.as_str()), (at, calls)))
+        })
+        .collect();
+    let mut all = Vec::with_capacity(objects.workloads.len());
+    for (at, object) in objects.workloads.iter().enumerate() {
+        // What another controller owns contributes its pods, never its template: its owner's template stands.
+        let owned = match (&*object.kind, &object.metadata.controller) {
+            ("ReplicaSet", Some(_)) => true,
+            ("Job", Some(owner)) => owner.kind == "CronJob" && owner.group == "batch",
+            _ => false,
+        };
+        if owned || object.pod.ended {
+            continue;
+        }
+        let namespace = object.metadata.namespace.as_str();
+        let controller = caller::controller(&object.kind, &object.metadata, &object.pod.labels, &|kind, name| {
+            controllers.get(&(namespace, kind, name)).map(|owner| (*owner).clone())
+        });
+        let overriding = object.pod.caller.as_ref().filter(|text| match caller::check_override(&text.value) {
+            Ok(()) => true,
+            Err(message) => {
+                warnings.push(Warning::at_text(message, None, text, 0..text.value.len()));
+                false
+            }
+        });
+        let caller = Caller {
+            namespace: namespace.to_owned(),
+            name: overriding.map_or_else(|| controller.name.clone(), |text| text.value.clone()),
+        };
+        let account = accounts.get(&(namespace, object.pod.service_account.as_str()));
+        let intents = declared(&object.pod, namespace, account, warnings);
+        let derivation = if intents.is_empty() || object.pod.mirror {
+            Derivation::default()
+        } else {
+            derive(&caller, intents.iter().map(|d| &d.callee), &statements)
+        };
+        let mut labels = object.pod.labels.clone();
+        labels.retain(|key| !names::is_reserved(key));
+        if namespaces.get(namespace).is_some_and(|n| n.mode.is_managed()) {
+            for key in derivation.label_keys() {
+                labels.insert(&key, names::ALLOWED);
+            }
+        }
+        all.push((controller, Pod { object: at, workload: 0, labels, caller, intents, derivation }));
+    }
+    all
+}
+
+/// A pod's intents: the union of its own and its ServiceAccount's.
+fn declared(
+    pod: &PodSpec,
+    namespace: &str,
+    account: Option<&(usize, Calls)>,
+    warnings: &mut Vec<Warning>,
+) -> Vec<Declared> {
+    let mut all = Vec::new();
+    if let Some(text) = &pod.calls {
+        let calls = intent::parse(&text.value, namespace);
+        warnings::of_intents(&calls, text, warnings);
+        all.extend(calls.intents.into_iter().map(|i| Declared { callee: i.callee, service_account: None, at: i.at }));
+    }
+    if let Some((at, calls)) = account {
+        for intent in &calls.intents {
+            if !all.iter().any(|d| d.callee == intent.callee) {
+                let (callee, range) = (intent.callee.clone(), intent.at.clone());
+                all.push(Declared { callee, service_account: Some(*at), at: range });
+            }
+        }
+    }
+    if all.len() > intent::MAX_INTENTS {
+        let text = pod.calls.as_ref();
+        warnings.push(Warning::too_many(all.len(), text));
+        all.clear();
+    }
+    all
+}
+
+/// Groups pods by controller, puts both in order and notes each namespace's pods.
+fn workloads(
+    objects: &Objects,
+    pods: &mut Vec<(caller::Controller, Pod)>,
+    namespaces: &mut BTreeMap<String, NamespaceState>,
+) -> Vec<Workload> {
+    pods.sort_by(|(a, p), (b, q)| {
+        (&p.caller.namespace, &a.name, &a.kind, p.object).cmp(&(&q.caller.namespace, &b.name, &b.kind, q.object))
+    });
+    let mut workloads: Vec<Workload> = Vec::new();
+    for (at, (controller, pod)) in (0..).zip(pods.iter_mut()) {
+        let namespace = &objects.workloads[pod.object].metadata.namespace;
+        let same = workloads.last().is_some_and(|w| w.key() == (namespace, &controller.name, &controller.kind));
+        match workloads.last_mut().filter(|_| same) {
+            Some(workload) => workload.pods.end = at + 1,
+            None => workloads.push(Workload {
+                kind: controller.kind.clone(),
+                namespace: namespace.clone(),
+                name: controller.name.clone(),
+                pods: at..at + 1,
+            }),
+        }
+        pod.workload = u32::try_from(workloads.len() - 1).unwrap_or(u32::MAX);
+        if let Some(state) = namespaces.get_mut(namespace) {
+            if state.pods.is_empty() {
+                state.pods = at..at;
+            }
+            state.pods.end = at + 1;
+        }
+    }
+    workloads
+}
+
+/// Which pods carry a label. Keyed by hash: whoever asks checks the labels of what is found.
+#[derive(Debug, Default)]
+struct LabelIndex(FxHashMap<u64, Vec<u32>>);
+
+impl LabelIndex {
+    fn new(pods: &[Pod]) -> Self {
+        let mut index: FxHashMap<u64, Vec<u32>> = FxHashMap::default();
+        for (at, pod) in (0..).zip(pods) {
+            for (key, value) in pod.labels.iter() {
+                index.entry(Self::hash(key, value)).or_default().push(at);
+            }
+        }
+        Self(index)
+    }
+
+    fn with(&self, key: &str, value: &str) -> &[u32] {
+        self.0.get(&Self::hash(key, value)).map_or(&[], Vec::as_slice)
+    }
+
+    fn hash(key: &str, value: &str) -> u64 {
+        let mut hasher = FxHasher::default();
+        (key, value).hash(&mut hasher);
+        hasher.finish()
+    }
+}

@@ -1,0 +1,290 @@
+//! etcd and kube-apiserver, started for one test process.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::{Authority, Error, Identity, Kubectl, Scratch, Server, Tool, Tools};
+
+/// How long a start may take. It takes seconds; a machine busy with builds needs more.
+const PATIENCE: Duration = Duration::from_mins(3);
+/// How often readiness is looked at.
+const POLL: Duration = Duration::from_millis(100);
+/// Another process may take a free port between its choice and its use.
+const TRIES: usize = 3;
+/// What both servers write when that has happened.
+const PORT_TAKEN: &str = "address already in use";
+
+/// What a test may want of a control plane of its own.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// More arguments for kube-apiserver.
+    pub apiserver: Vec<String>,
+}
+
+/// A real API server with RBAC, its etcd, and an administrator's kubectl. There is no
+/// controller manager, so nothing acts on what is stored, and no scheduler.
+#[derive(Debug)]
+pub struct ControlPlane {
+    // Dropped in this order: the API server before its etcd, the folder last.
+    apiserver: Mutex<Server>,
+    etcd: Mutex<Server>,
+    url: String,
+    authority: Authority,
+    kubectl: Kubectl,
+}
+
+impl ControlPlane {
+    /// The one that all tests of this process share, started when first asked for. It
+    /// ends with the process. If it could not be started, every test is told why.
+    ///
+    /// # Errors
+    ///
+    /// If a binary is missing, or a server does not get ready; the error shows its log.
+    pub fn shared() -> Result<&'static Self, &'static Error> {
+        static SHARED: OnceLock<Result<ControlPlane, Error>> = OnceLock::new();
+        SHARED.get_or_init(Self::start).as_ref()
+    }
+
+    /// One of its own, which ends on drop.
+    ///
+    /// # Errors
+    ///
+    /// As [`shared`](Self::shared).
+    pub fn start() -> Result<Self, Error> {
+        Self::start_with(&Options::default())
+    }
+
+    /// One of its own that differs from the usual.
+    ///
+    /// # Errors
+    ///
+    /// As [`shared`](Self::shared).
+    pub fn start_with(options: &Options) -> Result<Self, Error> {
+        for _ in 1..TRIES {
+            match Self::try_start(options) {
+                Err(Error::Server { logs, .. }) if logs.contains(PORT_TAKEN) => {}
+                result => return result,
+            }
+        }
+        Self::try_start(options)
+    }
+
+    fn try_start(options: &Options) -> Result<Self, Error> {
+        let tools = Tools::get()?;
+        let etcd = tools.path(Tool::Etcd)?;
+        let apiserver = tools.path(Tool::ApiServer)?;
+        let scratch = Arc::new(Scratch::new()?);
+        let authority = Authority::new()?;
+        let [client, peer, secure] = free_ports()?;
+        let url = format!("https://127.0.0.1:{secure}");
+        let kubeconfig = kubeconfig(&scratch, &authority, &url)?;
+        let kubectl = Kubectl::new(Arc::clone(&scratch), kubeconfig)?;
+
+        let log = |name: &str| scratch.path().join(name);
+        let args = etcd_args(scratch.path(), client, peer);
+        let etcd = Server::spawn(&etcd, args, &log("etcd.log"))?;
+        let mut args = apiserver_args(&scratch, &authority, client, secure)?;
+        args.extend(options.apiserver.iter().cloned());
+        // It waits for etcd by itself.
+        let apiserver = Server::spawn(&apiserver, args, &log("kube-apiserver.log"))?;
+
+        let plane = Self {
+            apiserver: Mutex::new(apiserver),
+            etcd: Mutex::new(etcd),
+            url,
+            authority,
+            kubectl,
+        };
+        plane.wait("the API server is ready", &["get", "--raw=/readyz"])?;
+        plane.wait("namespace default exists", &["get", "namespace", "default"])?;
+        plane.namespace("default")?;
+        Ok(plane)
+    }
+
+    /// Polls until kubectl succeeds with `args`.
+    ///
+    /// # Errors
+    ///
+    /// If a server ends or patience does, with the servers' logs.
+    pub fn wait(&self, until: &str, args: &[&str]) -> Result<(), Error> {
+        let began = Instant::now();
+        loop {
+            let output = self.kubectl.output(args)?;
+            if output.status.success() {
+                return Ok(());
+            }
+            for server in [&self.etcd, &self.apiserver] {
+                let mut server = server
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                if let Some(status) = server.ended()? {
+                    let what = format!("{} ended before {until}: {status}", server.name());
+                    drop(server);
+                    return Err(Error::Server {
+                        what,
+                        logs: self.logs(),
+                    });
+                }
+            }
+            if began.elapsed() > PATIENCE {
+                let said = String::from_utf8_lossy(&output.stderr);
+                let what = format!("waited {PATIENCE:?} until {until}; kubectl said: {said}");
+                return Err(Error::Server {
+                    what,
+                    logs: self.logs(),
+                });
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Makes a namespace with its service account `default`, without which no pod is
+    /// admitted and which a controller manager would make. One that exists is fine.
+    ///
+    /// # Errors
+    ///
+    /// If kubectl fails.
+    pub fn namespace(&self, name: &str) -> Result<(), Error> {
+        let manifest = format!(
+            "{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}}}}}\n---\n\
+             {{apiVersion: v1, kind: ServiceAccount, \
+             metadata: {{namespace: {name}, name: default}}}}\n"
+        );
+        self.kubectl
+            .pipe(["apply", "--server-side", "-f", "-"], &manifest)?;
+        Ok(())
+    }
+
+    /// Applies a file or folder, as CRDs and RBAC need; an error shows what kubectl said.
+    ///
+    /// # Errors
+    ///
+    /// If kubectl fails.
+    pub fn apply(&self, path: &Path) -> Result<String, Error> {
+        self.kubectl
+            .text([Path::new("apply"), Path::new("-f"), path])
+    }
+
+    /// Runs kubectl; an exit code other than 0 is an answer, not an error.
+    ///
+    /// # Errors
+    ///
+    /// If kubectl cannot be run.
+    pub fn kubectl(&self, args: &[&str]) -> Result<Output, Error> {
+        self.kubectl.output(args)
+    }
+
+    /// kubectl as the administrator of this control plane.
+    pub fn admin(&self) -> &Kubectl {
+        &self.kubectl
+    }
+
+    /// Where the API server listens.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The authority that signed the API server, and may sign a webhook or a user.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The ends of the servers' logs, for a test that fails.
+    pub fn logs(&self) -> String {
+        let servers = [&self.etcd, &self.apiserver];
+        let tail = |server: &Mutex<Server>| {
+            server
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .tail()
+        };
+        servers.into_iter().map(tail).collect()
+    }
+}
+
+/// Different free ports on loopback: all are held until all are chosen.
+fn free_ports<const N: usize>() -> Result<[u16; N], Error> {
+    let fail = || Error::io("find a free port on 127.0.0.1");
+    let mut held = Vec::with_capacity(N);
+    let mut ports = [0; N];
+    for port in &mut ports {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(fail())?;
+        *port = listener.local_addr().map_err(fail())?.port();
+        held.push(listener);
+    }
+    Ok(ports)
+}
+
+/// The administrator's kubeconfig: a certificate in the group that RBAC lets do anything.
+fn kubeconfig(scratch: &Scratch, authority: &Authority, url: &str) -> Result<PathBuf, Error> {
+    let ca = scratch.file("ca.crt", authority.pem())?;
+    let admin = authority.user("admin", "system:masters")?;
+    let certificate = scratch.file("admin.crt", &admin.certificate)?;
+    let key = scratch.file("admin.key", &admin.key)?;
+    scratch.file(
+        "kubeconfig",
+        format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
+             clusters:\n- name: test\n  cluster: {{server: '{url}', \
+             certificate-authority: '{}'}}\n\
+             users:\n- name: admin\n  user: {{client-certificate: '{}', client-key: '{}'}}\n\
+             contexts:\n- name: test\n  context: {{cluster: test, user: admin}}\n",
+            ca.display(),
+            certificate.display(),
+            key.display()
+        ),
+    )
+}
+
+/// Data that are thrown away need no fsync.
+fn etcd_args(folder: &Path, client: u16, peer: u16) -> Vec<String> {
+    let client = format!("http://127.0.0.1:{client}");
+    let peer = format!("http://127.0.0.1:{peer}");
+    vec![
+        format!("--data-dir={}", folder.join("etcd").display()),
+        format!("--listen-client-urls={client}"),
+        format!("--advertise-client-urls={client}"),
+        format!("--listen-peer-urls={peer}"),
+        format!("--initial-advertise-peer-urls={peer}"),
+        format!("--initial-cluster=default={peer}"),
+        "--unsafe-no-fsync".into(),
+        "--log-level=warn".into(),
+    ]
+}
+
+/// A server as clusters run it, RBAC and admission included; only, it does not enter its
+/// own address into the Service `kubernetes`, where loopback may not stand.
+fn apiserver_args(
+    scratch: &Scratch,
+    authority: &Authority,
+    etcd: u16,
+    port: u16,
+) -> Result<Vec<String>, Error> {
+    let identity = authority.server(&["127.0.0.1", "localhost", "kubernetes.default.svc"])?;
+    let certificate = scratch.file("apiserver.crt", &identity.certificate)?;
+    let key = scratch.file("apiserver.key", &identity.key)?;
+    let tokens = Identity::key_pair()?;
+    let token_key = scratch.file("service-accounts.key", &tokens.key)?;
+    let token_public = scratch.file("service-accounts.pub", &tokens.certificate)?;
+    let ca = scratch.path().join("ca.crt");
+    Ok(vec![
+        format!("--etcd-servers=http://127.0.0.1:{etcd}"),
+        "--bind-address=127.0.0.1".into(),
+        "--advertise-address=127.0.0.1".into(),
+        "--endpoint-reconciler-type=none".into(),
+        format!("--secure-port={port}"),
+        format!("--tls-cert-file={}", certificate.display()),
+        format!("--tls-private-key-file={}", key.display()),
+        format!("--client-ca-file={}", ca.display()),
+        "--authorization-mode=Node,RBAC".into(),
+        "--service-cluster-ip-range=10.0.0.0/16".into(),
+        "--service-account-issuer=https://kubernetes.default.svc".into(),
+        format!("--service-account-signing-key-file={}", token_key.display()),
+        format!("--service-account-key-file={}", token_public.display()),
+        "--allow-privileged=true".into(),
+    ])
+}

@@ -1,0 +1,24 @@
+//! What netintent's tests need of Kubernetes: a real control plane.
+//!
+//! [`ControlPlane`] is an etcd and a kube-apiserver on loopback ports, [`Kubectl`] the
+//! kubectl of the same release, and [`Tools`] finds or builds their binaries. Nothing is
+//! ever skipped: where a binary can neither be found nor built, the test fails and the
+//! error says what to install.
+
+mod certificates;
+mod control_plane;
+mod error;
+mod go_module;
+mod kubectl;
+pub mod odd;
+mod scratch;
+mod server;
+mod tools;
+
+pub use certificates::{Authority, Identity};
+pub use control_plane::{ControlPlane, Options};
+pub use error::Error;
+pub use kubectl::{Kubectl, plugin_binary};
+pub use scratch::Scratch;
+pub use server::Server;
+pub use tools::{Tool, Tools};

@@ -1,0 +1,114 @@
+//! Where the control plane's binaries come from.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use crate::Error;
+use crate::go_module::GoModule;
+
+/// A binary that tests use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tool {
+    /// kubectl.
+    Kubectl,
+    /// kube-apiserver.
+    ApiServer,
+    /// kube-controller-manager.
+    ControllerManager,
+    /// etcd.
+    Etcd,
+}
+
+impl Tool {
+    /// The file name of the binary.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kubectl => "kubectl",
+            Self::ApiServer => "kube-apiserver",
+            Self::ControllerManager => "kube-controller-manager",
+            Self::Etcd => "etcd",
+        }
+    }
+}
+
+/// The binaries: in the folder that `KUBEBUILDER_ASSETS` names, as for kubebuilder's
+/// envtest, or else built from the Go module beside this crate when first wanted.
+#[derive(Debug)]
+pub struct Tools {
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Assets(PathBuf),
+    Module(GoModule),
+}
+
+impl Tools {
+    /// The tools of this test process. Nothing is built until [`path`](Self::path) asks.
+    ///
+    /// # Errors
+    ///
+    /// If the Go module cannot be read.
+    pub fn get() -> Result<&'static Self, Error> {
+        static TOOLS: OnceLock<Tools> = OnceLock::new();
+        if let Some(tools) = TOOLS.get() {
+            return Ok(tools);
+        }
+        let found = Self::find()?;
+        Ok(TOOLS.get_or_init(|| found))
+    }
+
+    fn find() -> Result<Self, Error> {
+        let assets = env::var_os("KUBEBUILDER_ASSETS").filter(|folder| !folder.is_empty());
+        let source = match assets {
+            Some(folder) => Source::Assets(folder.into()),
+            None => Source::Module(GoModule::read(&crate_folder("control-plane"), &target())?),
+        };
+        Ok(Self { source })
+    }
+
+    /// The binary of `tool`, built if need be, and no other.
+    ///
+    /// # Errors
+    ///
+    /// If it is neither there nor can be built; the error says what to install.
+    pub fn path(&self, tool: Tool) -> Result<PathBuf, Error> {
+        match &self.source {
+            Source::Module(module) => module.binary(tool.name()),
+            Source::Assets(folder) => {
+                let path = folder.join(tool.name());
+                if path.exists() {
+                    Ok(path)
+                } else {
+                    Err(Error::NoAsset { path })
+                }
+            }
+        }
+    }
+
+    /// The Kubernetes release that is built, such as `v1.36.3`; unknown where
+    /// `KUBEBUILDER_ASSETS` is set.
+    pub fn version(&self) -> Option<&str> {
+        match &self.source {
+            Source::Module(module) => Some(module.version()),
+            Source::Assets(_) => None,
+        }
+    }
+}
+
+/// A folder of this crate's sources.
+pub(crate) fn crate_folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// Cargo's target folder: the one this test runs from, known by the tag that Cargo puts
+/// there, or else the workspace's.
+pub(crate) fn target() -> PathBuf {
+    let program = env::current_exe().unwrap_or_default();
+    let tagged = program
+        .ancestors()
+        .find(|folder| folder.join("CACHEDIR.TAG").exists());
+    tagged.map_or_else(|| crate_folder("../target"), Path::to_owned)
+}
