@@ -1,1 +1,27 @@
-fn main() {}
+//! `kubectl netintent`: lists, diffs and explains who may call whom.
+//!
+//! Data flows one way: [`source`] reads manifests into a snapshot, a function of the library answers, [`render`] prints
+//! through the one [`printer`].
+
+mod cli;
+mod commands;
+mod error;
+mod printer;
+mod render;
+mod source;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return printer::usage(&error),
+    };
+    cli.color.write_global();
+    match commands::run(&cli) {
+        Ok(status) => status.into(),
+        Err(error) => error.report(),
+    }
+}

@@ -112,7 +112,10 @@ mod tests {
             "apiVersion: netintent.dev/v1alpha1\nkind: Approval\nmetadata: {namespace: bank, name: shop-frontend-calls-ledger-rpc}\nspec:\n  callers: [shop/frontend]\n  callees: [\"ledger:rpc\"]\n"
         );
         assert!(text("bank/*").contains("callees: [\"*\"]"));
-        assert!(text("*/*:metrics").contains("kind: ClusterApproval\nmetadata: {name: shop-frontend-calls-every-service-metrics}"));
+        assert!(
+            text("*/*:metrics")
+                .contains("kind: ClusterApproval\nmetadata: {name: shop-frontend-calls-every-service-metrics}")
+        );
         assert!(text("@backend").contains("callees: [\"@backend\"]"));
     }
 }

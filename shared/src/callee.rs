@@ -159,7 +159,10 @@ impl CalleePattern {
                 return Err(fail(format!("`*/{}` names one Service in every namespace, which can't be", shown(name))));
             }
             Some((in_namespace, _)) if !names::is_dns_label(in_namespace) => {
-                return Err(fail(format!("`{}` is no namespace: a DNS label was expected before `/`", shown(in_namespace))));
+                return Err(fail(format!(
+                    "`{}` is no namespace: a DNS label was expected before `/`",
+                    shown(in_namespace)
+                )));
             }
             Some((in_namespace, "*")) => Scope::Namespace(in_namespace.to_owned()),
             Some((in_namespace, name)) => service(in_namespace, name).map_err(fail)?,
@@ -233,7 +236,9 @@ fn meant(text: &str) -> Option<String> {
         ([name, namespace, "svc", ..] | [name, namespace], port) if host.contains('.') => {
             (format!("{namespace}/{name}"), port.map(str::to_owned))
         }
-        ([namespace, name, port], None) if !host.contains('.') => (format!("{namespace}/{name}"), Some((*port).to_owned())),
+        ([namespace, name, port], None) if !host.contains('.') => {
+            (format!("{namespace}/{name}"), Some((*port).to_owned()))
+        }
         (_, port) => (host, port.map(str::to_ascii_lowercase)),
     };
     let candidate = port.map_or(scope.clone(), |p| format!("{scope}:{p}"));

@@ -92,8 +92,7 @@ pub struct Controller {
     pub name: String,
 }
 
-const HASH_LABELS: [(&str, &str); 2] =
-    [("pod-template-hash", "Deployment"), ("rollouts-pod-template-hash", "Rollout")];
+const HASH_LABELS: [(&str, &str); 2] = [("pod-template-hash", "Deployment"), ("rollouts-pod-template-hash", "Rollout")];
 
 /// The controller that stands for an object of `kind`, whose pods carry `pod_labels`.
 ///

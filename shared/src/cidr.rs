@@ -248,7 +248,10 @@ mod tests {
 
     #[test]
     fn what_the_api_server_refuses() {
-        assert_eq!(parse("10.0.0.1").unwrap_err(), "`10.0.0.1` has no prefix length: for this one address write `10.0.0.1/32`");
+        assert_eq!(
+            parse("10.0.0.1").unwrap_err(),
+            "`10.0.0.1` has no prefix length: for this one address write `10.0.0.1/32`"
+        );
         assert_eq!(parse("10.0.0/8").unwrap_err(), "`10.0.0` is no IP address");
         assert_eq!(parse("10.0.0.0/33").unwrap_err(), "`33` is no prefix length for `10.0.0.0`");
         assert!(parse("010.0.0.0/8").is_err() && parse("::ffff:10.0.0.0/104").is_err() && parse("x").is_err());

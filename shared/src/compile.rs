@@ -110,7 +110,10 @@ pub fn compile(
             let mut peers = granting_peers(service, &identifier, mode_of(namespace), &managed);
             let callee = CalleePattern { scope: scope_of(service), port: identifier };
             for (index, approval) in &openings {
-                let covers = approval.callees.iter().any(|c| means(c, service, mode_of(namespace)) && c.port.covers(&callee.port));
+                let covers = approval
+                    .callees
+                    .iter()
+                    .any(|c| means(c, service, mode_of(namespace)) && c.port.covers(&callee.port));
                 if covers {
                     add_from(&mut peers, *index, approval, &callee, prohibitions, &mut left_out);
                 }
@@ -143,9 +146,9 @@ pub fn compile(
             _ => {}
         }
     }
-    result.policies.sort_by(|a, b| {
-        (&a.metadata.namespace, &a.metadata.name).cmp(&(&b.metadata.namespace, &b.metadata.name))
-    });
+    result
+        .policies
+        .sort_by(|a, b| (&a.metadata.namespace, &a.metadata.name).cmp(&(&b.metadata.namespace, &b.metadata.name)));
     left_out.sort_by_key(|f| match f {
         Finding::InvalidPeer { approval, origin, .. } | Finding::ProhibitedPeer { approval, origin, .. } => {
             (*approval, *origin)

@@ -185,7 +185,14 @@ impl<'a> Connections<'a> {
     }
 
     /// What the rules of a class allow with `other` at the far end, towards the pod `destination`.
-    fn class_ports(&self, sides: &Sides, class: ClassId, other: u32, destination: u32, ports: &mut PortSets) -> PortSetId {
+    fn class_ports(
+        &self,
+        sides: &Sides,
+        class: ClassId,
+        other: u32,
+        destination: u32,
+        ports: &mut PortSets,
+    ) -> PortSetId {
         let mut sum = PortSetId::NONE;
         for rule in sides.rules[class as usize].iter().filter(|r| self.is_in(other, &r.sets)) {
             let allowed = match rule.ports {
@@ -233,7 +240,8 @@ fn sides(snapshot: &Snapshot, direction: Direction, resolver: &mut Resolver<'_>,
         }
     }
     let mut classes: FxHashMap<Vec<u32>, ClassId> = FxHashMap::default();
-    let mut result = Sides { class_of: Vec::with_capacity(selecting.len()), rules: vec![], members: vec![], policies: vec![] };
+    let mut result =
+        Sides { class_of: Vec::with_capacity(selecting.len()), rules: vec![], members: vec![], policies: vec![] };
     for (pod, policies) in (0..).zip(selecting) {
         if policies.is_empty() {
             result.class_of.push(None);
@@ -348,8 +356,10 @@ impl<'a> Resolver<'a> {
     /// Which namespaces a selector selects.
     fn matching(&mut self, selector: &'a Selector) -> Arc<[bool]> {
         let snapshot = self.snapshot;
-        Arc::clone(self.namespaces.entry(selector).or_insert_with(|| {
-            snapshot.namespaces.values().map(|state| selector.matches(&state.labels)).collect()
-        }))
+        Arc::clone(
+            self.namespaces
+                .entry(selector)
+                .or_insert_with(|| snapshot.namespaces.values().map(|state| selector.matches(&state.labels)).collect()),
+        )
     }
 }

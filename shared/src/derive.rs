@@ -58,9 +58,11 @@ impl<'a> Statements<'a> {
         let mut found = Vec::new();
         for by_caller in scopes.into_iter().flatten().filter_map(|scope| self.index.get(scope)) {
             for list in callers.iter().filter_map(|pattern| by_caller.get(pattern)) {
-                found.extend(list.iter().filter(|at| {
-                    self.approvals[**at as usize].callees.iter().any(|pattern| pattern.covers(callee))
-                }));
+                found.extend(
+                    list.iter().filter(|at| {
+                        self.approvals[**at as usize].callees.iter().any(|pattern| pattern.covers(callee))
+                    }),
+                );
             }
         }
         found.sort_unstable();
@@ -261,7 +263,11 @@ mod tests {
         ] {
             for caller in ["shop/frontend", "shop/*", "*/*"] {
                 let derivation = run(&[intent], &[approval(&["x/y", caller], &["bank/other", callee], None)], &[]);
-                assert_eq!(derivation.grants, [Grant { callee: pattern(intent), approvals: vec![0] }], "{intent} {callee}");
+                assert_eq!(
+                    derivation.grants,
+                    [Grant { callee: pattern(intent), approvals: vec![0] }],
+                    "{intent} {callee}"
+                );
             }
         }
     }
@@ -278,7 +284,8 @@ mod tests {
 
     #[test]
     fn an_approval_of_somebody_else_or_something_else_is_none() {
-        for (caller, callee) in [("shop/cart", "bank/ledger"), ("bank/*", "bank/ledger"), ("shop/*", "bank/ledger:rpc")] {
+        for (caller, callee) in [("shop/cart", "bank/ledger"), ("bank/*", "bank/ledger"), ("shop/*", "bank/ledger:rpc")]
+        {
             let derivation = run(&["bank/ledger:8443"], &[approval(&[caller], &[callee], None)], &[]);
             assert_eq!(only_reason(&derivation), &Reason::NotApproved, "{caller} {callee}");
         }

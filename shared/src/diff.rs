@@ -183,9 +183,8 @@ fn external<'a>(
     direction: Direction,
     (left, right): (Option<usize>, Option<usize>),
 ) -> Vec<Difference<'a>> {
-    let parts = [(0, left), (1, right)].map(|(side, at): (usize, Option<usize>)| {
-        at.map_or_else(Vec::new, |at| sides[side].external(direction, at))
-    });
+    let parts = [(0, left), (1, right)]
+        .map(|(side, at): (usize, Option<usize>)| at.map_or_else(Vec::new, |at| sides[side].external(direction, at)));
     if parts[0] == parts[1] {
         return Vec::new();
     }

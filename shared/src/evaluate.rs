@@ -87,7 +87,8 @@ fn side(snapshot: &Snapshot, direction: Direction, selected: End<'_>, other: End
             };
             side.isolated = true;
             let own = policy.policy.metadata.namespace.as_str();
-            let rules: Vec<RuleReason> = rules.iter().map(|rule| reason(snapshot, own, rule, other, destination)).collect();
+            let rules: Vec<RuleReason> =
+                rules.iter().map(|rule| reason(snapshot, own, rule, other, destination)).collect();
             for rule in &rules {
                 side.ports.union_with(&rule.ports);
             }

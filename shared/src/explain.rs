@@ -221,10 +221,13 @@ fn service<'q>(snapshot: &Snapshot, at: usize, port: Option<&AskedPort>) -> Resu
     }
     let mut steps = Vec::new();
     for port in service.ports.iter().filter(|p| pattern.port.covers(&p.identifier())) {
-        let mut workloads: Vec<String> = by_pod.keys().map(|pod| {
-            let workload = snapshot.workload_of(*pod);
-            format!("{} {}", workload.kind, workload.full_name())
-        }).collect();
+        let mut workloads: Vec<String> = by_pod
+            .keys()
+            .map(|pod| {
+                let workload = snapshot.workload_of(*pod);
+                format!("{} {}", workload.kind, workload.full_name())
+            })
+            .collect();
         workloads.dedup();
         let text = format!(
             "Service {name}, port {}, leads to {} {} of {}",

@@ -101,7 +101,10 @@ fn item(text: &str, namespace: &str) -> Result<CalleePattern, (String, Option<St
     }
     if let Some(own) = text.strip_prefix("./") {
         let (text, own) = (crate::names::printable(text), crate::names::printable(own));
-        return Err((format!("`{text}`: an intent names its own namespace by no prefix"), Some(format!("write `{own}`"))));
+        return Err((
+            format!("`{text}`: an intent names its own namespace by no prefix"),
+            Some(format!("write `{own}`")),
+        ));
     }
     CalleePattern::parse(text, Some(namespace)).map_err(|e| (e.message, e.help))
 }
@@ -128,7 +131,8 @@ mod tests {
 
     #[test]
     fn commas_newlines_and_comments() {
-        let text = "ledger  # all ports, and more\nbank/ledger:rpc, bank/*:metrics,\n\n# only a comment\r\n @backend:rpc\n";
+        let text =
+            "ledger  # all ports, and more\nbank/ledger:rpc, bank/*:metrics,\n\n# only a comment\r\n @backend:rpc\n";
         let calls = parse(text, "shop");
         assert_eq!(full(&calls), ["shop/ledger", "bank/ledger:rpc", "bank/*:metrics", "@backend:rpc"]);
         assert!(calls.errors.is_empty());
@@ -154,7 +158,10 @@ mod tests {
     fn limits_are_of_the_whole() {
         let many: Vec<String> = (0..=MAX_INTENTS).map(|i| format!("a{i}")).collect();
         let calls = parse(&many.join(","), "shop");
-        assert_eq!((calls.intents.len(), calls.errors[0].message.as_str()), (0, "257 intents: a pod can have at most 256"));
+        assert_eq!(
+            (calls.intents.len(), calls.errors[0].message.as_str()),
+            (0, "257 intents: a pod can have at most 256")
+        );
         assert_eq!(parse(&many[1..].join(","), "shop").intents.len(), MAX_INTENTS);
         assert!(parse(&"#".repeat(MAX_BYTES + 1), "shop").errors[0].message.contains("16385 bytes"));
     }

@@ -133,7 +133,8 @@ pub struct Filter {
 
 impl Filter {
     fn wants(&self, source: Option<usize>, destination: Option<usize>) -> bool {
-        let in_set = |set: &Option<Vec<bool>>, at: Option<usize>| set.as_ref().is_none_or(|s| at.is_some_and(|at| s[at]));
+        let in_set =
+            |set: &Option<Vec<bool>>, at: Option<usize>| set.as_ref().is_none_or(|s| at.is_some_and(|at| s[at]));
         let either = self.either.as_ref().is_none_or(|s| [source, destination].into_iter().flatten().any(|at| s[at]));
         in_set(&self.from, source) && in_set(&self.to, destination) && either
     }
@@ -202,7 +203,9 @@ impl<'a> Lister<'a> {
             let (mut every, mut some, mut count) = (*first, *first, 1);
             at += 1;
             let all = self.snapshot.workloads[workload as usize].pods.len();
-            while let Some((_, ports)) = row.get(at).filter(|(pod, _)| count < all && self.snapshot.pods[*pod as usize].workload == workload) {
+            while let Some((_, ports)) =
+                row.get(at).filter(|(pod, _)| count < all && self.snapshot.pods[*pod as usize].workload == workload)
+            {
                 every = self.ports.intersection(every, *ports);
                 some = self.ports.union(some, *ports);
                 count += 1;
@@ -233,11 +236,9 @@ impl<'a> Lister<'a> {
                     every: self.ports.intersection(x.every, y.every),
                     some: self.ports.union(x.some, y.some),
                 },
-                (x, y) => Entry {
-                    workload: first,
-                    every: PortSetId::NONE,
-                    some: x.or(y).map_or(PortSetId::NONE, |e| e.some),
-                },
+                (x, y) => {
+                    Entry { workload: first, every: PortSetId::NONE, some: x.or(y).map_or(PortSetId::NONE, |e| e.some) }
+                }
             });
         }
         merged
@@ -260,7 +261,8 @@ impl<'a> Lister<'a> {
             let mut some = PortSet::none();
             let mut every = if holders.is_empty() { PortSet::none() } else { PortSet::all() };
             for pod in 0..of_pods.len() {
-                let own = holders.iter().map(|h| flat[*h]).find(|(p, _, _)| *p == pod).map(|(_, _, ports)| ports.clone());
+                let own =
+                    holders.iter().map(|h| flat[*h]).find(|(p, _, _)| *p == pod).map(|(_, _, ports)| ports.clone());
                 let own = own.unwrap_or_default();
                 some.union_with(&own);
                 every = every.intersection(&own);
@@ -300,11 +302,8 @@ impl<'a> Lister<'a> {
     fn connection(&self, source: usize, entry: &Entry, declared: PortSet, approved: PortSet) -> Connection<'a> {
         let destination = entry.workload as usize;
         let every = self.ports.get(entry.every).clone();
-        let in_part = if entry.some == entry.every {
-            PortSet::none()
-        } else {
-            self.ports.get(entry.some).difference(&every)
-        };
+        let in_part =
+            if entry.some == entry.every { PortSet::none() } else { self.ports.get(entry.some).difference(&every) };
         let mut caveats = self.caveats[source].clone();
         caveats.extend_from_slice(&self.caveats[destination]);
         if entry.every != PortSetId::ALL && self.hangs_on_block(source, destination) {
@@ -356,7 +355,17 @@ impl<'a> Lister<'a> {
         };
         let (declared, approved) = (PortSet::none(), PortSet::none());
         let caveats = self.caveats[workload].clone();
-        Connection { source, destination, ports, in_part, declared, approved, egress_isolated, ingress_isolated, caveats }
+        Connection {
+            source,
+            destination,
+            ports,
+            in_part,
+            declared,
+            approved,
+            egress_isolated,
+            ingress_isolated,
+            caveats,
+        }
     }
 }
 
@@ -368,7 +377,8 @@ pub(crate) fn own_caveats(snapshot: &Snapshot, workload: &Workload) -> Vec<Cavea
     }
     for policy in &snapshot.objects.foreign {
         let here = policy.metadata.namespace.is_empty() || policy.metadata.namespace == workload.namespace;
-        let selects = |pod: u32| policy.selector.as_ref().is_none_or(|s| s.matches(&snapshot.pods[pod as usize].labels));
+        let selects =
+            |pod: u32| policy.selector.as_ref().is_none_or(|s| s.matches(&snapshot.pods[pod as usize].labels));
         if here && workload.pods.clone().any(selects) {
             caveats.push(Caveat::OtherApi(format!("{} {}", policy.kind, policy.metadata.full_name())));
         }

@@ -96,7 +96,12 @@ pub fn decode(node: &Node, file: u32, namespace: &str) -> Result<Decoded, Manife
     Ok(decoded)
 }
 
-fn object(context: &Context<'_>, node: &Node, list: Option<(&str, &str)>, decoded: &mut Decoded) -> Result<(), ManifestError> {
+fn object(
+    context: &Context<'_>,
+    node: &Node,
+    list: Option<(&str, &str)>,
+    decoded: &mut Decoded,
+) -> Result<(), ManifestError> {
     context.mapping(node, "a Kubernetes object")?;
     // The items of a PodList need not repeat what they are.
     let (api_version, kind) = match list {

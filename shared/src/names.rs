@@ -31,9 +31,9 @@ pub const ALL_PORTS: &str = "all.ports";
 /// `type.netintent.dev`.
 pub fn is_reserved(label_key: &str) -> bool {
     let Some((prefix, _)) = label_key.rsplit_once('/') else { return false };
-    [TO, BY_TYPE].iter().any(|suffix| {
-        prefix.strip_suffix(suffix).is_some_and(|head| head.is_empty() || head.ends_with('.'))
-    })
+    [TO, BY_TYPE]
+        .iter()
+        .any(|suffix| prefix.strip_suffix(suffix).is_some_and(|head| head.is_empty() || head.ends_with('.')))
 }
 
 /// RFC 1123 label: at most 63 of `[a-z0-9-]`, with an alphanumeric at both ends.
@@ -56,10 +56,7 @@ fn is_label_shaped(text: &str) -> bool {
 
 /// IANA service name: at most 15 of `[a-z0-9-]`, at least one letter, no hyphen at an end or beside another.
 pub fn is_port_name(text: &str) -> bool {
-    text.len() <= 15
-        && is_label_shaped(text)
-        && text.bytes().any(|b| b.is_ascii_lowercase())
-        && !text.contains("--")
+    text.len() <= 15 && is_label_shaped(text) && text.bytes().any(|b| b.is_ascii_lowercase()) && !text.contains("--")
 }
 
 /// Why `key` is no label or annotation key: an optional DNS subdomain and a slash, then at most 63 of

@@ -107,7 +107,8 @@ pub fn resolve(snapshot: &Snapshot, text: &str, role: Role, home: Home<'_>) -> R
         },
         [namespace, _, _] => return Err(unknown_namespace(snapshot, namespace)),
         _ => {
-            let message = format!("`{}` is no name: `namespace/name` or `namespace/kind/name` was expected", printable(text));
+            let message =
+                format!("`{}` is no name: `namespace/name` or `namespace/kind/name` was expected", printable(text));
             return Err(ResolveError { message, help: None });
         }
     };
@@ -203,7 +204,8 @@ impl Search<'_> {
             return found;
         }
         // A running pod by its own name, or a caller by the name that its annotation gives.
-        let pod_name = |pod: u32| &self.snapshot.objects.workloads[self.snapshot.pods[pod as usize].object].metadata.name;
+        let pod_name =
+            |pod: u32| &self.snapshot.objects.workloads[self.snapshot.pods[pod as usize].object].metadata.name;
         let is_pod = |pod: &u32| {
             let object = &self.snapshot.objects.workloads[self.snapshot.pods[*pod as usize].object];
             object.kind == "Pod" && pod_name(*pod) == self.name
@@ -242,7 +244,8 @@ impl Search<'_> {
             Role::Callee => services.chain(workloads).collect(),
         };
         // The same name elsewhere is nearer than a similar one here.
-        let elsewhere = all.iter().find(|(_, name)| *name == self.name).map(|(n, name)| format!("did you mean `{n}/{name}`?"));
+        let elsewhere =
+            all.iter().find(|(_, name)| *name == self.name).map(|(n, name)| format!("did you mean `{n}/{name}`?"));
         let near = || {
             let here = all.iter().filter(|(n, _)| namespace.is_none_or(|wanted| wanted == *n)).map(|(_, name)| *name);
             did_you_mean(self.name, here)

@@ -144,6 +144,31 @@ impl Selector {
         Self::new(labels.into_iter().map(equals).collect())
     }
 
+    /// Reads a selector as `kubectl -l` takes it: `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a`, `!a`, joined by
+    /// commas.
+    ///
+    /// # Errors
+    /// What was read and what was expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut requirements = Vec::new();
+        let mut rest = text.trim();
+        while !rest.is_empty() {
+            // A comma within parentheses separates values, not requirements.
+            let mut depth = 0_i32;
+            let end = rest.find(|c: char| {
+                depth += i32::from(c == '(') - i32::from(c == ')');
+                c == ',' && depth <= 0
+            });
+            let (item, tail) = end.map_or((rest, None), |at| (&rest[..at], Some(&rest[at + 1..])));
+            requirements.push(parse_requirement(item.trim())?);
+            rest = match tail.map(str::trim) {
+                Some("") => return Err("a requirement was expected after the last comma".to_owned()),
+                tail => tail.unwrap_or_default(),
+            };
+        }
+        Ok(Self::new(requirements))
+    }
+
     /// Whether it selects everything.
     pub fn is_empty(&self) -> bool {
         self.requirements.is_empty()
@@ -179,6 +204,33 @@ impl fmt::Display for Selector {
             write!(f, "{}{requirement}", if index == 0 { "" } else { "," })?;
         }
         Ok(())
+    }
+}
+
+fn parse_requirement(text: &str) -> Result<Requirement, String> {
+    let checked = |key: &str, operator: Operator, values: Vec<&str>| {
+        crate::names::check_qualified_name(key)?;
+        values.iter().try_for_each(|value| crate::names::check_label_value(value))?;
+        let values = values.into_iter().map(str::to_owned).collect();
+        Ok(Requirement { key: key.to_owned(), operator, values })
+    };
+    if let Some((head, list)) = text.strip_suffix(')').and_then(|t| t.split_once('(')) {
+        let values: Vec<&str> = list.split(',').map(str::trim).collect();
+        return match head.split_whitespace().collect::<Vec<_>>()[..] {
+            [key, "in"] => checked(key, Operator::In, values),
+            [key, "notin"] => checked(key, Operator::NotIn, values),
+            _ => Err(format!("`{}` is neither `key in (…)` nor `key notin (…)`", crate::names::printable(text))),
+        };
+    }
+    if let Some((key, value)) = text.split_once("!=") {
+        return checked(key.trim(), Operator::NotIn, vec![value.trim()]);
+    }
+    if let Some((key, value)) = text.split_once("==").or_else(|| text.split_once('=')) {
+        return checked(key.trim(), Operator::In, vec![value.trim()]);
+    }
+    match text.strip_prefix('!') {
+        Some(key) => checked(key.trim(), Operator::DoesNotExist, vec![]),
+        None => checked(text, Operator::Exists, vec![]),
     }
 }
 
@@ -219,6 +271,21 @@ mod tests {
         assert!(Selector::default().matches(&labels));
         assert_eq!(Selector::default().to_string(), "(all)");
         assert_eq!(selector.narrowest(), Some(("app", &["web".to_owned()][..])));
+    }
+
+    #[test]
+    fn what_kubectl_takes_is_read() {
+        for text in ["app=web,tier in (a,b),!x", "app!=web,tier", "tier notin (a,b)", "(all)"] {
+            match Selector::parse(text) {
+                Ok(selector) => assert_eq!(selector.to_string(), text),
+                Err(_) => assert_eq!(text, "(all)"),
+            }
+        }
+        assert_eq!(Selector::parse("a == b").unwrap().to_string(), "a=b");
+        assert!(Selector::parse("").unwrap().is_empty());
+        for bad in ["a=b,", "a=-b", "a in b", "=b", "a b", "a within (b)"] {
+            assert!(Selector::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -357,7 +357,9 @@ fn pods(
         .workloads
         .iter()
         .filter(|w| matches!(&*w.kind, "ReplicaSet" | "Job"))
-        .filter_map(|w| Some(((w.metadata.namespace.as_str(), &*w.kind, w.metadata.name.as_str()), w.metadata.controller.as_ref()?)))
+        .filter_map(|w| {
+            Some(((w.metadata.namespace.as_str(), &*w.kind, w.metadata.name.as_str()), w.metadata.controller.as_ref()?))
+        })
         .collect();
     let accounts: FxHashMap<(&str, &str), (usize, Calls)> = objects
         .service_accounts

@@ -11,8 +11,8 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
         if candidate == wanted {
             continue;
         }
-        let contains = wanted.len() >= 3 && (candidate.contains(wanted) || wanted.contains(candidate))
-            && candidate.len() >= 3;
+        let contains =
+            wanted.len() >= 3 && (candidate.contains(wanted) || wanted.contains(candidate)) && candidate.len() >= 3;
         // A long difference in length can't be near: skip the costly distance.
         let far = candidate.len().abs_diff(wanted.len()) > limit;
         let distance = if far { usize::MAX } else { strsim::damerau_levenshtein(wanted, candidate) };

@@ -1,8 +1,8 @@
 //! Certificates for one test run: an authority, and what it signs.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
 };
 
 use crate::Error;
@@ -30,9 +30,7 @@ impl Authority {
     /// If no key can be made.
     pub fn new() -> Result<Self, Error> {
         let mut params = CertificateParams::default();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "netintent test authority");
+        params.distinguished_name.push(DnType::CommonName, "netintent test authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
@@ -52,9 +50,7 @@ impl Authority {
     pub fn server(&self, names: &[&str]) -> Result<Identity, Error> {
         let names: Vec<String> = names.iter().map(ToString::to_string).collect();
         let mut params = CertificateParams::new(names)?;
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "netintent test server");
+        params.distinguished_name.push(DnType::CommonName, "netintent test server");
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.sign(params)
     }
@@ -68,9 +64,7 @@ impl Authority {
     pub fn user(&self, name: &str, group: &str) -> Result<Identity, Error> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
-        params
-            .distinguished_name
-            .push(DnType::OrganizationName, group);
+        params.distinguished_name.push(DnType::OrganizationName, group);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.sign(params)
     }
@@ -79,10 +73,7 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.issuer)?;
-        Ok(Identity {
-            certificate: certificate.pem(),
-            key: key.serialize_pem(),
-        })
+        Ok(Identity { certificate: certificate.pem(), key: key.serialize_pem() })
     }
 }
 
@@ -94,9 +85,6 @@ impl Identity {
     /// If no key can be made.
     pub(crate) fn key_pair() -> Result<Self, Error> {
         let key = KeyPair::generate()?;
-        Ok(Self {
-            certificate: key.public_key_pem(),
-            key: key.serialize_pem(),
-        })
+        Ok(Self { certificate: key.public_key_pem(), key: key.serialize_pem() })
     }
 }

@@ -92,13 +92,7 @@ impl ControlPlane {
         // It waits for etcd by itself.
         let apiserver = Server::spawn(&apiserver, args, &log("kube-apiserver.log"))?;
 
-        let plane = Self {
-            apiserver: Mutex::new(apiserver),
-            etcd: Mutex::new(etcd),
-            url,
-            authority,
-            kubectl,
-        };
+        let plane = Self { apiserver: Mutex::new(apiserver), etcd: Mutex::new(etcd), url, authority, kubectl };
         plane.wait("the API server is ready", &["get", "--raw=/readyz"])?;
         plane.wait("namespace default exists", &["get", "namespace", "default"])?;
         plane.namespace("default")?;
@@ -118,25 +112,17 @@ impl ControlPlane {
                 return Ok(());
             }
             for server in [&self.etcd, &self.apiserver] {
-                let mut server = server
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut server = server.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 if let Some(status) = server.ended()? {
                     let what = format!("{} ended before {until}: {status}", server.name());
                     drop(server);
-                    return Err(Error::Server {
-                        what,
-                        logs: self.logs(),
-                    });
+                    return Err(Error::Server { what, logs: self.logs() });
                 }
             }
             if began.elapsed() > PATIENCE {
                 let said = String::from_utf8_lossy(&output.stderr);
                 let what = format!("waited {PATIENCE:?} until {until}; kubectl said: {said}");
-                return Err(Error::Server {
-                    what,
-                    logs: self.logs(),
-                });
+                return Err(Error::Server { what, logs: self.logs() });
             }
             thread::sleep(POLL);
         }
@@ -154,8 +140,7 @@ impl ControlPlane {
              {{apiVersion: v1, kind: ServiceAccount, \
              metadata: {{namespace: {name}, name: default}}}}\n"
         );
-        self.kubectl
-            .pipe(["apply", "--server-side", "-f", "-"], &manifest)?;
+        self.kubectl.pipe(["apply", "--server-side", "-f", "-"], &manifest)?;
         Ok(())
     }
 
@@ -165,8 +150,7 @@ impl ControlPlane {
     ///
     /// If kubectl fails.
     pub fn apply(&self, path: &Path) -> Result<String, Error> {
-        self.kubectl
-            .text([Path::new("apply"), Path::new("-f"), path])
+        self.kubectl.text([Path::new("apply"), Path::new("-f"), path])
     }
 
     /// Runs kubectl; an exit code other than 0 is an answer, not an error.
@@ -196,12 +180,7 @@ impl ControlPlane {
     /// The ends of the servers' logs, for a test that fails.
     pub fn logs(&self) -> String {
         let servers = [&self.etcd, &self.apiserver];
-        let tail = |server: &Mutex<Server>| {
-            server
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .tail()
-        };
+        let tail = |server: &Mutex<Server>| server.lock().unwrap_or_else(std::sync::PoisonError::into_inner).tail();
         servers.into_iter().map(tail).collect()
     }
 }
@@ -258,12 +237,7 @@ fn etcd_args(folder: &Path, client: u16, peer: u16) -> Vec<String> {
 
 /// A server as clusters run it, RBAC and admission included; only, it does not enter its
 /// own address into the Service `kubernetes`, where loopback may not stand.
-fn apiserver_args(
-    scratch: &Scratch,
-    authority: &Authority,
-    etcd: u16,
-    port: u16,
-) -> Result<Vec<String>, Error> {
+fn apiserver_args(scratch: &Scratch, authority: &Authority, etcd: u16, port: u16) -> Result<Vec<String>, Error> {
     let identity = authority.server(&["127.0.0.1", "localhost", "kubernetes.default.svc"])?;
     let certificate = scratch.file("apiserver.crt", &identity.certificate)?;
     let key = scratch.file("apiserver.key", &identity.key)?;

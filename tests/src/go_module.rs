@@ -39,12 +39,7 @@ impl GoModule {
         (&text, read("go.sum")?).hash(&mut hasher);
         let name = format!("{version}-{:016x}", hasher.finish());
         let cache = target.join("control-plane").join(name);
-        Ok(Self {
-            folder: folder.to_owned(),
-            version: version.to_owned(),
-            text,
-            cache,
-        })
+        Ok(Self { folder: folder.to_owned(), version: version.to_owned(), text, cache })
     }
 
     /// The release of Kubernetes, such as `v1.36.3`.
@@ -76,10 +71,7 @@ impl GoModule {
     fn build(&self, tool: &'static str, binary: &Path) -> Result<(), Error> {
         let package = self.package(tool)?;
         let began = Instant::now();
-        progress(format_args!(
-            "building {tool} for the tests (Kubernetes {}; minutes the first time)",
-            self.version
-        ));
+        progress(format_args!("building {tool} for the tests (Kubernetes {}; minutes the first time)", self.version));
         // Built beside its place and then moved, so that a half-written one is never run.
         let partial = binary.with_extension("partial");
         let mut go = Command::new("go")
@@ -92,15 +84,8 @@ impl GoModule {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|source| match source.kind() {
-                ErrorKind::NotFound => Error::NoGo {
-                    tool,
-                    module: self.folder.join("go.mod"),
-                    source,
-                },
-                _ => Error::Io {
-                    action: "run go".into(),
-                    source,
-                },
+                ErrorKind::NotFound => Error::NoGo { tool, module: self.folder.join("go.mod"), source },
+                _ => Error::Io { action: "run go".into(), source },
             })?;
         let output = go.stderr.take().map(|output| relay(BufReader::new(output)));
         let status = go.wait().map_err(Error::io("wait for go"))?;
@@ -118,24 +103,18 @@ impl GoModule {
 
     /// The package of `tool`, by go.mod's `tool` directives.
     fn package(&self, tool: &str) -> Result<&str, Error> {
-        tool_packages(&self.text)
-            .find(|package| binary_name(package) == tool)
-            .ok_or_else(|| Error::Module {
-                file: self.folder.join("go.mod"),
-                what: format!("has no tool directive for {tool}"),
-            })
+        tool_packages(&self.text).find(|package| binary_name(package) == tool).ok_or_else(|| Error::Module {
+            file: self.folder.join("go.mod"),
+            what: format!("has no tool directive for {tool}"),
+        })
     }
 }
 
 /// The version of k8s.io/kubernetes that a go.mod requires.
 fn kubernetes_version(text: &str) -> Option<&str> {
     text.lines().find_map(|line| {
-        let mut words = line
-            .split_whitespace()
-            .skip_while(|word| *word == "require");
-        (words.next() == Some("k8s.io/kubernetes"))
-            .then(|| words.next())
-            .flatten()
+        let mut words = line.split_whitespace().skip_while(|word| *word == "require");
+        (words.next() == Some("k8s.io/kubernetes")).then(|| words.next()).flatten()
     })
 }
 
@@ -205,20 +184,14 @@ mod tests {
     #[test]
     fn version_is_that_of_kubernetes_itself() {
         assert_eq!(kubernetes_version(GO_MOD), Some("v1.36.3"));
-        assert_eq!(
-            kubernetes_version("require k8s.io/kubernetes v1.33.0"),
-            Some("v1.33.0")
-        );
+        assert_eq!(kubernetes_version("require k8s.io/kubernetes v1.33.0"), Some("v1.33.0"));
         assert_eq!(kubernetes_version("module m"), None);
     }
 
     #[test]
     fn tools_are_those_of_the_directives() {
         let packages: Vec<&str> = tool_packages(GO_MOD).collect();
-        let names: Vec<&str> = packages
-            .iter()
-            .map(|package| binary_name(package))
-            .collect();
+        let names: Vec<&str> = packages.iter().map(|package| binary_name(package)).collect();
         assert_eq!(names, ["etcd", "kubectl", "one"]);
     }
 
@@ -226,9 +199,6 @@ mod tests {
     fn binaries_are_told_their_version() {
         let flags = linker_flags("v1.36.3");
         assert!(flags.contains("gitVersion=v1.36.3"), "{flags}");
-        assert!(
-            flags.contains("gitMajor=1 ") && flags.ends_with("gitMinor=36"),
-            "{flags}"
-        );
+        assert!(flags.contains("gitMajor=1 ") && flags.ends_with("gitMinor=36"), "{flags}");
     }
 }

@@ -40,12 +40,7 @@ impl Kubectl {
     pub(crate) fn new(scratch: Arc<Scratch>, kubeconfig: PathBuf) -> Result<Self, Error> {
         let program = Tools::get()?.path(Tool::Kubectl)?;
         scratch.folder("home")?;
-        Ok(Self {
-            program,
-            scratch,
-            kubeconfig,
-            path: None,
-        })
+        Ok(Self { program, scratch, kubeconfig, path: None })
     }
 
     /// The same with the plugin on its PATH: `kubectl netintent …` runs `binary`, whatever
@@ -55,9 +50,7 @@ impl Kubectl {
     ///
     /// If there is no such binary, or it cannot be linked to.
     pub fn with_plugin(&self, binary: &Path) -> Result<Self, Error> {
-        let binary = fs::canonicalize(binary).map_err(|_| Error::NoPlugin {
-            path: binary.to_owned(),
-        })?;
+        let binary = fs::canonicalize(binary).map_err(|_| Error::NoPlugin { path: binary.to_owned() })?;
         let folder = tempfile::Builder::new()
             .prefix("plugins-")
             .tempdir_in(self.scratch.path())
@@ -70,10 +63,7 @@ impl Kubectl {
             path.push(":");
             path.push(inherited);
         }
-        Ok(Self {
-            path: Some(path),
-            ..self.clone()
-        })
+        Ok(Self { path: Some(path), ..self.clone() })
     }
 
     /// The folder that holds HOME; tests may put their files there.
@@ -103,13 +93,8 @@ impl Kubectl {
     /// # Errors
     ///
     /// If it cannot be run.
-    pub fn output<A: AsRef<OsStr>>(
-        &self,
-        args: impl IntoIterator<Item = A>,
-    ) -> Result<Output, Error> {
-        self.command(args)
-            .output()
-            .map_err(Error::path("run", &self.program))
+    pub fn output<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Result<Output, Error> {
+        self.command(args).output().map_err(Error::path("run", &self.program))
     }
 
     /// Runs it and returns its stdout; an exit code other than 0 is an error.
@@ -117,14 +102,9 @@ impl Kubectl {
     /// # Errors
     ///
     /// If it cannot be run, or fails; the error shows what it wrote.
-    pub fn text<A: AsRef<OsStr>>(
-        &self,
-        args: impl IntoIterator<Item = A>,
-    ) -> Result<String, Error> {
+    pub fn text<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Result<String, Error> {
         let mut command = self.command(args);
-        let output = command
-            .output()
-            .map_err(Error::path("run", &self.program))?;
+        let output = command.output().map_err(Error::path("run", &self.program))?;
         success(&command, &output)
     }
 
@@ -133,11 +113,7 @@ impl Kubectl {
     /// # Errors
     ///
     /// If it cannot be run, or fails; the error shows what it wrote.
-    pub fn pipe<A: AsRef<OsStr>>(
-        &self,
-        args: impl IntoIterator<Item = A>,
-        input: &str,
-    ) -> Result<String, Error> {
+    pub fn pipe<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>, input: &str) -> Result<String, Error> {
         let mut command = self.command(args);
         let mut child = command
             .stdin(Stdio::piped())
@@ -179,18 +155,12 @@ fn success(command: &Command, output: &Output) -> Result<String, Error> {
 /// If it is not there; Cargo builds a sibling package's binary only when asked.
 pub fn plugin_binary() -> Result<PathBuf, Error> {
     let path = env::var_os("NETINTENT_PLUGIN").map_or_else(sibling_plugin, PathBuf::from);
-    if path.exists() {
-        Ok(path)
-    } else {
-        Err(Error::NoPlugin { path })
-    }
+    if path.exists() { Ok(path) } else { Err(Error::NoPlugin { path }) }
 }
 
 /// Where Cargo puts the plugin: from `target/debug/deps/test-0123` it is two folders up.
 fn sibling_plugin() -> PathBuf {
     let program = env::current_exe().unwrap_or_default();
     let profile = program.parent().and_then(Path::parent).map(Path::to_owned);
-    profile
-        .unwrap_or_else(|| target().join("debug"))
-        .join(PLUGIN)
+    profile.unwrap_or_else(|| target().join("debug")).join(PLUGIN)
 }

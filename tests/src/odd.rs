@@ -54,8 +54,7 @@ pub fn exceptions() -> Result<Vec<Odd>, Error> {
 }
 
 /// The settings of kube-apiserver's validation that have changed since Kubernetes 1.33.
-pub const OLDER: &str =
-    "--feature-gates=StrictIPCIDRValidation=false,RelaxedServiceNameValidation=false";
+pub const OLDER: &str = "--feature-gates=StrictIPCIDRValidation=false,RelaxedServiceNameValidation=false";
 
 fn read(name: &str) -> Result<Vec<Odd>, Error> {
     let folder = folder();
@@ -65,11 +64,7 @@ fn read(name: &str) -> Result<Vec<Odd>, Error> {
         .enumerate()
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
         .map(|(index, line)| {
-            parse(&folder, line).map_err(|what| Error::Table {
-                file: file.clone(),
-                line: index + 1,
-                what,
-            })
+            parse(&folder, line).map_err(|what| Error::Table { file: file.clone(), line: index + 1, what })
         })
         .collect()
 }
@@ -77,10 +72,7 @@ fn read(name: &str) -> Result<Vec<Odd>, Error> {
 fn parse(folder: &Path, line: &str) -> Result<Odd, String> {
     let columns: Vec<&str> = line.split('\t').collect();
     let [name, verdict, reason, about] = columns[..] else {
-        return Err(format!(
-            "{} columns instead of 4, separated by tabs",
-            columns.len()
-        ));
+        return Err(format!("{} columns instead of 4, separated by tabs", columns.len()));
     };
     let (accepted, connectivity) = match (verdict, about) {
         ("accepted", "-") => (true, false),
@@ -88,15 +80,6 @@ fn parse(folder: &Path, line: &str) -> Result<Odd, String> {
         ("refused", "other") => (false, false),
         _ => return Err(format!("`{verdict}` with `{about}`")),
     };
-    let reason = if reason == "-" {
-        String::new()
-    } else {
-        reason.to_owned()
-    };
-    Ok(Odd {
-        path: folder.join(name),
-        accepted,
-        reason,
-        connectivity,
-    })
+    let reason = if reason == "-" { String::new() } else { reason.to_owned() };
+    Ok(Odd { path: folder.join(name), accepted, reason, connectivity })
 }

@@ -31,16 +31,10 @@ impl Scratch {
             .map_err(Error::path("make a folder in", &env::temp_dir()))?;
         let path = folder.keep();
         if env::var_os("NETINTENT_KEEP").is_some() {
-            return Ok(Self {
-                path,
-                sweeper: None,
-            });
+            return Ok(Self { path, sweeper: None });
         }
         let sweeper = sweeper(&path).map_err(Error::io("run sh"))?;
-        Ok(Self {
-            path,
-            sweeper: Some(sweeper),
-        })
+        Ok(Self { path, sweeper: Some(sweeper) })
     }
 
     /// The folder.

@@ -48,10 +48,7 @@ impl Server {
         args: impl IntoIterator<Item = A>,
         log: &Path,
     ) -> Result<Self, Error> {
-        let name = program
-            .file_name()
-            .unwrap_or(program.as_os_str())
-            .to_string_lossy();
+        let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy();
         let out = File::create(log).map_err(Error::path("write", log))?;
         let err = out.try_clone().map_err(Error::path("write", log))?;
         let watch = Command::new("sh")
@@ -65,11 +62,7 @@ impl Server {
             .process_group(0)
             .spawn()
             .map_err(Error::io("run sh"))?;
-        Ok(Self {
-            name: name.into_owned(),
-            log: log.to_owned(),
-            watch,
-        })
+        Ok(Self { name: name.into_owned(), log: log.to_owned(), watch })
     }
 
     /// The program's name.
@@ -83,9 +76,7 @@ impl Server {
     ///
     /// If the system does not say.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>, Error> {
-        self.watch
-            .try_wait()
-            .map_err(Error::io(format!("wait for {}", self.name)))
+        self.watch.try_wait().map_err(Error::io(format!("wait for {}", self.name)))
     }
 
     /// The whole log.

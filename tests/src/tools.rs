@@ -79,11 +79,7 @@ impl Tools {
             Source::Module(module) => module.binary(tool.name()),
             Source::Assets(folder) => {
                 let path = folder.join(tool.name());
-                if path.exists() {
-                    Ok(path)
-                } else {
-                    Err(Error::NoAsset { path })
-                }
+                if path.exists() { Ok(path) } else { Err(Error::NoAsset { path }) }
             }
         }
     }
@@ -107,8 +103,6 @@ pub(crate) fn crate_folder(name: &str) -> PathBuf {
 /// there, or else the workspace's.
 pub(crate) fn target() -> PathBuf {
     let program = env::current_exe().unwrap_or_default();
-    let tagged = program
-        .ancestors()
-        .find(|folder| folder.join("CACHEDIR.TAG").exists());
+    let tagged = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
     tagged.map_or_else(|| crate_folder("../target"), Path::to_owned)
 }

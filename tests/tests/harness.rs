@@ -57,10 +57,7 @@ fn servers_end_with_a_process_that_aborts() -> Result {
     if std::env::var_os(ABORT).is_some() {
         let scratch = Scratch::new()?;
         let (_server, pid) = sleeper(&scratch)?;
-        fs::write(
-            std::env::var(ABORT)?,
-            format!("{pid}\n{}", scratch.path().display()),
-        )?;
+        fs::write(std::env::var(ABORT)?, format!("{pid}\n{}", scratch.path().display()))?;
         std::process::abort();
     }
     let scratch = Scratch::new()?;
@@ -93,15 +90,9 @@ fn kubectl_finds_the_plugin() -> Result {
     let scratch = Scratch::new()?;
     let plugin = scratch.file("any-name", "#!/bin/sh\necho \"plugin: $*\"\nexit 3\n")?;
     fs::set_permissions(&plugin, fs::Permissions::from_mode(0o755))?;
-    let output = Kubectl::alone()?
-        .with_plugin(&plugin)?
-        .output(["netintent", "version"])?;
+    let output = Kubectl::alone()?.with_plugin(&plugin)?.output(["netintent", "version"])?;
     assert_eq!(String::from_utf8_lossy(&output.stdout), "plugin: version\n");
-    assert_eq!(
-        output.status.code(),
-        Some(3),
-        "kubectl hands on the plugin's exit code"
-    );
+    assert_eq!(output.status.code(), Some(3), "kubectl hands on the plugin's exit code");
     Ok(())
 }
 

@@ -20,12 +20,7 @@ const AT_ONCE: usize = 4;
 /// Asks the server about one file; returns what differs from the table.
 fn compare(kubectl: &Kubectl, file: &Odd) -> Option<String> {
     let name = name(file);
-    let dry_run = [
-        Path::new("apply"),
-        Path::new("--dry-run=server"),
-        Path::new("-f"),
-        &file.path,
-    ];
+    let dry_run = [Path::new("apply"), Path::new("--dry-run=server"), Path::new("-f"), &file.path];
     let output = match kubectl.output(dry_run) {
         Ok(output) => output,
         Err(error) => return Some(error.to_string()),
@@ -35,15 +30,10 @@ fn compare(kubectl: &Kubectl, file: &Odd) -> Option<String> {
     let verdict = |accepted| if accepted { "accepted" } else { "refused" };
     if output.status.success() != file.accepted {
         let (table, server) = (verdict(file.accepted), verdict(!file.accepted));
-        return Some(format!(
-            "{name}: the table says {table}, the server {server}: {said}"
-        ));
+        return Some(format!("{name}: the table says {table}, the server {server}: {said}"));
     }
     if !said.contains(&words(&file.reason)) {
-        return Some(format!(
-            "{name}: no `{}` in the answer: {said}",
-            file.reason
-        ));
+        return Some(format!("{name}: no `{}` in the answer: {said}", file.reason));
     }
     None
 }
@@ -65,10 +55,7 @@ fn differences(table: &[Odd], plane: &ControlPlane) -> Result<String> {
             scope.spawn(|| {
                 while let Some(file) = table.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let differs = compare(plane.admin(), file);
-                    wrong
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .extend(differs);
+                    wrong.lock().unwrap_or_else(PoisonError::into_inner).extend(differs);
                 }
             });
         }
@@ -89,16 +76,9 @@ fn table_is_what_the_server_says() -> Result {
 fn exceptions_are_what_an_older_server_says() -> Result {
     let mut files = odd::exceptions()?;
     let excepted: BTreeSet<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
-    let ip_block =
-        |file: &Odd| name(file).starts_with("cidr-") || name(file).starts_with("except-");
-    files.extend(
-        odd::table()?
-            .into_iter()
-            .filter(|file| ip_block(file) && !excepted.contains(&file.path)),
-    );
-    let options = Options {
-        apiserver: vec![odd::OLDER.into()],
-    };
+    let ip_block = |file: &Odd| name(file).starts_with("cidr-") || name(file).starts_with("except-");
+    files.extend(odd::table()?.into_iter().filter(|file| ip_block(file) && !excepted.contains(&file.path)));
+    let options = Options { apiserver: vec![odd::OLDER.into()] };
     let wrong = differences(&files, &ControlPlane::start_with(&options)?)?;
     assert!(wrong.is_empty(), "{wrong}");
     Ok(())
@@ -112,11 +92,7 @@ fn table_names_every_file_once() -> Result {
     }
     files.retain(|file| file.extension().is_none_or(|extension| extension != "tsv"));
     for file in odd::table()? {
-        assert!(
-            files.remove(&file.path),
-            "{} is missing or named twice",
-            file.path.display()
-        );
+        assert!(files.remove(&file.path), "{} is missing or named twice", file.path.display());
     }
     assert!(files.is_empty(), "not in the table: {files:?}");
     Ok(())

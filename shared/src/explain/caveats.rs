@@ -27,7 +27,11 @@ pub(super) fn of(snapshot: &Snapshot, pairs: &[Pair<'_>]) -> Vec<(Caveat, String
 fn sentence(caveat: &Caveat) -> String {
     match caveat {
         Caveat::HostNetwork => "a pod here uses hostNetwork: most CNIs do not enforce NetworkPolicy on it".to_owned(),
-        Caveat::OtherApi(policy) => format!("{policy} may allow or deny more: it is of another API, which is not evaluated"),
-        Caveat::IpBlock => "an ipBlock holds a pod's address: Kubernetes means addresses outside, some CNIs match pods too".to_owned(),
+        Caveat::OtherApi(policy) => {
+            format!("{policy} may allow or deny more: it is of another API, which is not evaluated")
+        }
+        Caveat::IpBlock => {
+            "an ipBlock holds a pod's address: Kubernetes means addresses outside, some CNIs match pods too".to_owned()
+        }
     }
 }

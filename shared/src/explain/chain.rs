@@ -2,7 +2,6 @@
 
 use super::{Explanation, Pair, Question, Step, policies};
 use crate::callee::{CalleePattern, Port};
-use crate::caller::Caller;
 use crate::derive::Reason;
 use crate::evaluate::End;
 use crate::mode::Mode;
@@ -14,7 +13,6 @@ use crate::suggest::nearest;
 /// What the question comes to in terms of intents: who calls, and what it is to be called.
 pub(super) struct Told<'a> {
     pub(super) snapshot: &'a Snapshot,
-    pub(super) question: &'a Question,
     /// The calling pod that stands for the others; `None`: addresses call.
     pub(super) pod: Option<u32>,
     /// The Service, and each of its ports that is asked about; `None`: no Service is called.
@@ -52,12 +50,7 @@ impl<'a> Told<'a> {
         } else {
             None
         };
-        Self { snapshot, question, pod, callee }
-    }
-
-    /// Who calls, where it is a caller.
-    pub(super) fn caller(&self) -> Option<&'a Caller> {
-        self.pod.map(|pod| &self.snapshot.pods[pod as usize].caller)
+        Self { snapshot, pod, callee }
     }
 
     /// How far the intent for one port of the Service has come. A grant that covers it wins over a refusal that does.
@@ -116,9 +109,11 @@ impl<'a> Told<'a> {
                 let mut steps = vec![Step::new(true, text, place(declared))];
                 for at in approvals {
                     let approval = &self.snapshot.objects.approvals[*at as usize];
-                    let reason = approval.reason.as_ref().map_or_else(String::new, |r| format!(": {}", names::printable(r)));
+                    let reason =
+                        approval.reason.as_ref().map_or_else(String::new, |r| format!(": {}", names::printable(r)));
                     let until = approval.expires_at.map_or_else(String::new, |at| format!(", until {at}"));
-                    let text = format!("{} {} approves it{reason}{until}", approval.kind(), approval.metadata.full_name());
+                    let text =
+                        format!("{} {} approves it{reason}{until}", approval.kind(), approval.metadata.full_name());
                     steps.push(Step::new(true, text, approval.metadata.origin.map(Place::Whole)));
                 }
                 steps.push(self.label(pod, &declared.callee, missing));
@@ -200,7 +195,8 @@ impl<'a> Told<'a> {
     }
 
     fn ingress_summary(&self) -> String {
-        if let (Some(pod), Some((service, callees)), Some(Mode::Enforce)) = (self.pod, &self.callee, self.callee_mode()) {
+        if let (Some(pod), Some((service, callees)), Some(Mode::Enforce)) = (self.pod, &self.callee, self.callee_mode())
+        {
             let first = callees.iter().map(|callee| self.link(pod, *service, callee));
             for link in first {
                 match link {

@@ -25,7 +25,8 @@ pub(super) fn fixes(told: &Told<'_>, pairs: &[Pair<'_>]) -> Vec<Fix> {
 }
 
 fn ingress(told: &Told<'_>, pair: &Pair<'_>, fixes: &mut Vec<Fix>) {
-    let (Some(pod), Some((service, callees)), Some(Mode::Enforce)) = (told.pod, &told.callee, told.callee_mode()) else {
+    let (Some(pod), Some((service, callees)), Some(Mode::Enforce)) = (told.pod, &told.callee, told.callee_mode())
+    else {
         if told.pod.is_none() && told.callee_mode() == Some(Mode::Enforce) {
             fixes.push(from_fix(told, pair));
         } else {
@@ -104,14 +105,20 @@ fn refused(
         Reason::Prohibited { prohibition } => {
             let it = &told.snapshot.objects.prohibitions[*prohibition as usize];
             let name = &it.metadata.name;
-            fixes.push(Fix { what: format!("ask the platform team about ClusterProhibition {name}: it beats every approval"), paste: None });
+            fixes.push(Fix {
+                what: format!("ask the platform team about ClusterProhibition {name}: it beats every approval"),
+                paste: None,
+            });
         }
         Reason::Expired { .. } => fixes.push(Fix {
             what: format!("renew the approval: {who} applies this, or sets a later expiresAt"),
             paste: Some(approval::manifest(caller, declared)),
         }),
         Reason::NotApproved | Reason::TooWide { .. } => {
-            fixes.push(Fix { what: format!("have it approved: {who} applies this"), paste: Some(approval::manifest(caller, declared)) });
+            fixes.push(Fix {
+                what: format!("have it approved: {who} applies this"),
+                paste: Some(approval::manifest(caller, declared)),
+            });
         }
     }
 }
@@ -197,7 +204,10 @@ fn by_policy(snapshot: &Snapshot, direction: Direction, pair: &Pair<'_>, side: &
             } else {
                 format!("          podSelector:\n            matchLabels:\n{labels}")
             };
-            format!("        - namespaceSelector:\n            matchLabels: {{{}: {namespace}}}\n{selector}", names::NAMESPACE_NAME)
+            format!(
+                "        - namespaceSelector:\n            matchLabels: {{{}: {namespace}}}\n{selector}",
+                names::NAMESPACE_NAME
+            )
         }
     };
     let ports: String = missing

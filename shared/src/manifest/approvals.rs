@@ -46,7 +46,8 @@ pub(super) fn prohibition(context: &Context<'_>, node: &Node) -> Result<Prohibit
     }
     for (caller, item) in callers.iter().zip(context.items(spec, "callers")?) {
         if let CallerPattern::One(one) = caller {
-            let message = format!("a prohibition names whole namespaces: names within one are its own to choose, `{one}` too");
+            let message =
+                format!("a prohibition names whole namespaces: names within one are its own to choose, `{one}` too");
             return context.error(item.span, message, Some(format!("write `{}/*`", one.namespace)));
         }
     }

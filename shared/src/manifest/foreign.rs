@@ -8,7 +8,12 @@ use crate::objects::ForeignPolicy;
 use crate::selector::Selector;
 
 /// Reads a policy of another API; `None` for any other object.
-pub(super) fn foreign(context: &Context<'_>, node: &Node, group: &str, kind: &str) -> Result<Option<ForeignPolicy>, ManifestError> {
+pub(super) fn foreign(
+    context: &Context<'_>,
+    node: &Node,
+    group: &str,
+    kind: &str,
+) -> Result<Option<ForeignPolicy>, ManifestError> {
     // Where its selector of pods is, and whether it is bound to its namespace.
     let (selector, namespaced): (Option<&str>, bool) = match (group, kind) {
         ("cilium.io", "CiliumNetworkPolicy") => (Some("endpointSelector"), true),

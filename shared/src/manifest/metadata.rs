@@ -21,7 +21,8 @@ pub(super) fn namespaced(context: &Context<'_>, node: &Node) -> Result<Metadata>
                 namespace.clone_into(&mut metadata.namespace);
             } else {
                 let shown = names::printable(namespace);
-                let message = format!("`{shown}` is no name of a namespace: lower-case letters, digits and `-` were expected");
+                let message =
+                    format!("`{shown}` is no name of a namespace: lower-case letters, digits and `-` were expected");
                 return context.error(written.span, message, None);
             }
         }
@@ -51,7 +52,8 @@ fn check_label_name(context: &Context<'_>, node: &Node, metadata: &Metadata) -> 
         return Ok(());
     }
     let span = node.get("metadata").and_then(|m| m.get("name")).map_or(node.span, |n| n.span);
-    let message = format!("`{}` is no name here: at most 63 lower-case letters, digits and `-` were expected", metadata.name);
+    let message =
+        format!("`{}` is no name here: at most 63 lower-case letters, digits and `-` were expected", metadata.name);
     context.error(span, message, None)
 }
 

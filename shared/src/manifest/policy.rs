@@ -35,7 +35,8 @@ pub(super) fn network_policy(context: &Context<'_>, node: &Node) -> Result<Netwo
             "Ingress" => for_ingress = true,
             "Egress" => for_egress = true,
             other => {
-                let message = format!("`{}` is no policy type: Ingress or Egress was expected", names::printable(other));
+                let message =
+                    format!("`{}` is no policy type: Ingress or Egress was expected", names::printable(other));
                 return context.error(item.span, message, crate::suggest::did_you_mean(other, ["Ingress", "Egress"]));
             }
         }
@@ -93,7 +94,8 @@ fn ip_block(context: &Context<'_>, node: &Node) -> Result<Peer> {
         Ok(net) => Ok(net),
         Err(message) => context.error(node.span, names::printable(&message), None),
     };
-    let block = node.get("cidr").map_or_else(|| context.error(node.span, "`cidr` is missing", None), |n| parse(n, "cidr"))?;
+    let block =
+        node.get("cidr").map_or_else(|| context.error(node.span, "`cidr` is missing", None), |n| parse(n, "cidr"))?;
     let mut except = Vec::new();
     for item in context.items(node, "except")? {
         let net = parse(item, "except")?;
@@ -148,9 +150,12 @@ pub(super) fn protocol(context: &Context<'_>, node: &Node) -> Result<Protocol> {
             None => {
                 let span = node.get("protocol").map_or(node.span, |n| n.span);
                 let message = format!("`{}` is no protocol: TCP, UDP or SCTP was expected", names::printable(written));
-                context.error(span, message, crate::suggest::did_you_mean(&written.to_uppercase(), ["TCP", "UDP", "SCTP"]).or_else(|| {
-                    Protocol::parse(&written.to_uppercase()).map(|p| format!("write `{p}`"))
-                }))
+                context.error(
+                    span,
+                    message,
+                    crate::suggest::did_you_mean(&written.to_uppercase(), ["TCP", "UDP", "SCTP"])
+                        .or_else(|| Protocol::parse(&written.to_uppercase()).map(|p| format!("write `{p}`"))),
+                )
             }
         },
     }
@@ -165,9 +170,16 @@ pub(super) fn port_or_name(context: &Context<'_>, node: &Node, key: &str) -> Res
         Value::String(name) if names::is_port_name(name) => Ok(Some(TargetPort::Name(name.clone()))),
         Value::String(name) => {
             let help = name.parse::<u16>().ok().map(|n| format!("a number is written without quotes: {n}"));
-            let message = format!("`{}` is no name of a port: at most 15 of a-z, 0-9 and `-`, with a letter", names::printable(name));
+            let message = format!(
+                "`{}` is no name of a port: at most 15 of a-z, 0-9 and `-`, with a letter",
+                names::printable(name)
+            );
             context.error(node.span, message, help)
         }
-        _ => context.error(node.span, format!("`{key}` must be a number or a name, and this is a {}", node.type_name()), None),
+        _ => context.error(
+            node.span,
+            format!("`{key}` must be a number or a name, and this is a {}", node.type_name()),
+            None,
+        ),
     }
 }

@@ -81,7 +81,10 @@ impl Context<'_> {
                             _ => None,
                         };
                         near.map(|n| n.replace("did you mean", "is it")).or_else(|| {
-                            Some("every object has an apiVersion and a kind; values files and the like are no manifests".into())
+                            Some(
+                                "every object has an apiVersion and a kind; values files and the like are no manifests"
+                                    .into(),
+                            )
                         })
                     }
                     _ => None,
@@ -106,7 +109,11 @@ impl Context<'_> {
     /// A port number, 1 to 65535.
     pub(super) fn port_number(&self, node: &Node, key: &str) -> Result<u16> {
         let Value::Number(written) = &node.value else {
-            return self.error(node.span, format!("`{key}` must be a number, and this is a {}", node.type_name()), None);
+            return self.error(
+                node.span,
+                format!("`{key}` must be a number, and this is a {}", node.type_name()),
+                None,
+            );
         };
         match written.parse::<u16>() {
             Ok(number) if number > 0 => Ok(number),

@@ -34,7 +34,8 @@ fn requirement(context: &Context<'_>, node: &Node) -> Result<Requirement> {
     let written = context.required_string(node, "operator")?;
     let Some(operator) = Operator::parse(written) else {
         let all = ["In", "NotIn", "Exists", "DoesNotExist"];
-        let message = format!("`{}` is no operator: In, NotIn, Exists or DoesNotExist was expected", names::printable(written));
+        let message =
+            format!("`{}` is no operator: In, NotIn, Exists or DoesNotExist was expected", names::printable(written));
         let span = node.get("operator").map_or(node.span, |n| n.span);
         return context.error(span, message, crate::suggest::did_you_mean(written, all));
     };
@@ -53,9 +54,11 @@ fn requirement(context: &Context<'_>, node: &Node) -> Result<Requirement> {
             format!("operator {written} needs at least one value"),
             Some("to ask only whether the label is there, use Exists or DoesNotExist".into()),
         ),
-        Operator::Exists | Operator::DoesNotExist if !values.is_empty() => {
-            context.error(span, format!("operator {written} takes no values"), Some("use In or NotIn with values".into()))
-        }
+        Operator::Exists | Operator::DoesNotExist if !values.is_empty() => context.error(
+            span,
+            format!("operator {written} takes no values"),
+            Some("use In or NotIn with values".into()),
+        ),
         _ => Ok(Requirement { key: key.to_owned(), operator, values }),
     }
 }

@@ -110,7 +110,10 @@ fn port(context: &Context<'_>, node: &Node) -> Result<ServicePort> {
         Some(name) if names::is_dns_label(name) => Some(name.to_owned()),
         Some(name) => {
             let span = node.get("name").map_or(node.span, |n| n.span);
-            let message = format!("`{}` is no name of a port: lower-case letters, digits and `-` were expected", names::printable(name));
+            let message = format!(
+                "`{}` is no name of a port: lower-case letters, digits and `-` were expected",
+                names::printable(name)
+            );
             return context.error(span, message, None);
         }
     };

@@ -13,7 +13,12 @@ use crate::snapshot::Warning;
 
 type Result<T> = std::result::Result<T, ManifestError>;
 
-pub(super) fn workload(context: &Context<'_>, node: &Node, kind: &str, warnings: &mut Vec<Warning>) -> Result<Workload> {
+pub(super) fn workload(
+    context: &Context<'_>,
+    node: &Node,
+    kind: &str,
+    warnings: &mut Vec<Warning>,
+) -> Result<Workload> {
     let metadata = namespaced(context, node)?;
     let template = if kind == "Pod" { node } else { template(context, node, kind)? };
     let mut pod = PodSpec::default();
@@ -80,7 +85,10 @@ fn container_ports(context: &Context<'_>, node: &Node, pod: &mut PodSpec, warnin
         let known = ["containerPort", "hostIP", "hostPort", "name", "protocol"];
         // The API server refuses these; since they are mistakes of a pod that connect nothing, the rest is read.
         if let Some(unknown) = entries.iter().find(|e| !known.contains(&e.key.as_str())) {
-            let message = format!("a container's port has no field `{}`, and the API server refuses it", names::printable(&unknown.key));
+            let message = format!(
+                "a container's port has no field `{}`, and the API server refuses it",
+                names::printable(&unknown.key)
+            );
             let help = crate::suggest::did_you_mean(&unknown.key, known);
             warnings.push(Warning::at(message, help, Some(context.origin(unknown.key_span))));
         }
@@ -106,7 +114,10 @@ fn container_ports(context: &Context<'_>, node: &Node, pod: &mut PodSpec, warnin
             Some(name) if names::is_port_name(name) => Some(name.to_owned()),
             Some(name) => {
                 let span = item.get("name").map_or(item.span, |n| n.span);
-                let message = format!("`{}` is no name of a port: at most 15 of a-z, 0-9 and `-`, with a letter", names::printable(name));
+                let message = format!(
+                    "`{}` is no name of a port: at most 15 of a-z, 0-9 and `-`, with a letter",
+                    names::printable(name)
+                );
                 return context.error(span, message, None);
             }
         };

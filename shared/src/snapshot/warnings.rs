@@ -42,7 +42,10 @@ impl Warning {
     }
 
     pub(super) fn too_many(count: usize, text: Option<&Text>) -> Self {
-        let message = format!("{count} intents, the ServiceAccount's included: at most {} are read, so none is", crate::intent::MAX_INTENTS);
+        let message = format!(
+            "{count} intents, the ServiceAccount's included: at most {} are read, so none is",
+            crate::intent::MAX_INTENTS
+        );
         let help = Some("use wildcards such as `namespace/*:port` or `@type:port`".to_owned());
         Self::at(message, help, text.and_then(|t| t.origin))
     }
@@ -69,7 +72,8 @@ pub(super) fn of_namespaces(objects: &Objects, namespaces: &BTreeMap<String, Nam
     for service in &objects.services {
         let metadata = &service.metadata;
         if let Some(value) = metadata.labels.get(names::MODE).filter(|v| Mode::parse(v).is_none()) {
-            let message = format!("`{value}` is no mode: Service {} is in the mode of its namespace", metadata.full_name());
+            let message =
+                format!("`{value}` is no mode: Service {} is in the mode of its namespace", metadata.full_name());
             let help = Some("write off, shadow or enforce".to_owned());
             warnings.push(Warning::at(message, help, metadata.origin));
         }

@@ -88,10 +88,14 @@ impl Anchors {
         let (node, size) = match self.names.get(name) {
             Some(Anchor::Done(node, size)) => (node, size),
             Some(Anchor::Open(_)) => {
-                return Err(SyntaxError::new(format!("the alias `*{name}` is inside of the value it stands for"), span));
+                return Err(SyntaxError::new(
+                    format!("the alias `*{name}` is inside of the value it stands for"),
+                    span,
+                ));
             }
             Some(Anchor::Unused) | None => {
-                let error = SyntaxError::new(format!("unknown alias `*{name}`: there is no anchor `&{name}` before it"), span);
+                let error =
+                    SyntaxError::new(format!("unknown alias `*{name}`: there is no anchor `&{name}` before it"), span);
                 return Err(error.help("if it is meant as text, put it in quotes"));
             }
         };
@@ -143,7 +147,10 @@ pub(super) fn too_deep(span: Span) -> SyntaxError {
 }
 
 fn too_much(span: Span) -> SyntaxError {
-    SyntaxError::new(format!("the aliases of this document stand for more than {MAX_NODES} values or 16 MiB of text"), span)
+    SyntaxError::new(
+        format!("the aliases of this document stand for more than {MAX_NODES} values or 16 MiB of text"),
+        span,
+    )
 }
 
 #[cfg(test)]
@@ -161,7 +168,8 @@ mod tests {
     #[test]
     fn an_alias_is_a_copy_with_the_span_of_its_anchor() -> Result<(), SyntaxError> {
         let node = parse("a: &x [1]\nb: *x\n*x : c\n".replace("*x :", "k:").as_str(), START)?;
-        let (Some(first), Some(second)) = (node.as_ref().and_then(|node| node.get("a")), node.as_ref().and_then(|node| node.get("b")))
+        let (Some(first), Some(second)) =
+            (node.as_ref().and_then(|node| node.get("a")), node.as_ref().and_then(|node| node.get("b")))
         else {
             return Err(SyntaxError::new("no mapping", Span::default()));
         };

@@ -112,7 +112,14 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn open(&mut self, start: Mark, end: Mark, flow: bool, anchor: Option<String>, content: Content) -> Result<(), SyntaxError> {
+    fn open(
+        &mut self,
+        start: Mark,
+        end: Mark,
+        flow: bool,
+        anchor: Option<String>,
+        content: Content,
+    ) -> Result<(), SyntaxError> {
         let start = match anchor {
             Some(_) => self.content(start, end),
             None => self.marks.position(start),
@@ -194,7 +201,12 @@ impl<'a> Builder<'a> {
         // As a value infinity has no place in JSON; as a key it has.
         let node = if is_key && matches!(meaning, Meaning::Float(value) if !value.is_finite()) {
             return self.key(meaning, text, span);
-        } else if self.root.is_none() && self.open.frames.is_empty() && meaning == Meaning::Null && text.is_empty() && !scalar.has_properties {
+        } else if self.root.is_none()
+            && self.open.frames.is_empty()
+            && meaning == Meaning::Null
+            && text.is_empty()
+            && !scalar.has_properties
+        {
             return Ok(());
         } else {
             Node { span, style, value: value(meaning, text, span)? }
@@ -260,17 +272,21 @@ impl<'a> Builder<'a> {
     fn check(&self, scalar: &Scalar, style: Style, span: Span) -> Result<(), SyntaxError> {
         let flow = || self.open.frames.last().is_some_and(|frame| frame.flow);
         match style {
-            Style::Plain if flow() && scalar.text.contains('?') => {
-                Err(SyntaxError::new("expected `,` or the end of the list or mapping, found `?` in a text without quotes", span)
-                    .help("put the text in quotes"))
-            }
+            Style::Plain if flow() && scalar.text.contains('?') => Err(SyntaxError::new(
+                "expected `,` or the end of the list or mapping, found `?` in a text without quotes",
+                span,
+            )
+            .help("put the text in quotes")),
             Style::DoubleQuoted if self.slashes => {
                 let raw = self.marks.text().get(index(scalar.start)..index(scalar.end)).unwrap_or_default();
                 match quirk::slash_escape(raw) {
                     Some(at) => {
                         let start = self.marks.at(index(scalar.start) + at);
-                        Err(SyntaxError::new("unknown escape `\\/` in double quotes", Span::new(start, start.next().next()))
-                            .help("write `/`"))
+                        Err(SyntaxError::new(
+                            "unknown escape `\\/` in double quotes",
+                            Span::new(start, start.next().next()),
+                        )
+                        .help("write `/`"))
                     }
                     None => Ok(()),
                 }
@@ -290,7 +306,8 @@ impl<'a> Builder<'a> {
 fn value(meaning: Meaning, text: String, span: Span) -> Result<Value, SyntaxError> {
     let written = if matches!(meaning, Meaning::Float(_)) { shown(&text) } else { String::new() };
     meaning.value(text).ok_or_else(|| {
-        SyntaxError::new(format!("`{written}` is not a number that JSON has"), span).help("if it is meant as text, put it in quotes")
+        SyntaxError::new(format!("`{written}` is not a number that JSON has"), span)
+            .help("if it is meant as text, put it in quotes")
     })
 }
 
@@ -315,14 +332,18 @@ mod tests {
         assert_eq!(keys("1: a\nyes: b\n1.50: c\n.inf: d\n0x10: e\n"), ["1", "true", "1.5", ".inf", "16"]);
         assert_eq!(keys("- &a 0x10\n"), Vec::<String>::new());
         let node = parse("- &a 0x10\n- *a : b\n- &b 1.50: c\n", START).unwrap_or_default();
-        let keys: Vec<_> = node.iter().flat_map(Node::items).flat_map(Node::entries).map(|entry| entry.key.as_str()).collect();
+        let keys: Vec<_> =
+            node.iter().flat_map(Node::items).flat_map(Node::entries).map(|entry| entry.key.as_str()).collect();
         assert_eq!(keys, ["16", "1.5"]);
     }
 
     #[test]
     fn what_cannot_be_a_key() {
         let null = error("~: a");
-        assert_eq!((null.message.as_str(), null.help.as_deref()), ("expected a key, found null", Some("put the key in quotes")));
+        assert_eq!(
+            (null.message.as_str(), null.help.as_deref()),
+            ("expected a key, found null", Some("put the key in quotes"))
+        );
         assert_eq!(error("18446744073709551615: a").message, "expected a key, found `18446744073709551615`");
         let mapping = error("image: {{ .Values.image }}");
         assert_eq!(mapping.message, "expected a key, found a mapping");
@@ -344,7 +365,10 @@ mod tests {
     #[test]
     fn what_goyaml_refuses_and_libyaml_does_not() {
         let question = error("a: [x?b]");
-        assert_eq!(question.message, "expected `,` or the end of the list or mapping, found `?` in a text without quotes");
+        assert_eq!(
+            question.message,
+            "expected `,` or the end of the list or mapping, found `?` in a text without quotes"
+        );
         assert_eq!(question.span.start, Position::new(1, 5));
         assert!(parse("a: x?b", START).is_ok());
         let slash = error("a: \"x\\\\/\\/\"");

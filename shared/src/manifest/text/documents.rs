@@ -56,7 +56,10 @@ pub fn documents(bytes: &[u8]) -> Result<Vec<Document<'_>>, SyntaxError> {
 }
 
 fn seems_json(text: &str) -> bool {
-    text.char_indices().take_while(|(index, _)| *index < GUESS).find(|(_, character)| !character.is_whitespace()).is_some_and(|(_, first)| first == '{')
+    text.char_indices()
+        .take_while(|(index, _)| *index < GUESS)
+        .find(|(_, character)| !character.is_whitespace())
+        .is_some_and(|(_, first)| first == '{')
 }
 
 /// Cuts JSON values off the front of `text`. Returns where YAML goes on, if it does.
@@ -74,7 +77,12 @@ fn cut_json<'a>(text: &'a str, documents: &mut Vec<Document<'a>>) -> Result<Opti
         match json::extent(value, start) {
             Ok(length) => {
                 let text = value.get(..length).unwrap_or_default();
-                documents.push(Document { text, first_line: start.line, first_column: start.column, format: Format::Json });
+                documents.push(Document {
+                    text,
+                    first_line: start.line,
+                    first_column: start.column,
+                    format: Format::Json,
+                });
                 index += blank + length;
                 origin = position_of(value, length, start);
             }
@@ -148,7 +156,10 @@ fn check_separator(line: &str, at: Position) -> Result<(), SyntaxError> {
     let skipped = rest.len() - rest.trim_start().len();
     let start = position_of(line, 3 + skipped, at);
     let end = position_of(line, 3 + skipped + found.len(), at);
-    let error = SyntaxError::new(format!("expected the end of the line or a comment after the separator `---`, found `{}`", shown(found)), Span::new(start, end));
+    let error = SyntaxError::new(
+        format!("expected the end of the line or a comment after the separator `---`, found `{}`", shown(found)),
+        Span::new(start, end),
+    );
     Err(if after.is_empty() && dashes > 3 {
         error.help("a separator has three dashes")
     } else {
@@ -200,7 +211,8 @@ mod tests {
     #[test]
     fn json_values_follow_one_another() {
         assert_eq!(cut(" {\"a\": 1} {\"é\": 2}\n  {}\n"), [("{\"a\": 1}", 1, 2), ("{\"é\": 2}", 1, 11), ("{}", 2, 3)]);
-        let formats: Vec<_> = documents(b"{}\n---\na: 1\n").unwrap_or_default().iter().map(|document| document.format).collect();
+        let formats: Vec<_> =
+            documents(b"{}\n---\na: 1\n").unwrap_or_default().iter().map(|document| document.format).collect();
         assert_eq!(formats, [Format::Json, Format::Yaml]);
         assert_eq!(cut("{}\n---\na: 1\n"), [("{}", 1, 1), ("---\na: 1\n", 2, 1)]);
     }
@@ -208,8 +220,10 @@ mod tests {
     #[test]
     fn what_begins_like_json_may_be_yaml() {
         let flow = documents(b"\n {a: 1}\n---\nb: 2\n").unwrap_or_default();
-        assert_eq!(flow.iter().map(|document| (document.text, document.format)).collect::<Vec<_>>(),
-            [(" {a: 1}\n", Format::Yaml), ("b: 2\n", Format::Yaml)]);
+        assert_eq!(
+            flow.iter().map(|document| (document.text, document.format)).collect::<Vec<_>>(),
+            [(" {a: 1}\n", Format::Yaml), ("b: 2\n", Format::Yaml)]
+        );
         let mixed = error("{}\n{}\n---\na: 1\n");
         assert_eq!(mixed.message, "expected a digit after the `-`, found `-`");
         assert_eq!(mixed.span.start, Position::new(3, 2));

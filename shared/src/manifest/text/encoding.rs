@@ -23,7 +23,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(&str, bool), SyntaxError> {
     };
     let text = std::str::from_utf8(bytes).map_err(|error| invalid(bytes, error.valid_up_to()))?;
     match bytes.contains(&0) {
-        true => Err(control(text, START).unwrap_or_else(|| SyntaxError::new("found a NUL byte", Span::character(START)))),
+        true => {
+            Err(control(text, START).unwrap_or_else(|| SyntaxError::new("found a NUL byte", Span::character(START))))
+        }
         false => Ok((text, mark)),
     }
 }
@@ -60,7 +62,8 @@ fn invalid(bytes: &[u8], at: usize) -> SyntaxError {
     if let Some(what) = kind(bytes) {
         return SyntaxError::new(format!("the file seems to be {what}, expected text in UTF-8"), span).help(BINARY);
     }
-    let message = format!("found the byte 0x{byte:02X}, which is not valid UTF-8: the file seems to be in another encoding");
+    let message =
+        format!("found the byte 0x{byte:02X}, which is not valid UTF-8: the file seems to be in another encoding");
     SyntaxError::new(message, span).help("save the file as UTF-8")
 }
 

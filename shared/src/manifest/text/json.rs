@@ -145,7 +145,12 @@ impl Reader<'_> {
                 }
                 Some(b'\\') => self.escape()?,
                 Some(b'\n') => return Err(self.error("this string is not closed before the end of the line", start)),
-                Some(byte) if byte < b' ' => return Err(self.error(&format!("found the control character U+{byte:04X} in a string, expected its escape"), self.at)),
+                Some(byte) if byte < b' ' => {
+                    return Err(self.error(
+                        &format!("found the control character U+{byte:04X} in a string, expected its escape"),
+                        self.at,
+                    ));
+                }
                 Some(_) => self.at += 1,
                 None => return Err(self.error("this string is never closed", start)),
             }
@@ -262,7 +267,14 @@ mod tests {
 
     #[test]
     fn values_end_where_they_end() {
-        for (text, length) in [("{} {}", 2), ("{\"a\":[1,-0.5e+3,{}],\"b\":null}x", 29), ("12a", 2), ("\"\\u00e9\\\"\"", 10), ("01", 1), ("[ ]", 3)] {
+        for (text, length) in [
+            ("{} {}", 2),
+            ("{\"a\":[1,-0.5e+3,{}],\"b\":null}x", 29),
+            ("12a", 2),
+            ("\"\\u00e9\\\"\"", 10),
+            ("01", 1),
+            ("[ ]", 3),
+        ] {
             assert_eq!(extent(text, START), Ok(length), "{text}");
         }
     }
@@ -296,7 +308,10 @@ mod tests {
     #[test]
     fn nesting_is_bounded() {
         let error = extent(&"[".repeat(1 << 20), START).err();
-        assert_eq!(error.as_ref().map(|error| error.message.as_str()), Some("lists and mappings are nested more than 1000 levels deep"));
+        assert_eq!(
+            error.as_ref().map(|error| error.message.as_str()),
+            Some("lists and mappings are nested more than 1000 levels deep")
+        );
         assert_eq!(error.map(|error| error.span.start), Some(Position::new(1, 1001)));
     }
 }

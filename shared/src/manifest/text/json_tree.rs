@@ -136,7 +136,11 @@ pub(super) fn escaped(text: &str) -> (char, usize) {
         Some(b'u') => {
             let unit = |text: &str| text.get(1..UNIT).and_then(|digits| u16::from_str_radix(digits, 16).ok());
             let first = unit(text).unwrap_or_default();
-            let second = text.get(UNIT..).and_then(|rest| rest.strip_prefix('\\')).filter(|rest| rest.starts_with('u')).and_then(unit);
+            let second = text
+                .get(UNIT..)
+                .and_then(|rest| rest.strip_prefix('\\'))
+                .filter(|rest| rest.starts_with('u'))
+                .and_then(unit);
             match char::decode_utf16([first].into_iter().chain(second)).next() {
                 Some(Ok(character)) => (character, if character.len_utf16() == 2 { 2 * UNIT + 1 } else { UNIT }),
                 _ => (char::REPLACEMENT_CHARACTER, UNIT),
@@ -172,7 +176,10 @@ mod tests {
     #[test]
     fn duplicates() {
         let error = parse("{\"a\": 1,\n\"\\u0061\": 2}", Position::new(5, 1)).err();
-        assert_eq!(error.as_ref().map(|error| error.message.as_str()), Some("duplicate key `a`: it is already set in line 5"));
+        assert_eq!(
+            error.as_ref().map(|error| error.message.as_str()),
+            Some("duplicate key `a`: it is already set in line 5")
+        );
         assert_eq!(error.map(|error| error.span), Some(Span::new(Position::new(6, 1), Position::new(6, 9))));
     }
 }

@@ -25,7 +25,8 @@ pub fn locate(text: &str, node: &Node, offset: usize) -> Position {
         Style::Folded => folded(lines().skip(1), value, offset),
         Style::Plain | Style::SingleQuoted | Style::DoubleQuoted => {
             let first = lines().next().unwrap_or_default();
-            let before = first.char_indices().nth(usize::try_from(start.column.saturating_sub(1)).unwrap_or(usize::MAX));
+            let before =
+                first.char_indices().nth(usize::try_from(start.column.saturating_sub(1)).unwrap_or(usize::MAX));
             let begin = start_of_line(text, skipped) + before.map_or(first.len(), |(index, _)| index);
             let raw = text.get(begin..).unwrap_or_default();
             return flow(raw, node.style, value, offset).map_or(start, |at| position_of(raw, at, start));
@@ -46,10 +47,13 @@ fn literal<'a>(lines: impl Iterator<Item = &'a str>, value: &str, offset: usize)
     let before = value.get(..offset)?;
     let number = before.matches('\n').count();
     let in_line = before.rsplit('\n').next()?;
-    let lines: Vec<&str> = lines.take(number.max(value.matches('\n').count()) + 1).map(|line| line.trim_end_matches('\r')).collect();
-    let indentation = lines.iter().zip(value.split('\n')).find(|(_, content)| !content.is_empty()).and_then(|(line, content)| {
-        line.ends_with(content).then(|| line.len() - content.len())
-    });
+    let lines: Vec<&str> =
+        lines.take(number.max(value.matches('\n').count()) + 1).map(|line| line.trim_end_matches('\r')).collect();
+    let indentation = lines
+        .iter()
+        .zip(value.split('\n'))
+        .find(|(_, content)| !content.is_empty())
+        .and_then(|(line, content)| line.ends_with(content).then(|| line.len() - content.len()));
     let length = lines.get(number).map_or(0, |line| line.len());
     let indentation = indentation.unwrap_or(0).min(length);
     Some((number, indentation + in_line.chars().count()))
@@ -189,10 +193,16 @@ mod tests {
 
     #[test]
     fn the_end_and_what_is_no_string() {
-        let node = Node { span: crate::text::Span::character(Position::new(2, 3)), style: Style::Plain, value: crate::text::Value::Null };
+        let node = Node {
+            span: crate::text::Span::character(Position::new(2, 3)),
+            style: Style::Plain,
+            value: crate::text::Value::Null,
+        };
         assert_eq!(locate("", &node, 5), Position::new(2, 3));
         let text = "k: abc";
-        let node = documents(text.as_bytes()).ok().and_then(|documents| documents.last().and_then(|document| parse(document).ok().flatten()));
+        let node = documents(text.as_bytes())
+            .ok()
+            .and_then(|documents| documents.last().and_then(|document| parse(document).ok().flatten()));
         let end = node.as_ref().and_then(|node| node.get("k")).map(|node| locate(text, node, 3));
         assert_eq!(end, Some(Position::new(1, 7)));
     }

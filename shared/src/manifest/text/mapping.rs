@@ -58,7 +58,8 @@ impl Mapping {
     /// If there was one already.
     pub(super) fn merge_key(&mut self, span: Span) -> Result<(), SyntaxError> {
         if let Some(first) = &self.merge {
-            return Err(duplicate("<<", first.key_span, span).help("merge several with one key, `<<: [*one, *other]`: the first wins"));
+            return Err(duplicate("<<", first.key_span, span)
+                .help("merge several with one key, `<<: [*one, *other]`: the first wins"));
         }
         self.key = Key::Merge(span);
         Ok(())
@@ -222,7 +223,10 @@ mod tests {
     #[test]
     fn what_cannot_be_merged() {
         assert_eq!(error("<<: 1\n").message, "`<<` merges a mapping or a list of mappings, found a number");
-        assert_eq!(error("a: &a [{b: 1}]\n<<: *a\n").message, "`<<` merges a mapping or a list of mappings, found a list");
+        assert_eq!(
+            error("a: &a [{b: 1}]\n<<: *a\n").message,
+            "`<<` merges a mapping or a list of mappings, found a list"
+        );
         let twice = error("<<: {a: 1}\n<<: {b: 1}\n");
         assert_eq!(twice.message, "duplicate key `<<`: it is already set in line 1");
         assert_eq!(twice.help.as_deref(), Some("merge several with one key, `<<: [*one, *other]`: the first wins"));

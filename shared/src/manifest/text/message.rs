@@ -93,9 +93,10 @@ impl Place<'_> {
                 SyntaxError::new(format!("unknown escape `{escape}` in double quotes"), self.wide(2))
                     .help("write `\\\\` for a backslash, or use single quotes")
             }
-            ("did not find expected hexdecimal number", _) => {
-                SyntaxError::new(format!("expected hexadecimal digits after the escape, found {}", self.found()), self.here())
-            }
+            ("did not find expected hexdecimal number", _) => SyntaxError::new(
+                format!("expected hexadecimal digits after the escape, found {}", self.found()),
+                self.here(),
+            ),
             ("found invalid Unicode character escape code", _) => {
                 let code: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
                 SyntaxError::new(format!("the escape of `{code}` is no Unicode character"), self.wide(code.len()))
@@ -103,12 +104,14 @@ impl Place<'_> {
             }
             ("did not find expected alphabetic or numeric character", context) => {
                 let (sign, what) = if context.contains("alias") { ('*', "an alias") } else { ('&', "an anchor") };
-                SyntaxError::new(format!("expected a name after `{sign}`, which begins {what}, found {}", self.found()), self.opening_sign())
-                    .help(format!("if `{sign}` is meant as text, {quoted}"))
+                SyntaxError::new(
+                    format!("expected a name after `{sign}`, which begins {what}, found {}", self.found()),
+                    self.opening_sign(),
+                )
+                .help(format!("if `{sign}` is meant as text, {quoted}"))
             }
-            ("found undefined tag handle", _) => {
-                SyntaxError::new(format!("unknown tag {}", self.found()), self.here()).help("if `!` is meant as text, put the text in quotes")
-            }
+            ("found undefined tag handle", _) => SyntaxError::new(format!("unknown tag {}", self.found()), self.here())
+                .help("if `!` is meant as text, put the text in quotes"),
             (_, "while scanning a tag" | "while parsing a tag") => {
                 SyntaxError::new(format!("expected a blank after the tag, found {}", self.found()), self.opening_sign())
                     .help("if `!` is meant as text, put the text in quotes")
@@ -125,12 +128,14 @@ impl Place<'_> {
                 SyntaxError::new(message, self.here()).help(quoted)
             }
             ("found character that cannot start any token", _) => {
-                SyntaxError::new(format!("a text without quotes cannot begin with {}", first(rest)), self.here()).help(quoted)
+                SyntaxError::new(format!("a text without quotes cannot begin with {}", first(rest)), self.here())
+                    .help(quoted)
             }
-            (problem, context) if context.contains("irective") || problem.contains("irective") => {
-                SyntaxError::new("a line that begins with `%` is a directive, and this one is not valid", self.opening())
-                    .help("remove the line: kubectl needs no directives")
-            }
+            (problem, context) if context.contains("irective") || problem.contains("irective") => SyntaxError::new(
+                "a line that begins with `%` is a directive, and this one is not valid",
+                self.opening(),
+            )
+            .help("remove the line: kubectl needs no directives"),
             _ => return None,
         })
     }
@@ -149,31 +154,43 @@ impl Place<'_> {
             }
             "mapping values are not allowed in this context" => self.second_colon(),
             "mapping keys are not allowed in this context" => {
-                SyntaxError::new("a `?` that begins a key is not allowed here", self.here()).help("put the text in quotes")
+                SyntaxError::new("a `?` that begins a key is not allowed here", self.here())
+                    .help("put the text in quotes")
             }
             "block sequence entries are not allowed in this context" => {
                 SyntaxError::new("a list item `- ` is not allowed here", self.here())
                     .help("put the list in its own lines below the key, or the text in quotes")
             }
             "did not find expected key" => {
-                let message = format!("expected a key like those of the mapping that begins in line {line}, found {found}");
-                SyntaxError::new(message, self.here()).help("check the indentation and the quotes of this line and the one before")
+                let message =
+                    format!("expected a key like those of the mapping that begins in line {line}, found {found}");
+                SyntaxError::new(message, self.here())
+                    .help("check the indentation and the quotes of this line and the one before")
             }
             "did not find expected '-' indicator" => {
-                let message = format!("expected an item `- ` like those of the list that begins in line {line}, found {found}");
+                let message =
+                    format!("expected an item `- ` like those of the list that begins in line {line}, found {found}");
                 SyntaxError::new(message, self.here()).help("check the indentation of this line")
             }
-            "did not find expected ',' or ']'" => {
-                SyntaxError::new(format!("expected `,` or `]` in the list that begins in line {line}, found {found}"), self.here())
+            "did not find expected ',' or ']'" => SyntaxError::new(
+                format!("expected `,` or `]` in the list that begins in line {line}, found {found}"),
+                self.here(),
+            ),
+            "did not find expected ',' or '}'" => SyntaxError::new(
+                format!("expected `,` or `}}` in the mapping that begins in line {line}, found {found}"),
+                self.here(),
+            ),
+            "did not find expected node content" => {
+                SyntaxError::new(format!("expected a value, found {found}"), self.here())
             }
-            "did not find expected ',' or '}'" => {
-                SyntaxError::new(format!("expected `,` or `}}` in the mapping that begins in line {line}, found {found}"), self.here())
+            NO_DOCUMENT_START => {
+                SyntaxError::new(format!("expected `---` after the directive, found {found}"), self.here()).help(
+                    "remove the line that begins with `%`: kubectl cuts a file at `---` and then has nothing after it",
+                )
             }
-            "did not find expected node content" => SyntaxError::new(format!("expected a value, found {found}"), self.here()),
-            NO_DOCUMENT_START => SyntaxError::new(
-                format!("expected `---` after the directive, found {found}"), self.here())
-                .help("remove the line that begins with `%`: kubectl cuts a file at `---` and then has nothing after it"),
-            "found incompatible YAML document" | "found duplicate %YAML directive" | "found duplicate %TAG directive" => {
+            "found incompatible YAML document"
+            | "found duplicate %YAML directive"
+            | "found duplicate %TAG directive" => {
                 SyntaxError::new("a line that begins with `%` is a directive, and this one is not valid", self.here())
                     .help("remove the line: kubectl needs no directives")
             }

@@ -146,7 +146,8 @@ mod tests {
 
     #[test]
     fn json_prints_as_go_does() {
-        let cases = [(1e20, "100000000000000000000"), (1e21, "1e+21"), (1e-6, "0.000001"), (1.5e-7, "1.5e-7"), (-0.0, "-0")];
+        let cases =
+            [(1e20, "100000000000000000000"), (1e21, "1e+21"), (1e-6, "0.000001"), (1.5e-7, "1.5e-7"), (-0.0, "-0")];
         for (value, text) in cases {
             assert_eq!(json(value).as_deref(), Some(text));
         }

@@ -218,7 +218,8 @@ mod tests {
     fn a_colon_before_a_bracket_is_text() {
         assert_eq!(texts("[fe80::, 'a:,', x:]"), ["fe80::", "a:,", "x:"]);
         let node = parse("[é, fe80::, {b:, c: 1}]", START).unwrap_or_default();
-        let keys: Vec<_> = node.iter().flat_map(Node::items).flat_map(Node::entries).map(|entry| entry.key_span.start).collect();
+        let keys: Vec<_> =
+            node.iter().flat_map(Node::items).flat_map(Node::entries).map(|entry| entry.key_span.start).collect();
         assert_eq!(keys, [Position::new(1, 14), Position::new(1, 18)]);
     }
 
@@ -236,9 +237,21 @@ mod tests {
 
     #[test]
     fn a_tag_before_a_comma_is_refused() {
-        for text in ["[!!str, a]", "[!a, a]", "{a: !b, c}", "[&x !b, c]", "[&x # c\n !b, c]", "[!<tag:x,y>, a]", "[!b &x, !c, d]"] {
+        for text in [
+            "[!!str, a]",
+            "[!a, a]",
+            "{a: !b, c}",
+            "[&x !b, c]",
+            "[&x # c\n !b, c]",
+            "[!<tag:x,y>, a]",
+            "[!b &x, !c, d]",
+        ] {
             let error = parse(text, START).err();
-            assert_eq!(error.map(|error| error.message).as_deref(), Some("expected a value after the tag, found `,`"), "{text}");
+            assert_eq!(
+                error.map(|error| error.message).as_deref(),
+                Some("expected a value after the tag, found `,`"),
+                "{text}"
+            );
         }
         let span = parse("[&x\n !b, c]", START).err().map(|error| error.span);
         assert_eq!(span, Some(Span::new(Position::new(2, 2), Position::new(2, 4))));
@@ -246,8 +259,10 @@ mod tests {
 
     #[test]
     fn text_that_looks_like_a_tag_is_not() {
-        assert_eq!(texts("# a !b, c\n- Hello !you, there\n- '!a, b'\n- |\n  !x, y\n- [x !y, z]\n- ! x\n"),
-            ["Hello !you, there", "!a, b", "!x, y\n", "", "x"]);
+        assert_eq!(
+            texts("# a !b, c\n- Hello !you, there\n- '!a, b'\n- |\n  !x, y\n- [x !y, z]\n- ! x\n"),
+            ["Hello !you, there", "!a, b", "!x, y\n", "", "x"]
+        );
         assert_eq!(texts("[!a b !c, d, ! \"!x, y\"]"), ["b !c", "d", "!x, y"]);
     }
 }

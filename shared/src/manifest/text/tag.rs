@@ -21,7 +21,11 @@ pub(super) enum Tagged {
 pub(super) fn resolve(tag: &str, text: &str) -> Result<Tagged, String> {
     let name = tag.strip_prefix(PREFIX).unwrap_or_default();
     let meaning = match name {
-        "binary" => return base64::decode(text).map(Tagged::Decoded).ok_or_else(|| "the value of !!binary is not base64".to_owned()),
+        "binary" => {
+            return base64::decode(text)
+                .map(Tagged::Decoded)
+                .ok_or_else(|| "the value of !!binary is not base64".to_owned());
+        }
         "null" => plain(text),
         "bool" => plain(text),
         "int" => plain(text),

@@ -37,7 +37,8 @@ pub(super) fn parse(text: &str, origin: Position) -> Result<Option<Node>, Syntax
             Err(next) => failure = next,
         }
     }
-    Err(explain(patch.text(), origin, failure)).map_err(|error| SyntaxError { message: patch.undo(&error.message), ..error })
+    Err(explain(patch.text(), origin, failure))
+        .map_err(|error| SyntaxError { message: patch.undo(&error.message), ..error })
 }
 
 fn explain(text: &str, origin: Position, failure: Failure) -> SyntaxError {
@@ -82,8 +83,11 @@ fn attempt(marks: &Marks<'_>, patch: Option<&Patch>) -> Result<Option<Node>, Fai
 fn trailing(marks: &Marks<'_>, at: usize) -> SyntaxError {
     let start = marks.at(at);
     let found = message::found(marks.text(), at);
-    SyntaxError::new(format!("found {found} after the end of the document: kubectl would ignore it"), Span::character(start))
-        .help("separate documents by a line `---`")
+    SyntaxError::new(
+        format!("found {found} after the end of the document: kubectl would ignore it"),
+        Span::character(start),
+    )
+    .help("separate documents by a line `---`")
 }
 
 #[cfg(test)]
@@ -124,7 +128,10 @@ mod tests {
         assert_eq!(name.map(|entry| entry.key_span), Some(span((3, 3), (3, 7))));
         assert_eq!(name.map(|entry| entry.value.span), Some(span((3, 9), (3, 12))));
         let items = node.get("metadata").and_then(|node| node.get("list")).map(Node::items).unwrap_or_default();
-        assert_eq!(items.iter().map(|item| item.span).collect::<Vec<_>>(), [span((5, 5), (5, 6)), span((6, 5), (6, 11))]);
+        assert_eq!(
+            items.iter().map(|item| item.span).collect::<Vec<_>>(),
+            [span((5, 5), (5, 6)), span((6, 5), (6, 11))]
+        );
     }
 
     #[test]

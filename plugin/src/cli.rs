@@ -1,0 +1,246 @@
+//! The command line, in kubectl's words.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ipnet::IpNet;
+use netintent::mode::ModeOverride;
+
+const EXAMPLES: &str = "\
+Examples:
+  # May shop/frontend call port rpc of bank/ledger, and why?
+  kubectl netintent explain shop/frontend bank/ledger:rpc -f deploy/
+
+  # Everything that may call the ledger
+  kubectl netintent list --to bank/ledger -f deploy/
+
+  # What a change opens and closes
+  kubectl netintent diff --base-rev origin/main -f deploy/
+
+Documentation: docs/ in the repository.";
+
+/// Who may call whom in a Kubernetes cluster: declared by the caller, approved by the callee, enforced by plain
+/// NetworkPolicy
+#[derive(Debug, Parser)]
+#[command(name = "kubectl-netintent", bin_name = "kubectl netintent", version, after_help = EXAMPLES)]
+#[command(subcommand_required = true, arg_required_else_help = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// When to use colour: on a terminal (`auto`, which follows NO_COLOR and CLICOLOR), always or never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    pub(crate) color: Color,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    /// Makes the choice hold for every stream.
+    pub(crate) fn write_global(self) {
+        match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Explain(Explain),
+    List(List),
+    Diff(Diff),
+    Completion(Completion),
+    /// Print the version
+    #[command(after_help = "Examples:\n  kubectl netintent version")]
+    Version,
+}
+
+/// Say whether a connection is allowed, and why: intent, approval, label and every policy, rule by rule
+///
+/// The caller is a workload, a pod, or an address or CIDR outside the cluster; the callee a Service, a workload, a pod
+/// or an address. When denied, the first missing link is named with what to paste.
+///
+/// Exit status: 0 allowed, 1 denied or in part, 2 error or cannot tell.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl netintent explain shop/frontend bank/ledger:rpc -f deploy/
+  kubectl netintent explain shop/deploy/frontend bank/ledger:8443 -f deploy/
+  kubectl netintent explain 203.0.113.7 shop/frontend -f deploy/
+  kubectl netintent explain -q shop/frontend bank/ledger -f deploy/ && echo allowed")]
+pub(crate) struct Explain {
+    /// Who calls: [NAMESPACE/]NAME, KIND/NAME, NAMESPACE/KIND/NAME, an IP address or a CIDR
+    pub(crate) caller: String,
+
+    /// Who is called, and on which port (name or number; for pods and addresses also 53/UDP)
+    #[arg(value_name = "CALLEE[:PORT]")]
+    pub(crate) callee: String,
+
+    /// Print nothing; the exit status is the answer
+    #[arg(short, long, conflicts_with = "output")]
+    pub(crate) quiet: bool,
+
+    #[command(flatten)]
+    pub(crate) input: Input,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// List every allowed connection, and what of it is declared and approved
+///
+/// Exit status: 0, or 2 on an error.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl netintent list -f deploy/
+  kubectl netintent list --from shop/frontend -f deploy/
+  kubectl netintent list --to bank/ledger -f deploy/
+  kubectl netintent list --declared -f deploy/          # what is declared, and what of it is cut
+  kubectl netintent list --grouped -f deploy/           # for clusters that are mostly open
+  kubectl netintent list -f deploy/ -o json | jq .items")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(crate) struct List {
+    /// Only connections from this caller
+    #[arg(long, value_name = "CALLER")]
+    pub(crate) from: Option<String>,
+
+    /// Only connections to this callee
+    #[arg(long, value_name = "CALLEE")]
+    pub(crate) to: Option<String>,
+
+    /// Only what is declared, and what of that is cut
+    #[arg(long)]
+    pub(crate) declared: bool,
+
+    /// Connections of a workload to itself too
+    #[arg(long = "self")]
+    pub(crate) own: bool,
+
+    /// Sets of sources and destinations with the same connection, in place of pairs
+    #[arg(long, conflicts_with = "declared")]
+    pub(crate) grouped: bool,
+
+    /// Only connections with a pod of these labels at either end (as `kubectl get -l`)
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub(crate) selector: Option<String>,
+
+    /// Leave out the headers of tables
+    #[arg(long)]
+    pub(crate) no_headers: bool,
+
+    #[command(flatten)]
+    pub(crate) input: Input,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Show what a change opens and closes: connections, approvals it still needs, Services that become protected or open
+///
+/// NEW (-f) and the base are each the whole state. Order, comments and formatting of YAML are no difference.
+///
+/// Exit status: 0 no difference, 1 a difference, 2 an error, as `kubectl diff`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl netintent diff --base deploy-old/ -f deploy/
+  kubectl netintent diff --base-rev origin/main -f deploy/
+  kubectl netintent diff --base-rev HEAD~1 -f deploy/ --also platform/ -o markdown")]
+pub(crate) struct Diff {
+    /// The state before: a file, a folder or `-` (repeatable)
+    #[arg(long, value_name = "PATH", required_unless_present = "base_rev")]
+    pub(crate) base: Vec<String>,
+
+    /// The state before: the paths of -f at this git revision
+    #[arg(long, value_name = "GITREV", conflicts_with = "base")]
+    pub(crate) base_rev: Option<String>,
+
+    /// Manifests that are on both sides (repeatable)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) also: Vec<String>,
+
+    /// Leave out the headers of tables
+    #[arg(long)]
+    pub(crate) no_headers: bool,
+
+    #[command(flatten)]
+    pub(crate) input: Input,
+
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Print a completion script for a shell
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  source <(kubectl-netintent completion bash)
+  kubectl-netintent completion zsh > \"${fpath[1]}/_kubectl-netintent\"")]
+pub(crate) struct Completion {
+    /// The shell
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Where manifests come from.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Input {
+    /// Manifests: a file, a folder (in full) or `-` for standard input (repeatable)
+    #[arg(short = 'f', long = "filename", value_name = "PATH", required = true)]
+    pub(crate) files: Vec<String>,
+
+    /// The namespace of objects and of names that say none
+    #[arg(short, long, value_name = "NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+
+    /// Look for names without namespace in every namespace
+    #[arg(short = 'A', long)]
+    pub(crate) all_namespaces: bool,
+
+    /// The mode of a namespace, in place of its label (repeatable; `*=enforce` for all others)
+    #[arg(long = "mode", value_name = "NAMESPACE=MODE")]
+    pub(crate) modes: Vec<ModeOverride>,
+
+    /// Addresses that pods have: verdicts that hang on them get a caveat (repeatable)
+    #[arg(long = "pod-cidr", value_name = "CIDR")]
+    pub(crate) pod_cidrs: Vec<IpNet>,
+
+    /// Say what was read, and how many objects of other kinds were passed over
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+/// How the answer is printed.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Output {
+    /// The format: table, wide, name, json, yaml or markdown
+    #[arg(
+        short = 'o',
+        long = "output",
+        id = "output",
+        value_name = "FORMAT",
+        default_value = "table",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
+    pub(crate) format: Format,
+}
+
+/// A format of output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Wide,
+    Name,
+    Json,
+    Yaml,
+    Markdown,
+}

@@ -1,0 +1,41 @@
+//! Each command: read, ask the library, print.
+
+mod diff;
+mod explain;
+mod list;
+
+use std::io::Write as _;
+
+use clap::CommandFactory as _;
+
+use crate::cli::{Cli, Command};
+use crate::error::{Result, Status};
+use crate::printer;
+
+/// Runs the command.
+pub(crate) fn run(cli: &Cli) -> Result<Status> {
+    match &cli.command {
+        Command::Explain(args) => explain::run(args),
+        Command::List(args) => list::run(args),
+        Command::Diff(args) => diff::run(args),
+        Command::Completion(args) => {
+            let mut script = Vec::new();
+            clap_complete::generate(
+                args.shell,
+                &mut Cli::command().bin_name("kubectl-netintent"),
+                "kubectl-netintent",
+                &mut script,
+            );
+            let mut out = printer::stdout();
+            out.write_all(&script)?;
+            out.flush()?;
+            Ok(Status::Yes)
+        }
+        Command::Version => {
+            let mut out = printer::stdout();
+            writeln!(out, "netintent {}", env!("CARGO_PKG_VERSION"))?;
+            out.flush()?;
+            Ok(Status::Yes)
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! `diff`: what a change opens and closes.
+
+use std::io::{self, Write};
+
+use netintent::approval;
+use netintent::derive::{Reason, Strictness};
+use netintent::diff::{Change, Difference, Needed, Protection, ProtectionChange, diff, needed, protection_changes};
+use netintent::names;
+use netintent::snapshot::Snapshot;
+use serde::Serialize;
+
+use crate::cli::{Diff, Format};
+use crate::error::{Result, Status};
+use crate::printer::{self, BOLD, styled};
+use crate::render::ends::{self, caveats, full, short};
+use crate::render::items::Items;
+use crate::render::table::{TableWriter, Tone, plain};
+use crate::render::views::{EndView, PortView, destination, ports, source};
+use crate::source::{self, Loaded};
+
+pub(super) fn run(args: &Diff) -> Result<Status> {
+    let [Loaded { snapshot: before, .. }, Loaded { snapshot: after, .. }] =
+        source::load_both(&args.input, &args.base, args.base_rev.as_deref(), &args.also)?;
+    let changes = Changes { needed: needed(&before, &after), services: protection_changes(&before, &after) };
+    let mut out = printer::stdout();
+    let any = match args.output.format {
+        Format::Json => items(&before, &after, &changes, Items::json(&mut out, "ConnectionDiff")?)?,
+        Format::Yaml => items(&before, &after, &changes, Items::yaml(&mut out, "ConnectionDiff")?)?,
+        Format::Name => names(&mut out, &before, &after)?,
+        Format::Table | Format::Wide | Format::Markdown => table(&mut out, &before, &after, &changes, args)?,
+    };
+    out.flush()?;
+    let same = !any && changes.needed.is_empty() && changes.services.is_empty();
+    Ok(if same { Status::Yes } else { Status::No })
+}
+
+/// What changes besides connections.
+struct Changes {
+    needed: Vec<Needed>,
+    services: Vec<ProtectionChange>,
+}
+
+/// An item of a `ConnectionDiff`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DifferenceView<'a> {
+    change: &'static str,
+    source: EndView<'a>,
+    destination: EndView<'a>,
+    before: Vec<PortView>,
+    after: Vec<PortView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    before_in_part: Vec<PortView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    after_in_part: Vec<PortView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    caveats: Vec<String>,
+}
+
+fn items(before: &Snapshot, after: &Snapshot, changes: &Changes, mut items: Items<'_>) -> io::Result<bool> {
+    let mut any = false;
+    diff(before, after, &mut |d: Difference<'_>| {
+        any = true;
+        let side = if d.change() == Change::Removed { before } else { after };
+        items.item(&DifferenceView {
+            change: d.change().as_str(),
+            source: source(side, &d.source),
+            destination: destination(&d.destination),
+            before: ports(&d.before.ports),
+            after: ports(&d.after.ports),
+            before_in_part: ports(&d.before.in_part),
+            after_in_part: ports(&d.after.in_part),
+            caveats: d.caveats.iter().map(ToString::to_string).collect(),
+        })
+    })?;
+    let needed: Vec<serde_json::Value> = changes
+        .needed
+        .iter()
+        .map(|n| {
+            serde_json::json!({
+                "caller": n.caller.to_string(),
+                "callee": n.callee.to_string(),
+                "owner": owner(after, n),
+                "rejected": n.strictness == Strictness::Reject,
+                "paste": paste(n),
+            })
+        })
+        .collect();
+    let word = |p: Option<Protection>| p.map(Protection::as_str);
+    let services: Vec<serde_json::Value> = changes
+        .services
+        .iter()
+        .map(|s| {
+            let (namespace, name) = &s.service;
+            serde_json::json!({"namespace": namespace, "name": name, "before": word(s.before), "after": word(s.after)})
+        })
+        .collect();
+    items.finish(&[("approvalsNeeded", needed.into()), ("services", services.into())])?;
+    Ok(any)
+}
+
+fn names(out: &mut dyn Write, before: &Snapshot, after: &Snapshot) -> io::Result<bool> {
+    let mut any = false;
+    diff(before, after, &mut |d: Difference<'_>| {
+        any = true;
+        let sign = match d.change() {
+            Change::Added => '+',
+            Change::Removed => '-',
+            Change::Changed => '~',
+        };
+        writeln!(out, "{sign} {} -> {}", full(&d.source), full(&d.destination))
+    })?;
+    Ok(any)
+}
+
+fn table(out: &mut dyn Write, before: &Snapshot, after: &Snapshot, changes: &Changes, args: &Diff) -> io::Result<bool> {
+    let format = args.output.format;
+    let wide = format == Format::Wide;
+    let mut headers = vec!["CHANGE", "SOURCE", "DESTINATION", "BEFORE", "AFTER"];
+    if wide {
+        headers.push("CAVEATS");
+    }
+    let mut writer = TableWriter::new(out, format, headers, args.no_headers);
+    diff(before, after, &mut |d: Difference<'_>| {
+        let tone = match d.change() {
+            Change::Added => Tone::Good,
+            Change::Removed => Tone::Bad,
+            Change::Changed => Tone::Note,
+        };
+        let ports = |allowed: &netintent::diff::Allowed| {
+            if allowed.ports.is_empty() && allowed.in_part.is_empty() {
+                plain("-")
+            } else {
+                plain(ends::ports(&allowed.ports, &allowed.in_part))
+            }
+        };
+        let mut row = vec![
+            (d.change().as_str().to_owned(), tone),
+            plain(short(&d.source, wide)),
+            plain(short(&d.destination, wide)),
+            ports(&d.before),
+            ports(&d.after),
+        ];
+        if wide {
+            row.push(plain(caveats(&d.caveats)));
+        }
+        writer.row(row)
+    })?;
+    let any = writer.finish()?;
+    let mut printed = any;
+    if !changes.services.is_empty() {
+        heading(out, &mut printed, format, "Services")?;
+        let mut writer = TableWriter::new(out, format, vec!["SERVICE", "BEFORE", "AFTER"], args.no_headers);
+        for change in &changes.services {
+            let word = |p: Option<Protection>| p.map_or("-", Protection::as_str);
+            let tone = match change.after {
+                Some(Protection::Protected) => Tone::Good,
+                _ => Tone::Bad,
+            };
+            let name = format!("{}/{}", change.service.0, change.service.1);
+            writer.row(vec![plain(name), plain(word(change.before)), (word(change.after).to_owned(), tone)])?;
+        }
+        writer.finish()?;
+    }
+    if !changes.needed.is_empty() {
+        heading(out, &mut printed, format, "Approvals needed")?;
+        let headers = vec!["CALLER", "CALLEE", "FROM", "WITHOUT IT"];
+        let mut writer = TableWriter::new(out, format, headers, args.no_headers);
+        for needed in &changes.needed {
+            let without = match (&needed.reason, needed.strictness) {
+                (Reason::Prohibited { .. }, _) => ("prohibited", Tone::Bad),
+                (_, Strictness::Reject) => ("rejected at admission", Tone::Bad),
+                _ => ("a warning", Tone::Note),
+            };
+            writer.row(vec![
+                plain(needed.caller.to_string()),
+                plain(needed.callee.to_string()),
+                plain(owner(after, needed)),
+                (without.0.to_owned(), without.1),
+            ])?;
+        }
+        writer.finish()?;
+        for text in changes.needed.iter().filter_map(paste) {
+            let fence = if format == Format::Markdown { ("```yaml\n", "```\n") } else { ("---\n", "") };
+            write!(out, "\n{}{text}{}", fence.0, fence.1)?;
+        }
+    }
+    if !printed {
+        printer::note("No differences.");
+    }
+    Ok(any)
+}
+
+fn heading(out: &mut dyn Write, printed: &mut bool, format: Format, title: &str) -> io::Result<()> {
+    if std::mem::replace(printed, true) {
+        writeln!(out)?;
+    }
+    if format == Format::Markdown {
+        writeln!(out, "### {title}\n")
+    } else {
+        writeln!(out, "{}", styled(BOLD, &format!("{title}:")))
+    }
+}
+
+/// The Approval that would do, where one can.
+fn paste(needed: &Needed) -> Option<String> {
+    let prohibited = matches!(needed.reason, Reason::Prohibited { .. });
+    (!prohibited).then(|| approval::manifest(&needed.caller, &needed.callee))
+}
+
+/// Whose approval it takes.
+fn owner(snapshot: &Snapshot, needed: &Needed) -> String {
+    if matches!(needed.reason, Reason::Prohibited { .. }) {
+        return "the platform team".to_owned();
+    }
+    use netintent::callee::Scope;
+    match &needed.callee.scope {
+        Scope::Service { namespace, name } => {
+            let service = snapshot.service(namespace, name).map(|at| &snapshot.objects.services[at].metadata);
+            let owner = service.and_then(|m| m.annotation(names::OWNER)).map(|t| names::printable(&t.value));
+            owner.unwrap_or_else(|| format!("namespace {namespace}"))
+        }
+        Scope::Namespace(namespace) => format!("namespace {namespace}"),
+        Scope::Cluster | Scope::Type(_) => "the platform team".to_owned(),
+    }
+}

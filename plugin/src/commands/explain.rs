@@ -1,0 +1,93 @@
+//! `explain`: may this caller call that callee, and why?
+
+use std::io::Write as _;
+
+use netintent::explain::{AskedPort, Explanation, Question, explain};
+use netintent::names::printable;
+use netintent::port::Protocol;
+use netintent::resolve::{Role, Subject, resolve, service_port, split_port};
+use netintent::snapshot::Snapshot;
+
+use crate::cli::{Explain, Format};
+use crate::error::{Error, Result, Status};
+use crate::printer;
+use crate::render::chain;
+use crate::render::items::yaml_object;
+use crate::render::views::ExplanationView;
+use crate::source::{self, Loaded};
+
+pub(super) fn run(args: &Explain) -> Result<Status> {
+    let Loaded { snapshot, sources } = source::load(&args.input)?;
+    let home = source::home(&args.input);
+    let (callee, port) = split_port(&args.callee);
+    let source = resolve(&snapshot, &args.caller, Role::Caller, home)?;
+    let destination = resolve(&snapshot, callee, Role::Callee, home)?;
+    if matches!((&source, &destination), (Subject::Addresses(..), Subject::Addresses(..))) {
+        return Err(Error::new("both ends are addresses outside the cluster, where no NetworkPolicy stands"));
+    }
+    let port = port.map(|port| asked(&snapshot, &destination, port)).transpose()?;
+    let question = Question { source, destination, port };
+    let explanation = explain(&snapshot, &question);
+    if !args.quiet {
+        let asked = format!("{} → {}", printable(&args.caller), printable(&args.callee));
+        let mut out = printer::stdout();
+        match args.output.format {
+            Format::Table => chain::text(&mut out, &asked, &explanation, &sources, false)?,
+            Format::Wide => chain::text(&mut out, &asked, &explanation, &sources, true)?,
+            Format::Markdown => chain::markdown(&mut out, &asked, &explanation, &sources)?,
+            Format::Name => writeln!(out, "{}", chain::verdict(&explanation))?,
+            Format::Json | Format::Yaml => {
+                let ends = (&question.source, &question.destination);
+                let view = ExplanationView::new(&snapshot, &sources, ends, &explanation);
+                if args.output.format == Format::Json {
+                    serde_json::to_writer_pretty(&mut out, &view).map_err(std::io::Error::from)?;
+                    writeln!(out)?;
+                } else {
+                    yaml_object(&mut out, &view)?;
+                }
+            }
+        }
+        out.flush()?;
+    }
+    Ok(status(&explanation))
+}
+
+fn status(explanation: &Explanation) -> Status {
+    match explanation.allowed {
+        Some(true) => Status::Yes,
+        Some(false) => Status::No,
+        None => Status::Trouble,
+    }
+}
+
+/// The port that is asked about.
+fn asked(snapshot: &Snapshot, destination: &Subject, text: &str) -> Result<AskedPort> {
+    if let Subject::Service(at) = destination {
+        return Ok(AskedPort::Service(service_port(snapshot, *at, text)?));
+    }
+    let (number, protocol) = match text.split_once('/') {
+        Some((number, protocol)) => (number, Protocol::parse(&protocol.to_uppercase())),
+        None => (text, Some(Protocol::Tcp)),
+    };
+    let Some(protocol) = protocol else {
+        return Err(Error::with_help(
+            format!("`{}` has no known protocol", printable(text)),
+            "write PORT/TCP, PORT/UDP or PORT/SCTP".to_owned(),
+        ));
+    };
+    if let Some(number) = number.parse::<u16>().ok().filter(|n| *n > 0) {
+        return Ok(AskedPort::Number(protocol, number));
+    }
+    let Subject::Workload(at, pods) = destination else {
+        return Err(Error::new(format!("`{}` is no port number: 1 to 65535 was expected", printable(text))));
+    };
+    let names: Vec<&str> =
+        pods.iter().flat_map(|pod| snapshot.spec(*pod).ports.iter().filter_map(|p| p.name.as_deref())).collect();
+    if names.contains(&number) {
+        return Ok(AskedPort::Named(number.to_owned()));
+    }
+    let near = netintent::suggest::did_you_mean(number, names.iter().copied());
+    let workload = &snapshot.workloads[*at];
+    let message = format!("pods of {} {} have no port `{}`", workload.kind, workload.full_name(), printable(text));
+    Err(Error::with_help(message, near))
+}

@@ -1,0 +1,218 @@
+//! `list`: every allowed connection.
+
+use std::io::{self, Write};
+
+use netintent::list::{Connection, Filter, Group, grouped, list};
+use netintent::port::PortSet;
+use netintent::resolve::{Role, Subject, resolve, split_port};
+use netintent::snapshot::Snapshot;
+
+use crate::cli::{Format, List};
+use crate::error::{Error, Result, Status};
+use crate::printer::{self, NOTE, styled};
+use crate::render::ends::{self, caveats, full, short};
+use crate::render::items::Items;
+use crate::render::table::{Field, TableWriter, Tone, Totals, plain};
+use crate::render::views::{ConnectionView, GroupView};
+use crate::source;
+
+pub(super) fn run(args: &List) -> Result<Status> {
+    let snapshot = source::load(&args.input)?.snapshot;
+    let filter = filter(&snapshot, args)?;
+    let mut out = printer::stdout();
+    if args.grouped {
+        print_groups(&mut out, &snapshot, &grouped(&snapshot, &filter), args)?;
+    } else {
+        match args.output.format {
+            Format::Json => items(&snapshot, &filter, Items::json(&mut out, "ConnectionList")?)?,
+            Format::Yaml => items(&snapshot, &filter, Items::yaml(&mut out, "ConnectionList")?)?,
+            Format::Name => {
+                list(&snapshot, &filter, &mut |c| writeln!(out, "{} -> {}", full(&c.source), full(&c.destination)))?
+            }
+            Format::Table | Format::Wide | Format::Markdown => table(&mut out, &snapshot, &filter, args)?,
+        }
+    }
+    out.flush()?;
+    Ok(Status::Yes)
+}
+
+fn filter(snapshot: &Snapshot, args: &List) -> Result<Filter> {
+    let home = source::home(&args.input);
+    let set = |text: &Option<String>, role: Role| -> Result<Option<Vec<bool>>> {
+        let Some(text) = text else { return Ok(None) };
+        let name = if role == Role::Callee { split_port(text).0 } else { text };
+        let mut wanted = vec![false; snapshot.workloads.len()];
+        match resolve(snapshot, name, role, home)? {
+            Subject::Workload(at, _) => wanted[at] = true,
+            Subject::Service(at) => {
+                snapshot.services[at]
+                    .pods
+                    .iter()
+                    .for_each(|pod| wanted[snapshot.pods[*pod as usize].workload as usize] = true);
+            }
+            Subject::Addresses(_, text) => {
+                let help = "kubectl netintent explain takes addresses".to_owned();
+                return Err(Error::with_help(format!("`{text}` is an address, and a workload was expected"), help));
+            }
+        }
+        Ok(Some(wanted))
+    };
+    let either = args.selector.as_deref().map(|text| selected(snapshot, text)).transpose()?;
+    let (from, to) = (set(&args.from, Role::Caller)?, set(&args.to, Role::Callee)?);
+    Ok(Filter { from, to, either, declared: args.declared, own: args.own })
+}
+
+/// The workloads that have a pod with these labels.
+fn selected(snapshot: &Snapshot, text: &str) -> Result<Vec<bool>> {
+    let selector = netintent::selector::Selector::parse(text)
+        .map_err(|message| Error::new(format!("`{}` is no selector: {message}", netintent::names::printable(text))))?;
+    let mut wanted = vec![false; snapshot.workloads.len()];
+    for pod in snapshot.select(None, &selector) {
+        wanted[snapshot.pods[pod as usize].workload as usize] = true;
+    }
+    Ok(wanted)
+}
+
+fn items(snapshot: &Snapshot, filter: &Filter, mut items: Items<'_>) -> io::Result<()> {
+    list(snapshot, filter, &mut |connection| items.item(&ConnectionView::new(snapshot, connection)))?;
+    items.finish(&[])
+}
+
+fn table(out: &mut dyn Write, snapshot: &Snapshot, filter: &Filter, args: &List) -> io::Result<()> {
+    // Who declares nothing anywhere wants to read nothing of declarations.
+    let intents = snapshot.pods.iter().any(|pod| !pod.intents.is_empty());
+    let wide = args.output.format == Format::Wide;
+    let mut headers = vec!["SOURCE", "DESTINATION", "PORTS"];
+    if intents {
+        headers.push("DECLARED");
+    }
+    if filter.declared {
+        headers.push("CUT");
+    }
+    if wide {
+        headers.extend(["ISOLATED", "CAVEATS"]);
+    }
+    let uncertain = !wide && !snapshot.objects.foreign.is_empty();
+    let mut hosted = false;
+    let mut writer = TableWriter::new(out, args.output.format, headers, args.no_headers);
+    list(snapshot, filter, &mut |connection| {
+        hosted |= connection.caveats.contains(&netintent::list::Caveat::HostNetwork);
+        let mut row = vec![
+            plain(short(&connection.source, wide)),
+            plain(short(&connection.destination, wide)),
+            plain(ends::ports(&connection.ports, &connection.in_part)),
+        ];
+        if intents {
+            row.push(declared(connection));
+        }
+        if filter.declared {
+            let cut = connection.cut();
+            row.push(if cut.is_empty() { plain("-") } else { (cut.to_string(), Tone::Bad) });
+        }
+        if wide {
+            row.push(plain(isolated(connection.egress_isolated, connection.ingress_isolated)));
+            row.push(plain(caveats(&connection.caveats)));
+        } else if connection.caveats.contains(&netintent::list::Caveat::HostNetwork) {
+            row[2].0.push_str(" (hostNetwork)");
+        }
+        writer.row(row)
+    })?;
+    if !writer.finish()? {
+        printer::note(if filter.declared { "No declared connections." } else { "No connections." });
+    }
+    if uncertain {
+        printer::note("Policies of other APIs may allow or deny more: -o wide shows where.");
+    }
+    if intents && !filter.declared {
+        report_cut(snapshot, filter)?;
+    }
+    Ok(())
+}
+
+/// What is declared but cut is not among the allowed connections: say that there is some.
+fn report_cut(snapshot: &Snapshot, filter: &Filter) -> io::Result<()> {
+    let mut cut = 0;
+    let filter = Filter { declared: true, ..filter.clone() };
+    list(snapshot, &filter, &mut |connection| {
+        cut += usize::from(!connection.cut().is_empty());
+        io::Result::Ok(())
+    })?;
+    if cut > 0 {
+        let what =
+            if cut == 1 { "1 declared connection is".to_owned() } else { format!("{cut} declared connections are") };
+        printer::note(&format!("{}", styled(NOTE, &format!("{what} cut: --declared shows which."))));
+    }
+    Ok(())
+}
+
+/// What of the allowed ports is declared and approved, in a word.
+fn declared(connection: &Connection<'_>) -> Field {
+    let allowed = &connection.ports;
+    let of = |set: &PortSet| allowed.intersection(set);
+    let outside = !matches!(connection.source, netintent::list::Party::Workload(_))
+        || !matches!(connection.destination, netintent::list::Party::Workload(_));
+    if outside {
+        return plain("-");
+    }
+    if allowed.is_empty() {
+        return if connection.declared.is_empty() { plain("-") } else { ("declared".into(), Tone::Note) };
+    }
+    let (declared, approved) = (of(&connection.declared), of(&connection.approved));
+    if declared.is_empty() {
+        ("no".into(), Tone::Note)
+    } else if declared != *allowed {
+        (format!("{declared} alone"), Tone::Note)
+    } else if approved == *allowed {
+        ("approved".into(), Tone::Good)
+    } else {
+        ("not approved".into(), Tone::Note)
+    }
+}
+
+fn isolated(egress: bool, ingress: bool) -> &'static str {
+    match (egress, ingress) {
+        (false, false) => "-",
+        (true, false) => "egress",
+        (false, true) => "ingress",
+        (true, true) => "egress,ingress",
+    }
+}
+
+fn print_groups(out: &mut dyn Write, snapshot: &Snapshot, groups: &[Group<'_>], args: &List) -> io::Result<()> {
+    let stream = |mut items: Items<'_>| {
+        groups.iter().try_for_each(|group| items.item(&GroupView::new(snapshot, group)))?;
+        items.finish(&[])
+    };
+    match args.output.format {
+        Format::Json => stream(Items::json(out, "ConnectionGroupList")?),
+        Format::Yaml => stream(Items::yaml(out, "ConnectionGroupList")?),
+        Format::Name => groups.iter().try_for_each(|group| {
+            let names = |parties: &[netintent::list::Party<'_>]| parties.iter().map(full).collect::<Vec<_>>().join(",");
+            writeln!(out, "{} -> {}", names(&group.sources), names(&group.destinations))
+        }),
+        format => {
+            let totals = Totals::of(snapshot);
+            let wide = format == Format::Wide;
+            let mut headers = vec!["SOURCES", "DESTINATIONS", "PORTS"];
+            if wide {
+                headers.push("ISOLATED");
+            }
+            let mut writer = TableWriter::new(out, format, headers, args.no_headers);
+            for group in groups {
+                let mut row = vec![
+                    plain(ends::group(&group.sources, &totals, wide)),
+                    plain(ends::group(&group.destinations, &totals, wide)),
+                    plain(ends::ports(&group.ports, &group.in_part)),
+                ];
+                if wide {
+                    row.push(plain(isolated(group.egress_isolated, group.ingress_isolated)));
+                }
+                writer.row(row)?;
+            }
+            if !writer.finish()? {
+                printer::note("No connections.");
+            }
+            Ok(())
+        }
+    }
+}

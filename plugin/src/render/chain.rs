@@ -1,0 +1,129 @@
+//! An explanation as text and as Markdown.
+
+use std::io::{self, Write};
+
+use netintent::explain::{Explanation, Fix, Step};
+use netintent::names::printable;
+
+use crate::printer::{BAD, BOLD, FAINT, GOOD, NOTE, styled};
+use crate::source::Sources;
+
+/// The verdict in one or two words.
+pub(crate) fn verdict(explanation: &Explanation) -> &'static str {
+    match (explanation.allowed, explanation.in_part) {
+        (None, _) => "cannot tell",
+        (Some(true), _) => "allowed",
+        (Some(false), true) => "allowed in part",
+        (Some(false), false) => "denied",
+    }
+}
+
+/// Prints the verdict, the chain, the caveats and what to do. Peers that do not matter are left out unless `wide`.
+pub(crate) fn text(
+    out: &mut dyn Write,
+    question: &str,
+    explanation: &Explanation,
+    sources: &Sources,
+    wide: bool,
+) -> io::Result<()> {
+    let style = match (explanation.allowed, explanation.in_part) {
+        (Some(true), _) => GOOD,
+        (Some(false), false) => BAD,
+        _ => NOTE,
+    };
+    let verdict = styled(style.bold(), verdict(explanation));
+    writeln!(out, "{}: {verdict}: {}", styled(BOLD, question), printable(&explanation.summary))?;
+    writeln!(out)?;
+    for step in &explanation.chain {
+        write_step(out, step, sources, 1, wide)?;
+    }
+    if !explanation.caveats.is_empty() {
+        writeln!(out)?;
+    }
+    for (_, sentence) in &explanation.caveats {
+        writeln!(out, "{} {}", styled(NOTE.bold(), "caveat:"), printable(sentence))?;
+    }
+    for (index, fix) in explanation.fixes.iter().enumerate() {
+        writeln!(out)?;
+        write_fix(out, index, fix)?;
+    }
+    Ok(())
+}
+
+fn write_step(out: &mut dyn Write, step: &Step, sources: &Sources, depth: usize, wide: bool) -> io::Result<()> {
+    let mark = match step.holds {
+        Some(true) => styled(GOOD, "✓"),
+        Some(false) => styled(BAD, "✗"),
+        None => styled(FAINT, "·"),
+    };
+    let place = step.place.as_ref().and_then(|place| sources.position(place));
+    let place =
+        place.map_or_else(String::new, |(file, at)| styled(FAINT, &format!("  {}:{}", printable(file), at.line)));
+    writeln!(out, "{}{mark} {}{place}", "  ".repeat(depth), printable(&step.text))?;
+    // Of the peers of a rule that lets the other end in, the others add nothing; nor do those of a rule for other ports.
+    let matched = step.steps.iter().any(|s| s.holds == Some(true) && s.steps.is_empty());
+    let leaves = step.steps.iter().all(|s| s.steps.is_empty());
+    let elsewhere = step.text.ends_with(", not what is asked");
+    let mut hidden = 0;
+    for inner in &step.steps {
+        let idle = leaves && inner.holds == Some(false) && depth > 2 && (matched || elsewhere || step.steps.len() > 4);
+        if idle && !wide {
+            hidden += 1;
+        } else {
+            write_step(out, inner, sources, depth + 1, wide)?;
+        }
+    }
+    if hidden > 0 && !matched && !elsewhere {
+        let line =
+            format!("{}✗ none of its {hidden} peers is the other end (-o wide shows each)", "  ".repeat(depth + 1));
+        writeln!(out, "{}", styled(FAINT, &line))?;
+    }
+    Ok(())
+}
+
+fn write_fix(out: &mut dyn Write, index: usize, fix: &Fix) -> io::Result<()> {
+    let lead = if index == 0 { "fix:" } else { "then:" };
+    writeln!(out, "{} {}", styled(BOLD, lead), printable(&fix.what))?;
+    if let Some(paste) = &fix.paste {
+        writeln!(out)?;
+        for line in paste.lines() {
+            writeln!(out, "    {}", printable(line))?;
+        }
+    }
+    Ok(())
+}
+
+/// The same as Markdown, for a comment on a change.
+pub(crate) fn markdown(
+    out: &mut dyn Write,
+    question: &str,
+    explanation: &Explanation,
+    sources: &Sources,
+) -> io::Result<()> {
+    writeln!(out, "**{question}: {}**: {}\n", verdict(explanation), printable(&explanation.summary))?;
+    for step in &explanation.chain {
+        markdown_step(out, step, sources, 0)?;
+    }
+    for (_, sentence) in &explanation.caveats {
+        writeln!(out, "\n> Caveat: {}", printable(sentence))?;
+    }
+    for (index, fix) in explanation.fixes.iter().enumerate() {
+        writeln!(out, "\n**{}** {}", if index == 0 { "Fix:" } else { "Then:" }, printable(&fix.what))?;
+        if let Some(paste) = &fix.paste {
+            writeln!(out, "\n```yaml\n{}\n```", paste.trim_end())?;
+        }
+    }
+    Ok(())
+}
+
+fn markdown_step(out: &mut dyn Write, step: &Step, sources: &Sources, depth: usize) -> io::Result<()> {
+    let mark = match step.holds {
+        Some(true) => "✓ ",
+        Some(false) => "✗ ",
+        None => "",
+    };
+    let place = step.place.as_ref().and_then(|place| sources.position(place));
+    let place = place.map_or_else(String::new, |(file, at)| format!(" (`{}:{}`)", printable(file), at.line));
+    writeln!(out, "{}- {mark}{}{place}", "  ".repeat(depth), printable(&step.text))?;
+    step.steps.iter().try_for_each(|inner| markdown_step(out, inner, sources, depth + 1))
+}

@@ -1,0 +1,96 @@
+//! From paths to a snapshot.
+
+mod files;
+mod git;
+mod places;
+mod read;
+
+use netintent::objects::Objects;
+use netintent::resolve::Home;
+use netintent::snapshot::{Options, Snapshot};
+
+use crate::cli::Input;
+use crate::error::{Error, Result};
+use crate::printer;
+use files::File;
+pub(crate) use places::Sources;
+
+/// A snapshot, and the text that it was read from.
+pub(crate) struct Loaded {
+    pub(crate) snapshot: Snapshot,
+    pub(crate) sources: Sources,
+}
+
+/// Reads the manifests of `-f`.
+pub(crate) fn load(input: &Input) -> Result<Loaded> {
+    snapshot(files::collect(&input.files)?, input, true)
+}
+
+/// Reads both sides of a comparison: the base, and `-f`; `also` is on either side.
+pub(crate) fn load_both(
+    input: &Input,
+    base: &[String],
+    revision: Option<&str>,
+    also: &[String],
+) -> Result<[Loaded; 2]> {
+    let shared = files::collect(also)?;
+    let with_shared = |mut files: Vec<File>| {
+        files.extend(shared.iter().cloned());
+        files
+    };
+    let base = match revision {
+        Some(revision) => git::collect(revision, &input.files)?,
+        None => files::collect(base)?,
+    };
+    let after = files::collect(&input.files)?;
+    // What is wrong with the base is old news.
+    let before = snapshot(with_shared(base), input, false)?;
+    Ok([before, snapshot(with_shared(after), input, true)?])
+}
+
+fn snapshot(files: Vec<File>, input: &Input, aloud: bool) -> Result<Loaded> {
+    let sources = Sources::new(files);
+    let (objects, mut warnings) = read::objects(&sources, input.namespace.as_deref().unwrap_or("default"))?;
+    if input.verbose && aloud {
+        report_kinds(&objects, sources.len());
+    }
+    let options =
+        Options { modes: input.modes.clone(), now: jiff::Timestamp::now(), pod_cidrs: input.pod_cidrs.clone() };
+    let snapshot = Snapshot::new(objects, &options);
+    warnings.extend(snapshot.warnings.iter().cloned());
+    if aloud {
+        warnings.iter().for_each(|warning| printer::warning(&sources.worded(warning)));
+    }
+    Ok(Loaded { snapshot, sources })
+}
+
+fn report_kinds(objects: &Objects, files: usize) {
+    printer::note(&format!(
+        "read {} workloads and pods, {} Services, {} NetworkPolicies and {} approvals from {files} files",
+        objects.workloads.len(),
+        objects.services.len(),
+        objects.policies.len(),
+        objects.approvals.len(),
+    ));
+    for (kind, count) in &objects.skipped {
+        printer::note(&format!("passed over: {count} of kind {kind}"));
+    }
+}
+
+/// Where names without a namespace are looked for.
+pub(crate) fn home(input: &Input) -> Home<'_> {
+    Home {
+        namespace: input.namespace.as_deref().unwrap_or("default"),
+        only: input.namespace.is_some() && !input.all_namespaces,
+    }
+}
+
+/// Reading failed before there was any manifest.
+fn cannot_read(name: &str, error: &std::io::Error) -> Error {
+    let why = match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    };
+    Error::new(format!("cannot read {name}: {why}"))
+}

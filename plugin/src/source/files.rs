@@ -1,0 +1,110 @@
+//! Which files a `-f` means, and their bytes.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::cannot_read;
+use crate::error::{Error, Result};
+
+/// The largest file that is read, in bytes.
+pub(crate) const MAX_FILE: u64 = 256 << 20;
+
+/// A file in memory.
+#[derive(Clone, Debug)]
+pub(crate) struct File {
+    /// Its path as the user would write it; `<stdin>` for standard input.
+    pub(crate) name: String,
+    /// What is in it.
+    pub(crate) bytes: Arc<Vec<u8>>,
+}
+
+/// The files behind the paths, in their order; those of a folder in order of their paths.
+pub(super) fn collect(paths: &[String]) -> Result<Vec<File>> {
+    let mut files = Vec::new();
+    let mut stdin_read = false;
+    for path in paths {
+        if path == "-" {
+            // A second `-` finds standard input at its end, as with kubectl.
+            if !std::mem::replace(&mut stdin_read, true) {
+                files.push(stdin()?);
+            }
+            continue;
+        }
+        if path.starts_with("http://") || path.starts_with("https://") {
+            let help = format!("fetch it first: curl -sSfL {path} | kubectl netintent … -f -");
+            return Err(Error::with_help(format!("{path} is a URL, and only files are read"), help));
+        }
+        let metadata = fs::metadata(path).map_err(|e| cannot_read(path, &e))?;
+        if !metadata.is_dir() {
+            files.push(read(Path::new(path))?);
+            continue;
+        }
+        let mut found = Vec::new();
+        walk(Path::new(path), &mut found)?;
+        found.sort();
+        if found.is_empty() {
+            let help = "files that end in .yaml, .yml or .json are read, in all subfolders".to_owned();
+            return Err(Error::with_help(format!("no manifest in folder {path}"), help));
+        }
+        for file in found {
+            files.push(read(&file)?);
+        }
+    }
+    Ok(files)
+}
+
+/// Whether a file in a folder is a manifest by its name. A kustomization is the recipe for manifests, and none itself.
+pub(super) fn is_manifest(path: &Path) -> bool {
+    let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+    matches!(extension.as_str(), "yaml" | "yml" | "json") && name != "kustomization" && !name.is_empty()
+}
+
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    let entries = fs::read_dir(folder).map_err(|e| cannot_read(&folder.display().to_string(), &e))?;
+    for entry in entries {
+        let entry = entry.map_err(|e| cannot_read(&folder.display().to_string(), &e))?;
+        let path = entry.path();
+        let hidden = entry.file_name().to_string_lossy().starts_with('.');
+        let kind = entry.file_type().map_err(|e| cannot_read(&path.display().to_string(), &e))?;
+        if kind.is_dir() && !hidden {
+            walk(&path, found)?;
+        } else if !kind.is_dir() && !hidden && is_manifest(&path) {
+            // A link to a folder could lead round in circles; one to a file is read.
+            if fs::metadata(&path).is_ok_and(|m| m.is_dir()) {
+                continue;
+            }
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<File> {
+    let name = path.display().to_string();
+    let file = fs::File::open(path).map_err(|e| cannot_read(&name, &e))?;
+    let bytes = limited(file, &name)?;
+    Ok(File { name, bytes: Arc::new(bytes) })
+}
+
+fn stdin() -> Result<File> {
+    let name = "<stdin>".to_owned();
+    let bytes = limited(io::stdin().lock(), &name)?;
+    Ok(File { name, bytes: Arc::new(bytes) })
+}
+
+/// Reads to the end, but no more than the limit: a device or pipe has no size to ask for.
+fn limited(reader: impl io::Read, name: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|e| cannot_read(name, &e))?;
+    if bytes.len() as u64 > MAX_FILE {
+        let help = "split it into several files".to_owned();
+        return Err(Error::with_help(
+            format!("{name} has more than {} MiB, the most that is read", MAX_FILE >> 20),
+            help,
+        ));
+    }
+    Ok(bytes)
+}

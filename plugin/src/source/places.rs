@@ -1,0 +1,108 @@
+//! From positions to what a person reads: file, line and column, and the text underlined.
+
+use std::borrow::Cow;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use netintent::manifest::ManifestError;
+use netintent::manifest::text::{Node, Position, Value, locate};
+use netintent::names::printable;
+use netintent::objects::{Origin, Text};
+use netintent::snapshot::{Place, Warning};
+
+use super::files::File;
+
+/// The files that a snapshot was read from.
+pub(crate) struct Sources {
+    files: Vec<File>,
+}
+
+impl Sources {
+    pub(super) fn new(files: Vec<File>) -> Self {
+        Self { files }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    pub(super) fn bytes(&self) -> impl Iterator<Item = &[u8]> {
+        self.files.iter().map(|file| file.bytes.as_slice())
+    }
+
+    /// The name of a file.
+    pub(crate) fn name(&self, file: u32) -> &str {
+        self.files.get(file as usize).map_or("", |f| f.name.as_str())
+    }
+
+    fn text(&self, file: u32) -> Cow<'_, str> {
+        self.files.get(file as usize).map_or(Cow::Borrowed(""), |f| String::from_utf8_lossy(&f.bytes))
+    }
+
+    /// `file:line`.
+    pub(crate) fn place(&self, origin: Origin) -> String {
+        format!("{}:{}", self.name(origin.file), origin.span.start.line)
+    }
+
+    /// The file and position of a place.
+    pub(crate) fn position(&self, place: &Place) -> Option<(&str, Position)> {
+        match place {
+            Place::Whole(origin) => Some((self.name(origin.file), origin.span.start)),
+            Place::Part(text, part) => {
+                let origin = text.origin?;
+                Some((self.name(origin.file), self.within(text, origin, part.start)))
+            }
+        }
+    }
+
+    /// The position of a byte of a string's value.
+    fn within(&self, text: &Text, origin: Origin, offset: usize) -> Position {
+        let node = Node { span: origin.span, style: text.style, value: Value::String(text.value.clone()) };
+        locate(&self.text(origin.file), &node, offset)
+    }
+
+    /// A warning in one line.
+    pub(crate) fn worded(&self, warning: &Warning) -> String {
+        let place = warning.place.as_ref().and_then(|place| self.position(place));
+        let place =
+            place.map_or_else(String::new, |(file, at)| format!("{}:{}:{}: ", printable(file), at.line, at.column));
+        let help = warning.help.as_ref().map_or_else(String::new, |help| format!("; {}", printable(help)));
+        format!("{place}{}{help}", printable(&warning.message))
+    }
+
+    /// An error with its line underlined.
+    pub(crate) fn report(&self, error: &ManifestError) -> String {
+        let (start, end) = (error.origin.span.start, error.origin.span.end);
+        let text = self.text(error.origin.file);
+        let raw = text.lines().nth(start.line.saturating_sub(1) as usize).unwrap_or_default();
+        let (line, marked) = window(raw, start, end);
+        let path = printable(self.name(error.origin.file));
+        let message = printable(&error.message);
+        let snippet = Snippet::source(line.as_str())
+            .path(path.as_str())
+            .line_start(start.line.max(1) as usize)
+            .annotation(AnnotationKind::Primary.span(marked));
+        let mut group = Group::with_title(Level::ERROR.primary_title(message.as_str())).element(snippet);
+        let help = error.help.as_deref().map(printable);
+        if let Some(help) = &help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        Renderer::styled().render(&[group])
+    }
+}
+
+/// The longest line that is shown whole, in characters.
+const LONGEST: usize = 200;
+
+/// A line without control characters, and the bytes of it to underline; of a long one the part around them.
+fn window(raw: &str, start: Position, end: Position) -> (String, std::ops::Range<usize>) {
+    let characters: Vec<char> = raw.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let first = (start.column.saturating_sub(1) as usize).min(characters.len());
+    let last = if end.line > start.line { characters.len() } else { end.column.saturating_sub(1) as usize };
+    let last = last.clamp(first, characters.len());
+    let from = if characters.len() > LONGEST { first.saturating_sub(LONGEST / 2) } else { 0 };
+    let to = characters.len().min(from + LONGEST);
+    let last = last.min(to);
+    let bytes = |range: &[char]| range.iter().map(|c| c.len_utf8()).sum::<usize>();
+    let marked = bytes(&characters[from..first])..bytes(&characters[from..last.max(first)]);
+    (characters[from..to].iter().collect(), marked)
+}
