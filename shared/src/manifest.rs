@@ -92,6 +92,10 @@ pub struct Decoded {
 pub fn decode(node: &Node, file: u32, namespace: &str) -> Result<Decoded, ManifestError> {
     let context = Context { file, namespace };
     let mut decoded = Decoded::default();
+    // A document that says `null` is an empty one.
+    if matches!(node.value, text::Value::Null) {
+        return Ok(decoded);
+    }
     object(&context, node, None, &mut decoded)?;
     Ok(decoded)
 }

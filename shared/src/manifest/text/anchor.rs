@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn an_alias_is_a_copy_with_the_span_of_its_anchor() -> Result<(), SyntaxError> {
-        let node = parse("a: &x [1]\nb: *x\n*x : c\n".replace("*x :", "k:").as_str(), START)?;
+        let node = parse("a: &x [1]\nb: *x\n", START)?;
         let (Some(first), Some(second)) =
             (node.as_ref().and_then(|node| node.get("a")), node.as_ref().and_then(|node| node.get("b")))
         else {
@@ -198,18 +198,14 @@ mod tests {
 
     #[test]
     fn a_bomb_is_stopped() {
-        let mut bomb = "a0: &a0 [x]\n".to_owned();
-        for level in 1..30 {
-            let alias = format!("*a{}", level - 1);
-            bomb += &format!("a{level}: &a{level} [{}]\n", vec![alias; 9].join(", "));
-        }
+        let nines =
+            (1..30).map(|level| format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 9].join(", ")));
+        let bomb = format!("a0: &a0 [x]\n{}", nines.collect::<Vec<_>>().concat());
         assert!(error(&bomb).message.starts_with("the aliases of this document stand for more than"));
         let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), vec!["*a"; 20].join(", "));
         assert!(error(&long).message.starts_with("the aliases of this document stand for more than"));
-        let mut deep = "a0: &a0 [x]\n".to_owned();
-        for level in 1..1200 {
-            deep += &format!("a{level}: &a{level} [*a{}]\n", level - 1);
-        }
+        let links = (1..1200).map(|level| format!("a{level}: &a{level} [*a{}]\n", level - 1));
+        let deep = format!("a0: &a0 [x]\n{}", links.collect::<Vec<_>>().concat());
         let message = error(&deep).message;
         assert!(message.starts_with("the aliases") || message.contains("nested"), "{message}");
     }

@@ -6,7 +6,7 @@
 pub(super) fn decode(encoded: &str) -> Option<String> {
     const GROUP: usize = 4;
     let symbols: Vec<u8> = encoded.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
-    if symbols.len() % GROUP != 0 {
+    if !symbols.len().is_multiple_of(GROUP) {
         return None;
     }
     let padding = symbols.iter().rev().take_while(|byte| **byte == b'=').count();

@@ -22,12 +22,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(&str, bool), SyntaxError> {
         None => (bytes, false),
     };
     let text = std::str::from_utf8(bytes).map_err(|error| invalid(bytes, error.valid_up_to()))?;
-    match bytes.contains(&0) {
-        true => {
-            Err(control(text, START).unwrap_or_else(|| SyntaxError::new("found a NUL byte", Span::character(START))))
-        }
-        false => Ok((text, mark)),
+    if bytes.contains(&0)
+        && let Some(error) = control(text, START)
+    {
+        return Err(error);
     }
+    Ok((text, mark))
 }
 
 /// The error of the first character that neither YAML nor JSON allow in a text, if there is one.

@@ -2,7 +2,8 @@
 
 use super::anchor::{MAX_DEPTH, too_deep};
 use super::error::SyntaxError;
-use super::position::{Position, Span, position_of};
+use super::json_reader::Reader;
+use super::position::Position;
 
 /// Takes what is read. Ranges are bytes of the text.
 pub(super) trait Sink {
@@ -39,7 +40,7 @@ pub(super) fn extent(text: &str, origin: Position) -> Result<usize, SyntaxError>
 /// # Errors
 /// If it is not JSON, and those of `sink`.
 pub(super) fn read(text: &str, origin: Position, sink: &mut impl Sink) -> Result<usize, SyntaxError> {
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, origin };
+    let mut reader = Reader::new(text, origin);
     // Whether each open collection is a mapping.
     let mut open: Vec<bool> = Vec::new();
     loop {
@@ -58,7 +59,7 @@ pub(super) fn read(text: &str, origin: Position, sink: &mut impl Sink) -> Result
                 reader.blanks();
                 if reader.peek() != Some(if mapping { b'}' } else { b']' }) {
                     if mapping {
-                        reader.key(sink)?;
+                        key(&mut reader, sink)?;
                     }
                     continue;
                 }
@@ -78,14 +79,16 @@ pub(super) fn read(text: &str, origin: Position, sink: &mut impl Sink) -> Result
         }
         // What follows it.
         loop {
-            let Some(mapping) = open.last().copied() else { return Ok(reader.at) };
+            let Some(mapping) = open.last().copied() else {
+                return Ok(reader.at);
+            };
             reader.blanks();
             match (reader.peek(), mapping) {
                 (Some(b','), _) => {
                     reader.at += 1;
                     reader.blanks();
                     if mapping {
-                        reader.key(sink)?;
+                        key(&mut reader, sink)?;
                     }
                     break;
                 }
@@ -101,149 +104,20 @@ pub(super) fn read(text: &str, origin: Position, sink: &mut impl Sink) -> Result
     }
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    bytes: &'a [u8],
-    at: usize,
-    origin: Position,
-}
-
-impl Reader<'_> {
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
+/// Reads a key and the `:` after it.
+fn key(reader: &mut Reader<'_>, sink: &mut impl Sink) -> Result<(), SyntaxError> {
+    let start = reader.at;
+    if reader.peek() != Some(b'"') {
+        return Err(reader.expected("a key in double quotes"));
     }
-
-    fn blanks(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
-            self.at += 1;
-        }
+    reader.string()?;
+    sink.key(start, reader.at);
+    reader.blanks();
+    if reader.peek() != Some(b':') {
+        return Err(reader.expected("`:` after the key"));
     }
-
-    fn key(&mut self, sink: &mut impl Sink) -> Result<(), SyntaxError> {
-        let start = self.at;
-        if self.peek() != Some(b'"') {
-            return Err(self.expected("a key in double quotes"));
-        }
-        self.string()?;
-        sink.key(start, self.at);
-        self.blanks();
-        if self.peek() != Some(b':') {
-            return Err(self.expected("`:` after the key"));
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    fn string(&mut self) -> Result<(), SyntaxError> {
-        let start = self.at;
-        self.at += 1;
-        loop {
-            match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                Some(b'\\') => self.escape()?,
-                Some(b'\n') => return Err(self.error("this string is not closed before the end of the line", start)),
-                Some(byte) if byte < b' ' => {
-                    return Err(self.error(
-                        &format!("found the control character U+{byte:04X} in a string, expected its escape"),
-                        self.at,
-                    ));
-                }
-                Some(_) => self.at += 1,
-                None => return Err(self.error("this string is never closed", start)),
-            }
-        }
-    }
-
-    fn escape(&mut self) -> Result<(), SyntaxError> {
-        let start = self.at;
-        self.at += 1;
-        match self.peek() {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 1,
-            Some(b'u') => {
-                self.at += 1;
-                for _ in 0..4 {
-                    if !self.peek().is_some_and(|byte| byte.is_ascii_hexdigit()) {
-                        return Err(self.expected("four hexadecimal digits after `\\u`"));
-                    }
-                    self.at += 1;
-                }
-            }
-            _ => return Err(self.error("unknown escape in a string", start)),
-        }
-        Ok(())
-    }
-
-    fn number(&mut self) -> Result<(), SyntaxError> {
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-            if !self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-                return Err(self.expected("a digit after the `-`"));
-            }
-        }
-        if self.peek() == Some(b'0') {
-            self.at += 1;
-        } else {
-            self.digits()?;
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        Ok(())
-    }
-
-    fn digits(&mut self) -> Result<(), SyntaxError> {
-        let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-        if self.at == start { Err(self.expected("a digit")) } else { Ok(()) }
-    }
-
-    fn literal(&mut self) -> Result<(), SyntaxError> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let Some(word) = [b"true".as_slice(), b"false", b"null"].into_iter().find(|word| rest.starts_with(word)) else {
-            return Err(self.expected("a value"));
-        };
-        self.at += word.len();
-        Ok(())
-    }
-
-    fn expected(&self, what: &str) -> SyntaxError {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let word: String = rest.chars().take_while(|character| character.is_alphanumeric()).take(20).collect();
-        let found = match rest.chars().next() {
-            None => "the end of the file".to_owned(),
-            Some('\n' | '\r') => "the end of the line".to_owned(),
-            Some(first) if word.is_empty() => format!("`{first}`"),
-            Some(_) => format!("`{word}`"),
-        };
-        let error = self.error(&format!("expected {what}, found {found}"), self.at);
-        match rest.as_bytes() {
-            [b'/', b'/' | b'*', ..] | [b'#', ..] => error.help("JSON has no comments"),
-            [b'\'', ..] => error.help("JSON has only double quotes"),
-            [b'}' | b']', ..] => error.help("remove the `,` before it"),
-            _ => error,
-        }
-    }
-
-    fn error(&self, message: &str, at: usize) -> SyntaxError {
-        SyntaxError::new(message, self.span(at))
-    }
-
-    fn span(&self, at: usize) -> Span {
-        Span::character(position_of(self.text, at, self.origin))
-    }
+    reader.at += 1;
+    Ok(())
 }
 
 /// Takes nothing: only the extent is wanted.
@@ -262,6 +136,7 @@ impl Sink for Nothing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::position::Span;
 
     const START: Position = Position::new(1, 1);
 

@@ -67,7 +67,9 @@ impl Sink for Tree<'_> {
 
     fn close(&mut self, end: usize) -> Result<(), SyntaxError> {
         let end = self.ruler.position(end);
-        let Some(Frame { start, content }) = self.frames.pop() else { return Ok(()) };
+        let Some(Frame { start, content }) = self.frames.pop() else {
+            return Ok(());
+        };
         let value = match content {
             Content::Sequence(items) => Value::Sequence(items),
             Content::Mapping(entries, _) => {

@@ -13,7 +13,9 @@ use super::position::{Position, narrow, position_of};
 pub fn locate(text: &str, node: &Node, offset: usize) -> Position {
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let start = node.span.start;
-    let Some(value) = node.as_str() else { return start };
+    let Some(value) = node.as_str() else {
+        return start;
+    };
     let mut offset = offset.min(value.len());
     while !value.is_char_boundary(offset) {
         offset -= 1;
@@ -68,7 +70,9 @@ fn folded<'a>(lines: impl Iterator<Item = &'a str>, value: &str, offset: usize) 
         if content.is_empty() {
             continue;
         }
-        let Some(found) = value.get(from..)?.find(content) else { break };
+        let Some(found) = value.get(from..)?.find(content) else {
+            break;
+        };
         let begin = from + found;
         let indentation = line.len() - line.trim_start().len();
         if begin > offset {

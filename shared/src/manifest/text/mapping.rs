@@ -147,13 +147,10 @@ fn check_mergeable(value: &Node, alias: bool, key_span: Span) -> Result<(), Synt
 fn merged(entries: Vec<Entry>, merge: Merge) -> Vec<Entry> {
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut out: Vec<Entry> = Vec::with_capacity(entries.len());
-    let mut set = |entry: Entry| match places.get(&entry.key) {
-        Some(place) => {
-            if let Some(old) = out.get_mut(*place) {
-                *old = entry;
-            }
-        }
-        None => {
+    let mut set = |entry: Entry| {
+        if let Some(old) = places.get(&entry.key).and_then(|place| out.get_mut(*place)) {
+            *old = entry;
+        } else {
             places.insert(entry.key.clone(), out.len());
             out.push(entry);
         }
@@ -199,7 +196,7 @@ mod tests {
         let small = error("a: 1\nb: 2\n\"a\": 3\n");
         assert_eq!(small.message, "duplicate key `a`: it is already set in line 1");
         assert_eq!(small.span, Span::new(Position::new(3, 1), Position::new(3, 4)));
-        let mut text: String = (0..100).map(|key| format!("key{key}: 1\n")).collect();
+        let mut text = (0..100).map(|key| format!("key{key}: 1\n")).collect::<Vec<_>>().concat();
         text.push_str("key70: 1\nkey3: 1\n");
         let large = error(&text);
         assert_eq!(large.message, "duplicate key `key70`: it is already set in line 71");

@@ -183,6 +183,9 @@ impl Place<'_> {
             "did not find expected node content" => {
                 SyntaxError::new(format!("expected a value, found {found}"), self.here())
             }
+            NO_DOCUMENT_START if !self.marks.text().trim_start().starts_with('%') => {
+                trailing(self.marks, index(self.culprit))
+            }
             NO_DOCUMENT_START => {
                 SyntaxError::new(format!("expected `---` after the directive, found {found}"), self.here()).help(
                     "remove the line that begins with `%`: kubectl cuts a file at `---` and then has nothing after it",
@@ -226,6 +229,13 @@ impl Place<'_> {
     fn opening_sign(&self) -> Span {
         Span::character(self.marks.position(self.context))
     }
+}
+
+/// The error of what follows the first document at the byte `at`. kubectl would not read it.
+pub(super) fn trailing(marks: &Marks<'_>, at: usize) -> SyntaxError {
+    let found = found(marks.text(), at);
+    let message = format!("found {found} after the end of the document: kubectl would ignore it");
+    SyntaxError::new(message, Span::character(marks.at(at))).help("separate documents by a line `---`")
 }
 
 /// What stands at the byte `at` of `text`, in words.

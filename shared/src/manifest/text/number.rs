@@ -56,7 +56,9 @@ fn is_float(text: &str) -> bool {
 }
 
 fn is_exponent(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix(['e', 'E']) else { return text.is_empty() };
+    let Some(rest) = text.strip_prefix(['e', 'E']) else {
+        return text.is_empty();
+    };
     let (count, rest) = digits(rest.strip_prefix(['-', '+']).unwrap_or(rest));
     count > 0 && rest.is_empty()
 }
@@ -111,7 +113,9 @@ pub(super) fn key(value: f64) -> String {
         return if short > 0.0 { ".inf" } else { "-.inf" }.to_owned();
     }
     let text = format!("{short:e}");
-    let Some((digits, exponent)) = text.split_once('e') else { return text };
+    let Some((digits, exponent)) = text.split_once('e') else {
+        return text;
+    };
     let exponent: i32 = exponent.parse().unwrap_or_default();
     // Go's shortest %g: an exponent below -4 or of 21 and more; here its default precision of 6.
     if (-4..6).contains(&exponent) || short == 0.0 {

@@ -34,14 +34,18 @@ impl Patch {
 
     /// Puts a stand-in where `error` was found. Returns whether that is worth another attempt.
     pub(super) fn apply(&mut self, error: &Error) -> bool {
-        let Some(at) = error.problem_mark().map(index) else { return false };
+        let Some(at) = error.problem_mark().map(index) else {
+            return false;
+        };
         let rest = self.text.get(at..).unwrap_or_default();
         let stand_in = match error.problem() {
             "found unexpected ':'" if rest.starts_with(':') => self.colon,
             "found unknown escape character" if rest.starts_with("\\'") => self.nothing,
             _ => return false,
         };
-        let Some(effort) = self.effort.checked_sub(self.text.len()) else { return false };
+        let Some(effort) = self.effort.checked_sub(self.text.len()) else {
+            return false;
+        };
         self.effort = effort;
         self.text.replace_range(at..=at, stand_in.encode_utf8(&mut [0; 4]));
         true
@@ -146,19 +150,23 @@ struct Tag {
 
 /// Where `at` in the text with the spaces stands in the file.
 fn unshift(spaced: &str, tags: &[Tag], origin: Position, at: Position) -> Position {
-    let mut spaces: Vec<usize> = tags.iter().map(|tag| tag.spaced + (tag.comma - tag.start)).collect();
-    spaces.dedup();
+    let mut added: Vec<usize> = tags.iter().map(|tag| tag.spaced + (tag.comma - tag.start)).collect();
+    added.dedup();
     let mut ruler = Ruler::new(spaced, origin);
     let before = |space: &Position| space.line == at.line && space.column < at.column;
-    let count = spaces.into_iter().map(|space| ruler.position(space)).filter(before).count();
+    let count = added.into_iter().map(|space| ruler.position(space)).filter(before).count();
     Position::new(at.line, at.column.saturating_sub(narrow(count)))
 }
 
 /// The `!` and the `,` of each place that may be a tag directly before a `,`.
 fn commas(text: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
     let bytes = text.as_bytes();
+    // Where the tag ends that was looked at last: a `!` in it has the same end.
+    let mut known = 0;
     text.match_indices('!').filter_map(move |(start, _)| {
-        let end = end_of_tag(bytes, start);
+        let verbatim = bytes.get(start + 1) == Some(&b'<');
+        let end = if verbatim || start >= known { end_of_tag(bytes, start) } else { known };
+        known = if verbatim { known } else { end };
         (bytes.get(end) == Some(&b',')).then_some((start, end))
     })
 }
@@ -189,7 +197,10 @@ pub(super) fn after_properties(text: &str, start: usize) -> Option<(usize, Optio
     let mut tag = None;
     loop {
         match bytes.get(at)? {
-            b'&' => at = at + 1 + text.get(at + 1..)?.chars().take_while(|character| is_name(*character)).count(),
+            b'&' => {
+                let name = text.get(at + 1..)?.chars();
+                at += 1 + name.take_while(|character| is_name(*character)).count();
+            }
             b'!' if tag.is_none() => {
                 tag = Some(at);
                 at = end_of_tag(bytes, at);

@@ -52,7 +52,9 @@ impl Meaning {
 
 /// The meaning of the plain scalar `text`.
 pub(super) fn plain(text: &str) -> Meaning {
-    let Some(first) = text.bytes().next() else { return Meaning::Null };
+    let Some(first) = text.bytes().next() else {
+        return Meaning::Null;
+    };
     match first {
         b'0'..=b'9' | b'+' | b'-' => signed(text),
         b'.' => point(text),

@@ -26,10 +26,7 @@ pub(super) fn resolve(tag: &str, text: &str) -> Result<Tagged, String> {
                 .map(Tagged::Decoded)
                 .ok_or_else(|| "the value of !!binary is not base64".to_owned());
         }
-        "null" => plain(text),
-        "bool" => plain(text),
-        "int" => plain(text),
-        "float" => plain(text),
+        "null" | "bool" | "int" | "float" => plain(text),
         "timestamp" if timestamp::is_timestamp(text) => Meaning::Text,
         "timestamp" => return Err(misfit(text, "a date or time", name)),
         // `!!str`, and what goyaml.v2 does not know: the text as it stands.
@@ -88,7 +85,7 @@ mod tests {
     fn tags_that_do_not_fit() {
         assert_eq!(value("int", "x"), Err("`x` is not a whole number, as its tag `!!int` says".to_owned()));
         assert_eq!(value("null", "x"), Err("`x` is not null, as its tag `!!null` says".to_owned()));
-        assert_eq!(value("float", "18446744073709551615").is_err(), true);
+        assert!(value("float", "18446744073709551615").is_err());
         assert_eq!(value("binary", "?"), Err("the value of !!binary is not base64".to_owned()));
         assert_eq!(value("timestamp", "x"), Err("`x` is not a date or time, as its tag `!!timestamp` says".to_owned()));
     }

@@ -37,7 +37,9 @@ fn time(text: &str) -> Option<&str> {
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    let Some(fraction) = rest.strip_prefix(['.', ',']) else { return Some(rest) };
+    let Some(fraction) = rest.strip_prefix(['.', ',']) else {
+        return Some(rest);
+    };
     let after = fraction.trim_start_matches(|character: char| character.is_ascii_digit());
     (after.len() < fraction.len()).then_some(after)
 }

@@ -8,7 +8,7 @@ use super::error::SyntaxError;
 use super::mark::{Marks, index};
 use super::message::{self, Failure};
 use super::node::Node;
-use super::position::{Position, Span};
+use super::position::Position;
 use super::quirk::{self, Patch};
 use super::source::Events;
 
@@ -27,7 +27,9 @@ pub(super) fn parse(text: &str, origin: Position) -> Result<Option<Node>, Syntax
         Ok(node) => return Ok(node),
         Err(failure) => failure,
     };
-    let Some(mut patch) = Patch::new(text) else { return Err(explain(text, origin, failure)) };
+    let Some(mut patch) = Patch::new(text) else {
+        return Err(explain(text, origin, failure));
+    };
     let mut failure = failure;
     while let Failure::Parser(error) = &failure
         && patch.apply(error)
@@ -70,30 +72,20 @@ fn attempt(marks: &Marks<'_>, patch: Option<&Patch>) -> Result<Option<Node>, Fai
             events.finish();
             Ok(builder.root())
         }
-        Ok(event) => Err(trailing(marks, index(event.start_mark)).into()),
+        Ok(event) => Err(message::trailing(marks, index(event.start_mark)).into()),
         Err(error) if error.problem() == message::NO_DOCUMENT_START => {
             let at = error.problem_mark().map(index).unwrap_or_default();
-            Err(trailing(marks, at).into())
+            Err(message::trailing(marks, at).into())
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// The error of what follows the first document at the byte `at`. kubectl would not read it.
-fn trailing(marks: &Marks<'_>, at: usize) -> SyntaxError {
-    let start = marks.at(at);
-    let found = message::found(marks.text(), at);
-    SyntaxError::new(
-        format!("found {found} after the end of the document: kubectl would ignore it"),
-        Span::character(start),
-    )
-    .help("separate documents by a line `---`")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::text::node::{Style, Value};
+    use crate::text::position::Span;
 
     const START: Position = Position::new(1, 1);
 
@@ -178,7 +170,7 @@ mod tests {
         for deep in ["[".repeat(5 << 20), "- ".repeat(1 << 20), "{a: ".repeat(1 << 20)] {
             assert_eq!(error(&deep).message, "lists and mappings are nested more than 1000 levels deep");
         }
-        let block: String = (0..1200).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+        let block = (0..1200).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect::<Vec<_>>().concat();
         assert_eq!(error(&block).message, "lists and mappings are nested more than 1000 levels deep");
     }
 }
