@@ -1,6 +1,6 @@
 //! Why a connection is allowed or not: the whole chain from intent to policy, and the first link that is missing.
 
-use crate::callee::Port;
+use crate::callee::{CalleePattern, Port};
 use crate::cidr::AddressSet;
 use crate::evaluate::{End, Verdict, evaluate};
 use crate::list::Caveat;
@@ -211,7 +211,7 @@ fn service<'q>(snapshot: &Snapshot, at: usize, port: Option<&AskedPort>) -> Resu
         Some(AskedPort::Service(port)) => port.clone(),
         _ => Port::All,
     };
-    let pattern = crate::callee::CalleePattern { scope: crate::compile::scope_of(service), port: wanted };
+    let pattern = CalleePattern { scope: crate::compile::scope_of(service), port: wanted };
     let mut by_pod: std::collections::BTreeMap<u32, PortSet> = std::collections::BTreeMap::new();
     for (pod, protocol, number) in snapshot.ports_meant(&pattern, at) {
         by_pod.entry(pod).or_default().insert(protocol, number, number);
@@ -219,23 +219,21 @@ fn service<'q>(snapshot: &Snapshot, at: usize, port: Option<&AskedPort>) -> Resu
     if by_pod.is_empty() {
         return unknown("none of its pods has the port that it leads to".into());
     }
+    let mut workloads: Vec<String> = by_pod
+        .keys()
+        .map(|pod| snapshot.workload_of(*pod))
+        .map(|workload| format!("{} {}", workload.kind, workload.full_name()))
+        .collect();
+    workloads.dedup();
     let mut steps = Vec::new();
     for port in service.ports.iter().filter(|p| pattern.port.covers(&p.identifier())) {
-        let mut workloads: Vec<String> = by_pod
-            .keys()
-            .map(|pod| {
-                let workload = snapshot.workload_of(*pod);
-                format!("{} {}", workload.kind, workload.full_name())
-            })
-            .collect();
-        workloads.dedup();
-        let text = format!(
-            "Service {name}, port {}, leads to {} {} of {}",
-            port.identifier(),
-            port.protocol,
-            port.target,
-            workloads.join(", ")
-        );
+        let only = CalleePattern { scope: pattern.scope.clone(), port: port.identifier() };
+        let mut leads = PortSet::none();
+        for (_, protocol, number) in snapshot.ports_meant(&only, at) {
+            leads.insert(protocol, number, number);
+        }
+        let leads = if leads.is_empty() { format!("{} {}", port.protocol, port.target) } else { leads.to_string() };
+        let text = format!("Service {name}, port {}, leads to {leads} of {}", port.identifier(), workloads.join(", "));
         steps.push(Step::new(None, text, place.clone()));
     }
     Ok((steps, by_pod.into_iter().map(|(pod, ports)| (End::Pod(pod), ports)).collect()))

@@ -7,6 +7,7 @@
 mod approvals;
 mod collect;
 mod foreign;
+mod kinds;
 mod metadata;
 mod policy;
 mod read;
@@ -16,6 +17,8 @@ pub mod text;
 mod workload;
 
 pub use collect::collect;
+
+use std::cell::RefCell;
 
 use crate::approval::{Approval, Prohibition};
 use crate::objects::{ForeignPolicy, Kind, Metadata, Namespace, Origin, Service, ServiceAccount, Workload};
@@ -90,52 +93,68 @@ pub struct Decoded {
 /// # Errors
 /// The first thing in the document that can't be read, or that the API server would refuse.
 pub fn decode(node: &Node, file: u32, namespace: &str) -> Result<Decoded, ManifestError> {
-    let context = Context { file, namespace };
-    let mut decoded = Decoded::default();
     // A document that says `null` is an empty one.
     if matches!(node.value, text::Value::Null) {
-        return Ok(decoded);
+        return Ok(Decoded::default());
     }
-    object(&context, node, None, &mut decoded)?;
-    Ok(decoded)
+    let context = Context { file, namespace, warnings: RefCell::default() };
+    let mut objects = Vec::new();
+    object(&context, node, None, &mut objects)?;
+    Ok(Decoded { objects, warnings: context.warnings.into_inner() })
+}
+
+/// What a list says of its items.
+#[derive(Clone, Copy)]
+struct List<'n> {
+    api_version: &'n str,
+    kind: &'n str,
 }
 
 fn object(
     context: &Context<'_>,
     node: &Node,
-    list: Option<(&str, &str)>,
-    decoded: &mut Decoded,
+    list: Option<List<'_>>,
+    objects: &mut Vec<Object>,
 ) -> Result<(), ManifestError> {
     context.mapping(node, "a Kubernetes object")?;
     // The items of a PodList need not repeat what they are.
     let (api_version, kind) = match list {
-        Some((api_version, kind)) if node.get("kind").is_none() && !kind.is_empty() => (api_version, kind),
+        Some(list) if node.get("kind").is_none() && !list.kind.is_empty() => (list.api_version, list.kind),
         _ => (context.required_string(node, "apiVersion")?, context.required_string(node, "kind")?),
     };
     let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+    kinds::check(context, node, group, kind)?;
     if let Some(item_kind) = kind.strip_suffix("List").filter(|_| node.get("items").is_some() || kind == "List") {
-        if let Some(items) = context.present(node, "items") {
-            for item in context.sequence(items, "items")? {
-                object(context, item, Some((api_version, item_kind)), decoded)?;
-            }
+        if list.is_some() {
+            return context.error(read::head(node), "a list within a list", None);
+        }
+        for item in context.items(node, "items")? {
+            object(context, item, Some(List { api_version, kind: item_kind }), objects)?;
         }
         return Ok(());
     }
-    let warnings = &mut decoded.warnings;
-    let object = match (group, kind) {
-        ("", "Namespace") => Object::Namespace(Namespace { metadata: metadata::cluster_scoped(context, node, true)? }),
+    objects.push(match (group, kind) {
+        ("", "Namespace") => {
+            top_level(context, node, kind)?;
+            Object::Namespace(Namespace { metadata: metadata::cluster_scoped(context, node, true)? })
+        }
         ("", "ServiceAccount") => {
             Object::ServiceAccount(ServiceAccount { metadata: metadata::namespaced(context, node)? })
         }
-        ("", "Service") => Object::Service(service::service(context, node)?),
+        ("", "Service") => {
+            top_level(context, node, kind)?;
+            Object::Service(service::service(context, node)?)
+        }
         ("", "Pod" | "ReplicationController")
         | ("apps" | "extensions", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
         | ("batch", "Job" | "CronJob") => {
-            outdated(context, node, api_version, kind, warnings);
-            Object::Workload(Box::new(workload::workload(context, node, kind, warnings)?))
+            top_level(context, node, kind)?;
+            outdated(context, node, api_version, kind);
+            Object::Workload(Box::new(workload::workload(context, node, kind)?))
         }
         ("networking.k8s.io" | "extensions", "NetworkPolicy") => {
-            outdated(context, node, api_version, kind, warnings);
+            top_level(context, node, kind)?;
+            outdated(context, node, api_version, kind);
             Object::Policy(policy::network_policy(context, node)?)
         }
         ("netintent.dev", "Approval") => Object::Approval(approvals::approval(context, node, false)?),
@@ -145,13 +164,17 @@ fn object(
             Some(policy) => Object::Foreign(policy),
             None => Object::Skipped(if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") }),
         },
-    };
-    decoded.objects.push(object);
+    });
     Ok(())
 }
 
+/// Refuses what stands beside `spec` and does not belong there, such as rules that lost their indentation.
+fn top_level(context: &Context<'_>, node: &Node, kind: &str) -> Result<(), ManifestError> {
+    context.only(node, &format!("a {kind}"), &["apiVersion", "kind", "metadata", "spec", "status"])
+}
+
 /// Says that no API server serves this version any more; it is read as today's.
-fn outdated(context: &Context<'_>, node: &Node, api_version: &str, kind: &str, warnings: &mut Vec<Warning>) {
+fn outdated(context: &Context<'_>, node: &Node, api_version: &str, kind: &str) {
     let current = match kind {
         "Pod" | "ReplicationController" => "v1",
         "Job" | "CronJob" => "batch/v1",
@@ -161,8 +184,7 @@ fn outdated(context: &Context<'_>, node: &Node, api_version: &str, kind: &str, w
     if api_version != current {
         let message = format!("no API server serves {kind} as {api_version} any more; it is read as {current}");
         let place = node.get("apiVersion").unwrap_or(node);
-        let help = Some(format!("write `apiVersion: {current}`"));
-        warnings.push(Warning::at(message, help, Some(context.origin(place.span))));
+        context.warn(place.span, message, Some(format!("write `apiVersion: {current}`")));
     }
 }
 

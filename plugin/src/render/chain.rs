@@ -60,26 +60,22 @@ fn write_step(out: &mut dyn Write, step: &Step, sources: &Sources, depth: usize,
     let place =
         place.map_or_else(String::new, |(file, at)| styled(FAINT, &format!("  {}:{}", printable(file), at.line)));
     writeln!(out, "{}{mark} {}{place}", "  ".repeat(depth), printable(&step.text))?;
-    // Of the peers of a rule that lets the other end in, the others add nothing; nor do those of a rule for other ports.
-    let matched = step.steps.iter().any(|s| s.holds == Some(true) && s.steps.is_empty());
-    let leaves = step.steps.iter().all(|s| s.steps.is_empty());
-    let elsewhere = step.text.ends_with(", not what is asked");
-    let mut hidden = 0;
-    for inner in &step.steps {
-        let idle = leaves && inner.holds == Some(false) && depth > 2 && (matched || elsewhere || step.steps.len() > 4);
-        if idle && !wide {
-            hidden += 1;
-        } else {
-            write_step(out, inner, sources, depth + 1, wide)?;
-        }
+    let peers = step.steps.iter().all(|s| s.steps.is_empty()) && depth > 2;
+    let matched = step.steps.iter().any(|s| s.holds == Some(true));
+    // Peers that are somebody else are of interest only where none is the other end, and they are few.
+    let idle = |inner: &Step| peers && inner.holds != Some(true) && (matched || step.steps.len() > FEW);
+    for inner in step.steps.iter().filter(|inner| wide || !idle(inner)) {
+        write_step(out, inner, sources, depth + 1, wide)?;
     }
-    if hidden > 0 && !matched && !elsewhere {
-        let line =
-            format!("{}✗ none of its {hidden} peers is the other end (-o wide shows each)", "  ".repeat(depth + 1));
-        writeln!(out, "{}", styled(FAINT, &line))?;
+    if peers && !matched && step.steps.len() > FEW && !wide {
+        let line = format!("none of its {} peers is the other end (-o wide shows each)", step.steps.len());
+        writeln!(out, "{}{mark} {}", "  ".repeat(depth + 1), styled(FAINT, &line))?;
     }
     Ok(())
 }
+
+/// So many peers that do not match are shown each.
+const FEW: usize = 4;
 
 fn write_fix(out: &mut dyn Write, index: usize, fix: &Fix) -> io::Result<()> {
     let lead = if index == 0 { "fix:" } else { "then:" };

@@ -87,6 +87,7 @@ impl<'w> TableWriter<'w> {
                 Tone::Note => Cell::new(text).fg(Color::Yellow),
             }));
         }
+        table.style_text_only();
         for column in table.column_iter_mut() {
             column.set_padding((0, 3));
         }

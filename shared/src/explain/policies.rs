@@ -52,11 +52,19 @@ fn side_step(snapshot: &Snapshot, direction: Direction, side: &Side, asked: &Por
         format!("is allowed on {allowed} alone")
     };
     let mut step = Step::new(allowed == *asked, format!("{other} {way} {{}} {verdict}"), None);
-    step.steps = side.policies.iter().map(|reason| policy_step(snapshot, direction, reason, asked)).collect();
+    // Policies add up: where one lets all of it in, that another does not is no fault.
+    let missing = if allowed == *asked { None } else { Some(false) };
+    step.steps = side.policies.iter().map(|reason| policy_step(snapshot, direction, reason, asked, missing)).collect();
     step
 }
 
-fn policy_step(snapshot: &Snapshot, direction: Direction, reason: &PolicyReason, asked: &PortSet) -> Step {
+fn policy_step(
+    snapshot: &Snapshot,
+    direction: Direction,
+    reason: &PolicyReason,
+    asked: &PortSet,
+    missing: Option<bool>,
+) -> Step {
     let policy = &snapshot.policies[reason.policy];
     let metadata = &policy.policy.metadata;
     let written = match (policy.generated, metadata.origin) {
@@ -68,7 +76,8 @@ fn policy_step(snapshot: &Snapshot, direction: Direction, reason: &PolicyReason,
     let allows = reason.rules.iter().any(|rule| !rule.ports.intersection(asked).is_empty());
     let nothing = if rules.is_empty() { ": it has no rule, so it allows nothing" } else { "" };
     let text = format!("NetworkPolicy {}{written}{nothing}", metadata.full_name());
-    let mut step = Step::new(allows, text, metadata.origin.map(Place::Whole));
+    let mark = |good: bool| if good { Some(true) } else { missing };
+    let mut step = Step::new(mark(allows), text, metadata.origin.map(Place::Whole));
     for (rule, reason) in rules.iter().zip(&reason.rules) {
         let allowed = reason.ports.intersection(asked);
         let place = rule.origin.map(Place::Whole);
@@ -76,16 +85,16 @@ fn policy_step(snapshot: &Snapshot, direction: Direction, reason: &PolicyReason,
         if !reason.ports.is_empty() && allowed.is_empty() {
             text.push_str(", not what is asked");
         }
-        let mut rule_step = Step::new(!allowed.is_empty(), text, place);
+        let mut rule_step = Step::new(mark(!allowed.is_empty()), text, place);
         if rule.peers.is_empty() {
-            rule_step.steps.push(Step::new(true, "everybody", None));
+            rule_step.steps.push(Step::new(mark(!allowed.is_empty()), "everybody", None));
         }
         for (peer, matched) in rule.peers.iter().zip(&reason.peers) {
             let why = match matched {
                 Ok(()) => String::new(),
                 Err(mismatch) => format!(": {}", mismatch_text(mismatch)),
             };
-            rule_step.steps.push(Step::new(matched.is_ok(), format!("{peer}{why}"), None));
+            rule_step.steps.push(Step::new(mark(matched.is_ok()), format!("{peer}{why}"), None));
         }
         step.steps.push(rule_step);
     }

@@ -62,11 +62,32 @@ pub(super) fn any(context: &Context<'_>, node: &Node) -> Result<Metadata> {
     metadata(context, node, |_| true, "")
 }
 
+/// The fields of `metav1.ObjectMeta`, and one that old servers gave.
+pub(super) const FIELDS: &[&str] = &[
+    "annotations",
+    "clusterName",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "deletionTimestamp",
+    "finalizers",
+    "generateName",
+    "generation",
+    "labels",
+    "managedFields",
+    "name",
+    "namespace",
+    "ownerReferences",
+    "resourceVersion",
+    "selfLink",
+    "uid",
+];
+
 fn metadata(context: &Context<'_>, node: &Node, is_name: fn(&str) -> bool, expected: &str) -> Result<Metadata> {
     let Some(written) = context.present(node, "metadata") else {
         return context.error(head(node), "`metadata` is missing", None);
     };
     context.mapping(written, "`metadata`")?;
+    context.only(written, "metadata", FIELDS)?;
     let name = match (context.optional_string(written, "name")?, context.optional_string(written, "generateName")?) {
         (Some(name), _) if !name.is_empty() => name,
         (_, Some(prefix)) if !prefix.is_empty() => prefix.trim_end_matches('-'),
@@ -100,14 +121,14 @@ pub(super) fn label_map(context: &Context<'_>, node: &Node, what: &str) -> Resul
     let entries = context.mapping(node, &format!("`{what}`"))?;
     let mut pairs: Vec<(&str, &str)> = Vec::with_capacity(entries.len());
     for entry in entries {
+        // `kubectl apply` drops what is null.
+        if matches!(entry.value.value, Value::Null) {
+            continue;
+        }
         if let Err(message) = names::check_qualified_name(&entry.key) {
             return context.error(entry.key_span, names::printable(&message), None);
         }
-        // A null is an empty string to the API server.
-        let value = match entry.value.value {
-            Value::Null => "",
-            _ => context.string(&entry.value, &entry.key)?,
-        };
+        let value = context.string(&entry.value, &entry.key)?;
         if let Err(message) = names::check_label_value(value) {
             return context.error(entry.value.span, names::printable(&message), None);
         }

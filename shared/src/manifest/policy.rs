@@ -91,7 +91,13 @@ fn ip_block(context: &Context<'_>, node: &Node) -> Result<Peer> {
     context.only(node, "an ipBlock", &["cidr", "except"])?;
     context.required_string(node, "cidr")?;
     let parse = |node: &Node, what: &str| match cidr::parse(context.string(node, what)?) {
-        Ok(net) => Ok(net),
+        Ok(net) => {
+            if !cidr::is_canonical(net, context.string(node, what)?) {
+                let message = format!("API servers from 1.36 refuse this CIDR; it means {}", net.trunc());
+                context.warn(node.span, message, Some(format!("write `{}`", net.trunc())));
+            }
+            Ok(net)
+        }
         Err(message) => context.error(node.span, names::printable(&message), None),
     };
     let block =
@@ -114,6 +120,9 @@ fn port(context: &Context<'_>, node: &Node) -> Result<PolicyPort> {
     }
     context.mapping(node, "a port")?;
     context.only(node, "a NetworkPolicy's port", &["port", "protocol", "endPort"])?;
+    if let Some(empty) = context.present(node, "protocol").filter(|n| n.as_str() == Some("")) {
+        return context.error(empty.span, "`protocol` is empty: TCP, UDP or SCTP was expected, or no `protocol`", None);
+    }
     let protocol = protocol(context, node)?;
     let port = match context.present(node, "port") {
         None => None,

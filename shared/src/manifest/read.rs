@@ -1,17 +1,22 @@
 //! Reading fields from a tree, with errors that say where.
 
+use std::cell::RefCell;
+
 use super::ManifestError;
 use super::text::{Entry, Node, Span, Value};
 use crate::objects::{Origin, Text};
+use crate::snapshot::Warning;
 use crate::suggest::did_you_mean;
 
 /// What reading an object depends on.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Context<'a> {
     /// The number of the file.
     pub(super) file: u32,
     /// The namespace of objects that name none.
     pub(super) namespace: &'a str,
+    /// What was read with reservations.
+    pub(super) warnings: RefCell<Vec<Warning>>,
 }
 
 type Result<T> = std::result::Result<T, ManifestError>;
@@ -19,6 +24,10 @@ type Result<T> = std::result::Result<T, ManifestError>;
 impl Context<'_> {
     pub(super) fn origin(&self, span: Span) -> Origin {
         Origin { file: self.file, span }
+    }
+
+    pub(super) fn warn(&self, span: Span, message: impl Into<String>, help: Option<String>) {
+        self.warnings.borrow_mut().push(Warning::at(message.into(), help, Some(self.origin(span))));
     }
 
     pub(super) fn error<T>(&self, span: Span, message: impl Into<String>, help: Option<String>) -> Result<T> {
@@ -115,8 +124,8 @@ impl Context<'_> {
                 None,
             );
         };
-        match written.parse::<u16>() {
-            Ok(number) if number > 0 => Ok(number),
+        match whole_number(written) {
+            Some(number) if number > 0 => Ok(number),
             _ => self.error(node.span, format!("`{written}` is no port: 1 to 65535 was expected"), None),
         }
     }
@@ -124,7 +133,7 @@ impl Context<'_> {
     /// Refuses fields that the API server does not know in `what`.
     pub(super) fn only(&self, node: &Node, what: &str, known: &[&str]) -> Result<()> {
         let Value::Mapping(entries) = &node.value else { return Ok(()) };
-        match entries.iter().find(|e| !known.contains(&e.key.as_str())) {
+        match entries.iter().find(|e| !known.contains(&e.key.as_str()) && !matches!(e.value.value, Value::Null)) {
             None => Ok(()),
             Some(entry) => self.error(
                 entry.key_span,
@@ -147,4 +156,13 @@ pub(super) fn head(node: &Node) -> Span {
         Value::Mapping(entries) => entries.first().map_or(node.span, |e| e.key_span),
         _ => node.span,
     }
+}
+
+/// A number as JSON has it: `80`, but also `80.0` and `8e1`.
+fn whole_number(written: &str) -> Option<u16> {
+    if let Ok(number) = written.parse::<u16>() {
+        return Some(number);
+    }
+    let number = written.parse::<f64>().ok().filter(|n| n.fract() == 0.0)?;
+    format!("{number:.0}").parse().ok()
 }

@@ -3,7 +3,7 @@
 use super::ManifestError;
 use super::metadata::label_map;
 use super::read::Context;
-use super::text::Node;
+use super::text::{Node, Value};
 use crate::names;
 use crate::selector::{Operator, Requirement, Selector};
 
@@ -41,7 +41,8 @@ fn requirement(context: &Context<'_>, node: &Node) -> Result<Requirement> {
     };
     let mut values = Vec::new();
     for value in context.items(node, "values")? {
-        let text = context.string(value, "values")?;
+        // A null in a list of strings is an empty one.
+        let text = if matches!(value.value, Value::Null) { "" } else { context.string(value, "values")? };
         if let Err(message) = names::check_label_value(text) {
             return context.error(value.span, names::printable(&message), None);
         }

@@ -60,7 +60,14 @@ pub(super) fn service(context: &Context<'_>, node: &Node) -> Result<Service> {
         None => None,
     };
     let ports = ports(context, spec)?;
-    let headless = context.optional_string(spec, "clusterIP")? == Some("None");
+    let cluster_ip = context.optional_string(spec, "clusterIP")?.filter(|ip| !ip.is_empty());
+    let headless = cluster_ip == Some("None");
+    if let Some(ip) = cluster_ip.filter(|ip| !headless && ip.parse::<std::net::IpAddr>().is_err()) {
+        let span = spec.get("clusterIP").map_or(spec.span, |n| n.span);
+        let message =
+            format!("`{}` is no IP address: one, or None for a headless Service, was expected", names::printable(ip));
+        return context.error(span, message, None);
+    }
     if ports.is_empty() && !external_name && !headless {
         return context.error(
             head(spec),

@@ -2,28 +2,28 @@
 
 use std::net::IpAddr;
 
-use super::metadata::{MIRROR, annotations, labels, namespaced};
+use super::metadata::{FIELDS, MIRROR, annotations, labels, namespaced};
 use super::read::{Context, head};
+use super::selector::label_selector;
 use super::text::{Node, Value};
 use super::{ManifestError, kind_of};
 use crate::names;
 use crate::objects::{ContainerPort, PodSpec, Workload};
 use crate::port::Protocol;
-use crate::snapshot::Warning;
 
 type Result<T> = std::result::Result<T, ManifestError>;
 
-pub(super) fn workload(
-    context: &Context<'_>,
-    node: &Node,
-    kind: &str,
-    warnings: &mut Vec<Warning>,
-) -> Result<Workload> {
+pub(super) fn workload(context: &Context<'_>, node: &Node, kind: &str) -> Result<Workload> {
     let metadata = namespaced(context, node)?;
+    if kind == "CronJob" && metadata.name.len() > 52 {
+        let span = node.get("metadata").and_then(|m| m.get("name")).map_or(node.span, |n| n.span);
+        return context.error(span, "a CronJob's name has at most 52 characters, so that its Jobs' names fit", None);
+    }
     let template = if kind == "Pod" { node } else { template(context, node, kind)? };
     let mut pod = PodSpec::default();
     if let Some(written) = context.present(template, "metadata") {
         context.mapping(written, "`metadata`")?;
+        context.only(written, "metadata", FIELDS)?;
         pod.labels = labels(context, written)?;
         for (key, text) in annotations(context, written)? {
             match key.as_str() {
@@ -34,14 +34,38 @@ pub(super) fn workload(
             }
         }
     }
+    selects_its_pods(context, node, kind, &pod)?;
     pod.service_account = "default".to_owned();
-    if let Some(spec) = context.present(template, "spec") {
-        read_spec(context, spec, &mut pod, warnings)?;
-    }
+    let Some(spec) = context.present(template, "spec") else {
+        return context.error(head(template), "`spec` of the pods is missing", None);
+    };
+    read_spec(context, spec, &mut pod)?;
     if let Some(status) = context.present(template, "status").filter(|_| kind == "Pod") {
         read_status(context, status, &mut pod)?;
     }
     Ok(Workload { kind: kind_of(kind), metadata, pod })
+}
+
+/// A controller must select the pods of its own template.
+fn selects_its_pods(context: &Context<'_>, node: &Node, kind: &str, pod: &PodSpec) -> Result<()> {
+    if !["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"].contains(&kind) {
+        return Ok(());
+    }
+    let spec = node.get("spec").unwrap_or(node);
+    let Some(written) = context.present(spec, "selector") else {
+        return context.error(head(spec), format!("a {kind} needs `selector`"), None);
+    };
+    let selector = label_selector(context, written, "selector")?;
+    if selector.is_empty() {
+        return context.error(written.span, format!("the selector of a {kind} can't be empty"), None);
+    }
+    match selector.unmet(&pod.labels) {
+        None => Ok(()),
+        Some(unmet) => {
+            let message = format!("the selector does not select the pods of its template: they are not {unmet}");
+            context.error(written.span, message, Some("give the template's labels what the selector asks for".into()))
+        }
+    }
 }
 
 /// The pod template of a workload.
@@ -59,27 +83,32 @@ fn template<'n>(context: &Context<'_>, node: &'n Node, kind: &str) -> Result<&'n
     Ok(at)
 }
 
-fn read_spec(context: &Context<'_>, spec: &Node, pod: &mut PodSpec, warnings: &mut Vec<Warning>) -> Result<()> {
+fn read_spec(context: &Context<'_>, spec: &Node, pod: &mut PodSpec) -> Result<()> {
     context.mapping(spec, "`spec`")?;
     let deprecated = context.optional_string(spec, "serviceAccount")?;
     if let Some(name) = context.optional_string(spec, "serviceAccountName")?.or(deprecated).filter(|n| !n.is_empty()) {
         name.clone_into(&mut pod.service_account);
     }
     pod.host_network = context.bool(spec, "hostNetwork")?;
-    for container in context.items(spec, "containers")? {
-        container_ports(context, container, pod, warnings)?;
+    let containers = context.items(spec, "containers")?;
+    if containers.is_empty() {
+        return context.error(head(spec), "a pod needs at least one container", None);
+    }
+    for container in containers {
+        container_ports(context, container, pod)?;
     }
     for container in context.items(spec, "initContainers")? {
         // A restartable init container runs beside the others; any other has ended before they start.
         if context.optional_string(container, "restartPolicy")? == Some("Always") {
-            container_ports(context, container, pod, warnings)?;
+            container_ports(context, container, pod)?;
         }
     }
     Ok(())
 }
 
-fn container_ports(context: &Context<'_>, node: &Node, pod: &mut PodSpec, warnings: &mut Vec<Warning>) -> Result<()> {
+fn container_ports(context: &Context<'_>, node: &Node, pod: &mut PodSpec) -> Result<()> {
     context.mapping(node, "a container")?;
+    let first = pod.ports.len();
     for item in context.items(node, "ports")? {
         let entries = context.mapping(item, "a container's port")?;
         let known = ["containerPort", "hostIP", "hostPort", "name", "protocol"];
@@ -89,8 +118,7 @@ fn container_ports(context: &Context<'_>, node: &Node, pod: &mut PodSpec, warnin
                 "a container's port has no field `{}`, and the API server refuses it",
                 names::printable(&unknown.key)
             );
-            let help = crate::suggest::did_you_mean(&unknown.key, known);
-            warnings.push(Warning::at(message, help, Some(context.origin(unknown.key_span))));
+            context.warn(unknown.key_span, message, crate::suggest::did_you_mean(&unknown.key, known));
         }
         let number = match context.present(item, "containerPort") {
             None => None,
@@ -98,8 +126,7 @@ fn container_ports(context: &Context<'_>, node: &Node, pod: &mut PodSpec, warnin
             Some(node) => Some(context.port_number(node, "containerPort")?),
         };
         let Some(port) = number else {
-            let message = "a container's port without `containerPort` is left out".to_owned();
-            warnings.push(Warning::at(message, None, Some(context.origin(head(item)))));
+            context.warn(head(item), "a container's port without `containerPort` is left out", None);
             continue;
         };
         let protocol = match context.optional_string(item, "protocol")? {
@@ -121,6 +148,17 @@ fn container_ports(context: &Context<'_>, node: &Node, pod: &mut PodSpec, warnin
                 return context.error(span, message, None);
             }
         };
+        if name.is_some() && pod.ports[first..].iter().any(|p| p.name == name) {
+            let span = item.get("name").map_or(item.span, |n| n.span);
+            let message = format!("two ports of one container have the name `{}`", name.unwrap_or_default());
+            return context.error(span, message, None);
+        }
+        if let Some(host) = context.present(item, "hostPort").filter(|_| pod.host_network) {
+            if context.port_number(host, "hostPort")? != port {
+                let message = format!("with hostNetwork, `hostPort` must be `containerPort`, which is {port}");
+                return context.error(host.span, message, None);
+            }
+        }
         pod.ports.push(ContainerPort { name, port, protocol });
     }
     Ok(())
