@@ -141,6 +141,7 @@ fn object(
         ("netintent.dev", "Approval") => Object::Approval(approvals::approval(context, node, false)?),
         ("netintent.dev", "ClusterApproval") => Object::Approval(approvals::approval(context, node, true)?),
         ("netintent.dev", "ClusterProhibition") => Object::Prohibition(approvals::prohibition(context, node)?),
+        ("netintent.dev", _) => return approvals::unknown(context, node, kind),
         _ => match foreign::foreign(context, node, group, kind)? {
             Some(policy) => Object::Foreign(policy),
             None => Object::Skipped(if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") }),
