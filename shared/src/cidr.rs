@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
+use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 
 /// The first and last address of a range, as numbers.
 type Range = (u128, u128);
@@ -186,7 +186,6 @@ fn without(a: &[Range], b: &[Range]) -> Vec<Range> {
 /// # Errors
 /// What is wrong with the text.
 pub fn parse(text: &str) -> Result<IpNet, String> {
-    let net = |text: &str| text.parse::<Ipv4Net>().map(IpNet::V4).or_else(|_| text.parse::<Ipv6Net>().map(IpNet::V6));
     let Some((address, length)) = text.split_once('/') else {
         return Err(match text.parse::<IpAddr>() {
             Ok(IpAddr::V4(_)) => format!("`{text}` has no prefix length: for this one address write `{text}/32`"),
@@ -194,13 +193,15 @@ pub fn parse(text: &str) -> Result<IpNet, String> {
             Err(_) => format!("`{text}` is no CIDR, like `10.0.0.0/8` or `2001:db8::/32`"),
         });
     };
-    match net(text) {
-        Ok(IpNet::V6(net)) if net.addr().to_ipv4_mapped().is_some() => {
+    // ipnet's own parser takes leading zeros, which some readers take for octal; the standard library's does not.
+    let Ok(ip) = address.parse::<IpAddr>() else { return Err(format!("`{address}` is no IP address")) };
+    let bits = length.parse::<u8>().ok().filter(|bits| bits.to_string() == length);
+    match bits.and_then(|bits| IpNet::new(ip, bits).ok()) {
+        Some(IpNet::V6(net)) if net.addr().to_ipv4_mapped().is_some() => {
             Err(format!("`{text}` is an IPv4-mapped IPv6 address: write it as IPv4"))
         }
-        Ok(net) => Ok(net),
-        Err(_) if address.parse::<IpAddr>().is_err() => Err(format!("`{address}` is no IP address")),
-        Err(_) => Err(format!("`{length}` is no prefix length for `{address}`")),
+        Some(net) => Ok(net),
+        None => Err(format!("`{length}` is no prefix length for `{address}`")),
     }
 }
 
@@ -254,6 +255,8 @@ mod tests {
         );
         assert_eq!(parse("10.0.0/8").unwrap_err(), "`10.0.0` is no IP address");
         assert_eq!(parse("10.0.0.0/33").unwrap_err(), "`33` is no prefix length for `10.0.0.0`");
-        assert!(parse("010.0.0.0/8").is_err() && parse("::ffff:10.0.0.0/104").is_err() && parse("x").is_err());
+        for bad in ["010.0.0.0/8", "10.0.0.0/08", "10.0.0.0/+8", "::ffff:10.0.0.0/104", "fe80::%eth0/64", "x"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
     }
 }
