@@ -7,6 +7,11 @@ use crate::caller::{Caller, CallerPattern};
 use crate::objects::{Metadata, Origin};
 use crate::policy::Peer;
 
+/// How many callers, callees or peers one object may name. More go into a second object: approvals add up.
+pub const MAX_ITEMS: usize = 1024;
+/// How many characters a reason may have.
+pub const MAX_REASON: usize = 1024;
+
 /// An Approval, or a ClusterApproval (which is in no namespace).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approval {

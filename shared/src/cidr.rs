@@ -276,6 +276,8 @@ mod tests {
         );
         assert_eq!(parse("10.0.0/8").unwrap_err(), "`10.0.0` is no IP address");
         assert_eq!(parse("10.0.0.0/33").unwrap_err(), "`33` is no prefix length for `10.0.0.0`");
-        assert!(parse("::ffff:10.0.0.0/104").is_err() && parse("x").is_err());
+        for bad in ["10.0.0.0/+8", "::ffff:10.0.0.0/104", "fe80::%eth0/64", "x"] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
     }
 }

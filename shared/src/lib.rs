@@ -22,7 +22,7 @@ pub mod caller;
 pub mod cidr;
 pub mod compile;
 pub mod connection;
-// pub mod crd;
+pub mod crd;
 pub mod cut;
 pub mod derive;
 pub mod diff;

@@ -85,19 +85,20 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
 fn read(path: &Path) -> Result<File> {
     let name = path.display().to_string();
     let file = fs::File::open(path).map_err(|e| cannot_read(&name, &e))?;
-    let bytes = limited(file, &name)?;
+    let size = file.metadata().map_or(0, |m| m.len());
+    let bytes = limited(file, &name, size)?;
     Ok(File { name, bytes: Arc::new(bytes) })
 }
 
 fn stdin() -> Result<File> {
     let name = "<stdin>".to_owned();
-    let bytes = limited(io::stdin().lock(), &name)?;
+    let bytes = limited(io::stdin().lock(), &name, 0)?;
     Ok(File { name, bytes: Arc::new(bytes) })
 }
 
 /// Reads to the end, but no more than the limit: a device or pipe has no size to ask for.
-fn limited(reader: impl io::Read, name: &str) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+fn limited(reader: impl io::Read, name: &str, expected: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(expected.min(MAX_FILE)).unwrap_or_default() + 1);
     reader.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|e| cannot_read(name, &e))?;
     if bytes.len() as u64 > MAX_FILE {
         let help = "split it into several files".to_owned();

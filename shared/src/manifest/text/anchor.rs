@@ -156,8 +156,8 @@ fn too_much(span: Span) -> SyntaxError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::position::Position;
-    use crate::text::yaml::parse;
+    use crate::manifest::text::position::Position;
+    use crate::manifest::text::yaml::parse;
 
     const START: Position = Position::new(1, 1);
 

@@ -230,7 +230,7 @@ fn value(meaning: Meaning, text: String, span: Span) -> Result<Value, SyntaxErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::yaml::parse;
+    use crate::manifest::text::yaml::parse;
 
     const START: Position = Position::new(1, 1);
 

@@ -56,7 +56,7 @@ pub(super) fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::position::Position;
+    use crate::manifest::text::position::Position;
 
     #[test]
     fn a_template_is_recognised_by_its_braces() {

@@ -136,7 +136,7 @@ impl Sink for Nothing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::position::Span;
+    use crate::manifest::text::position::Span;
 
     const START: Position = Position::new(1, 1);
 

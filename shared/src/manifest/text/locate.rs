@@ -145,7 +145,7 @@ fn escape(rest: &str) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::{documents, parse};
+    use crate::manifest::text::{documents, parse};
 
     /// Where the first `needle` in the value of the key `k` of the last document stands.
     fn find(text: &str, needle: &str) -> (u32, u32) {
@@ -198,9 +198,9 @@ mod tests {
     #[test]
     fn the_end_and_what_is_no_string() {
         let node = Node {
-            span: crate::text::Span::character(Position::new(2, 3)),
+            span: crate::manifest::text::Span::character(Position::new(2, 3)),
             style: Style::Plain,
-            value: crate::text::Value::Null,
+            value: crate::manifest::text::Value::Null,
         };
         assert_eq!(locate("", &node, 5), Position::new(2, 3));
         let text = "k: abc";

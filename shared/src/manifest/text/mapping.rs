@@ -175,8 +175,8 @@ fn merged(entries: Vec<Entry>, merge: Merge) -> Vec<Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::position::Position;
-    use crate::text::yaml::parse;
+    use crate::manifest::text::position::Position;
+    use crate::manifest::text::yaml::parse;
 
     const START: Position = Position::new(1, 1);
 

@@ -181,7 +181,7 @@ impl Open {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::yaml::parse;
+    use crate::manifest::text::yaml::parse;
 
     const START: Position = Position::new(1, 1);
 

@@ -215,8 +215,8 @@ pub(super) fn after_properties(text: &str, start: usize) -> Option<(usize, Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::node::Node;
-    use crate::text::yaml::parse;
+    use crate::manifest::text::node::Node;
+    use crate::manifest::text::yaml::parse;
 
     const START: Position = Position::new(1, 1);
 

@@ -58,7 +58,7 @@ fn misfit(text: &str, what: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::node::Value;
+    use crate::manifest::text::node::Value;
 
     fn value(name: &str, text: &str) -> Result<Option<Value>, String> {
         resolve(&format!("{PREFIX}{name}"), text).map(|tagged| match tagged {

@@ -84,8 +84,8 @@ fn attempt(marks: &Marks<'_>, patch: Option<&Patch>) -> Result<Option<Node>, Fai
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::node::{Style, Value};
-    use crate::text::position::Span;
+    use crate::manifest::text::node::{Style, Value};
+    use crate::manifest::text::position::Span;
 
     const START: Position = Position::new(1, 1);
 
