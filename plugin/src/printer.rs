@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::cli::Format;
+
 /// Good news.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 /// Bad news.
@@ -16,12 +18,24 @@ pub(crate) const FAINT: Style = Style::new().dimmed();
 /// Something of more weight.
 pub(crate) const BOLD: Style = Style::new().bold();
 
-/// Standard output, buffered; colours are taken out where they are not wanted.
-pub(crate) type Out = BufWriter<anstream::AutoStream<io::StdoutLock<'static>>>;
+/// Standard output, buffered.
+pub(crate) type Out = BufWriter<Box<dyn Write>>;
 
-/// Opens standard output.
+/// Opens standard output for text; colours are taken out where they are not wanted.
 pub(crate) fn stdout() -> Out {
-    BufWriter::with_capacity(1 << 16, anstream::AutoStream::auto(io::stdout().lock()))
+    buffered(Box::new(anstream::AutoStream::auto(io::stdout().lock())))
+}
+
+/// Opens standard output for an answer in some format: data goes out as it is.
+pub(crate) fn stdout_for(format: Format) -> Out {
+    match format {
+        Format::Table | Format::Wide | Format::Markdown => stdout(),
+        Format::Name | Format::Json | Format::Yaml => buffered(Box::new(io::stdout().lock())),
+    }
+}
+
+fn buffered(out: Box<dyn Write>) -> Out {
+    BufWriter::with_capacity(1 << 16, out)
 }
 
 /// How many columns a table may have: those of the terminal, or of COLUMNS; `None` where nothing bounds it.

@@ -45,7 +45,20 @@ impl<'a> Statements<'a> {
 
     /// The approvals that cover an intent, expired ones too, in the order of the input.
     fn covering(&self, caller: &Caller, callee: &CalleePattern) -> Vec<u32> {
-        let wider = match &callee.scope {
+        let mut found = Vec::new();
+        self.about(caller, &callee.scope, |at| {
+            if self.approvals[at as usize].callees.iter().any(|pattern| pattern.covers(callee)) {
+                found.push(at);
+            }
+        });
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// Gives each approval that names this caller, and this scope or one that covers it, by the text alone.
+    fn about(&self, caller: &Caller, scope: &Scope, mut give: impl FnMut(u32)) {
+        let wider = match scope {
             Scope::Service { namespace, .. } => Some(Scope::Namespace(namespace.clone())),
             _ => None,
         };
@@ -54,31 +67,28 @@ impl<'a> Statements<'a> {
             CallerPattern::Namespace(caller.namespace.clone()),
             CallerPattern::Any,
         ];
-        let scopes = [Some(&callee.scope), wider.as_ref(), (callee.scope != Scope::Cluster).then_some(&Scope::Cluster)];
-        let mut found = Vec::new();
+        let scopes = [Some(scope), wider.as_ref(), (*scope != Scope::Cluster).then_some(&Scope::Cluster)];
         for by_caller in scopes.into_iter().flatten().filter_map(|scope| self.index.get(scope)) {
             for list in callers.iter().filter_map(|pattern| by_caller.get(pattern)) {
-                found.extend(
-                    list.iter().filter(|at| {
-                        self.approvals[**at as usize].callees.iter().any(|pattern| pattern.covers(callee))
-                    }),
-                );
+                list.iter().for_each(|at| give(*at));
             }
         }
-        found.sort_unstable();
-        found.dedup();
-        found
     }
 
     /// What of a refused intent is approved all the same, so that it can be declared in its place.
     fn narrower(&self, caller: &Caller, callee: &CalleePattern) -> Vec<CalleePattern> {
-        let mut found: Vec<CalleePattern> = self
-            .approvals
-            .iter()
-            .filter(|a| !a.is_expired(self.now) && a.callers.iter().any(|c| c.matches(caller)))
-            .flat_map(|a| a.callees.iter())
-            .filter_map(|pattern| meet(pattern, callee))
-            .collect();
+        let mut found = Vec::new();
+        let mut meets = |approval: &Approval| {
+            if !approval.is_expired(self.now) && approval.callers.iter().any(|c| c.matches(caller)) {
+                found.extend(approval.callees.iter().filter_map(|pattern| meet(pattern, callee)));
+            }
+        };
+        if let Scope::Service { .. } = callee.scope {
+            self.about(caller, &callee.scope, |at| meets(&self.approvals[at as usize]));
+        } else {
+            // A wildcard can be met by narrower scopes too, wherever they are.
+            self.approvals.iter().for_each(meets);
+        }
         found.sort_unstable();
         found.dedup();
         found

@@ -155,7 +155,7 @@ pub struct Snapshot {
     /// What was read with reservations.
     pub warnings: Vec<Warning>,
     index: LabelIndex,
-    services_by_name: FxHashMap<(String, String), usize>,
+    services_by_name: FxHashMap<String, FxHashMap<String, usize>>,
 }
 
 impl Snapshot {
@@ -178,9 +178,7 @@ impl Snapshot {
             findings: Vec::new(),
             warnings,
             index,
-            services_by_name: (objects.services.iter().enumerate())
-                .map(|(at, s)| ((s.metadata.namespace.clone(), s.metadata.name.clone()), at))
-                .collect(),
+            services_by_name: services_by_name(&objects),
             objects,
         };
         snapshot.services = snapshot.objects.services.iter().map(|s| snapshot.service_state(s)).collect();
@@ -275,7 +273,7 @@ impl Snapshot {
 
     /// The Service of a name.
     pub fn service(&self, namespace: &str, name: &str) -> Option<usize> {
-        self.services_by_name.get(&(namespace.to_owned(), name.to_owned())).copied()
+        self.services_by_name.get(namespace)?.get(name).copied()
     }
 
     /// The Services that a callee pattern means at this moment.
@@ -311,6 +309,15 @@ impl Snapshot {
     pub fn statements(&self) -> Statements<'_> {
         Statements::new(&self.objects.approvals, &self.objects.prohibitions, self.now)
     }
+}
+
+fn services_by_name(objects: &Objects) -> FxHashMap<String, FxHashMap<String, usize>> {
+    let mut all: FxHashMap<String, FxHashMap<String, usize>> = FxHashMap::default();
+    for (at, service) in objects.services.iter().enumerate() {
+        let metadata = &service.metadata;
+        all.entry(metadata.namespace.clone()).or_default().insert(metadata.name.clone(), at);
+    }
+    all
 }
 
 fn namespaces(objects: &Objects, options: &Options) -> BTreeMap<String, NamespaceState> {

@@ -1,6 +1,7 @@
 //! `diff`: what a change opens and closes.
 
 use std::io::{self, Write};
+use std::mem::ManuallyDrop;
 
 use netintent::approval;
 use netintent::derive::{Reason, Strictness};
@@ -19,15 +20,16 @@ use crate::render::views::{EndView, PortView, destination, ports, source};
 use crate::source::{self, Loaded};
 
 pub(super) fn run(args: &Diff) -> Result<Status> {
-    let [Loaded { snapshot: before, .. }, Loaded { snapshot: after, .. }] =
-        source::load_both(&args.input, &args.base, args.base_rev.as_deref(), &args.also)?;
-    let changes = Changes { needed: needed(&before, &after), services: protection_changes(&before, &after) };
-    let mut out = printer::stdout();
+    // The process ends with the answer: there is no use in tidying up before.
+    let both = ManuallyDrop::new(source::load_both(&args.input, &args.base, args.base_rev.as_deref(), &args.also)?);
+    let [Loaded { snapshot: before, .. }, Loaded { snapshot: after, .. }] = &*both;
+    let changes = Changes { needed: needed(before, after), services: protection_changes(before, after) };
+    let mut out = printer::stdout_for(args.output.format);
     let any = match args.output.format {
-        Format::Json => items(&before, &after, &changes, Items::json(&mut out, "ConnectionDiff")?)?,
-        Format::Yaml => items(&before, &after, &changes, Items::yaml(&mut out, "ConnectionDiff")?)?,
-        Format::Name => names(&mut out, &before, &after)?,
-        Format::Table | Format::Wide | Format::Markdown => table(&mut out, &before, &after, &changes, args)?,
+        Format::Json => items(before, after, &changes, Items::json(&mut out, "ConnectionDiff")?)?,
+        Format::Yaml => items(before, after, &changes, Items::yaml(&mut out, "ConnectionDiff")?)?,
+        Format::Name => names(&mut out, before, after)?,
+        Format::Table | Format::Wide | Format::Markdown => table(&mut out, before, after, &changes, args)?,
     };
     out.flush()?;
     let same = !any && changes.needed.is_empty() && changes.services.is_empty();

@@ -1,6 +1,7 @@
 //! `explain`: may this caller call that callee, and why?
 
 use std::io::Write as _;
+use std::mem::ManuallyDrop;
 
 use netintent::explain::{AskedPort, Explanation, Question, explain};
 use netintent::names::printable;
@@ -17,28 +18,30 @@ use crate::render::views::ExplanationView;
 use crate::source::{self, Loaded};
 
 pub(super) fn run(args: &Explain) -> Result<Status> {
-    let Loaded { snapshot, sources } = source::load(&args.input)?;
+    // The process ends with the answer: there is no use in tidying up before.
+    let loaded = ManuallyDrop::new(source::load(&args.input)?);
+    let Loaded { snapshot, sources } = &*loaded;
     let home = source::home(&args.input);
     let (callee, port) = split_port(&args.callee);
-    let source = resolve(&snapshot, &args.caller, Role::Caller, home)?;
-    let destination = resolve(&snapshot, callee, Role::Callee, home)?;
+    let source = resolve(snapshot, &args.caller, Role::Caller, home)?;
+    let destination = resolve(snapshot, callee, Role::Callee, home)?;
     if matches!((&source, &destination), (Subject::Addresses(..), Subject::Addresses(..))) {
         return Err(Error::new("both ends are addresses outside the cluster, where no NetworkPolicy stands"));
     }
-    let port = port.map(|port| asked(&snapshot, &destination, port)).transpose()?;
+    let port = port.map(|port| asked(snapshot, &destination, port)).transpose()?;
     let question = Question { source, destination, port };
-    let explanation = explain(&snapshot, &question);
+    let explanation = explain(snapshot, &question);
     if !args.quiet {
         let asked = format!("{} → {}", printable(&args.caller), printable(&args.callee));
-        let mut out = printer::stdout();
+        let mut out = printer::stdout_for(args.output.format);
         match args.output.format {
-            Format::Table => chain::text(&mut out, &asked, &explanation, &sources, false)?,
-            Format::Wide => chain::text(&mut out, &asked, &explanation, &sources, true)?,
-            Format::Markdown => chain::markdown(&mut out, &asked, &explanation, &sources)?,
+            Format::Table => chain::text(&mut out, &asked, &explanation, sources, false)?,
+            Format::Wide => chain::text(&mut out, &asked, &explanation, sources, true)?,
+            Format::Markdown => chain::markdown(&mut out, &asked, &explanation, sources)?,
             Format::Name => writeln!(out, "{}", chain::verdict(&explanation))?,
             Format::Json | Format::Yaml => {
                 let ends = (&question.source, &question.destination);
-                let view = ExplanationView::new(&snapshot, &sources, ends, &explanation);
+                let view = ExplanationView::new(snapshot, sources, ends, &explanation);
                 if args.output.format == Format::Json {
                     serde_json::to_writer_pretty(&mut out, &view).map_err(std::io::Error::from)?;
                     writeln!(out)?;

@@ -1,6 +1,7 @@
 //! `list`: every allowed connection.
 
 use std::io::{self, Write};
+use std::mem::ManuallyDrop;
 
 use netintent::list::{Connection, Filter, Group, grouped, list};
 use netintent::port::PortSet;
@@ -17,19 +18,20 @@ use crate::render::views::{ConnectionView, GroupView};
 use crate::source;
 
 pub(super) fn run(args: &List) -> Result<Status> {
-    let snapshot = source::load(&args.input)?.snapshot;
-    let filter = filter(&snapshot, args)?;
-    let mut out = printer::stdout();
+    // The process ends with the answer: there is no use in tidying up before.
+    let snapshot = &ManuallyDrop::new(source::load(&args.input)?).snapshot;
+    let filter = filter(snapshot, args)?;
+    let mut out = printer::stdout_for(args.output.format);
     if args.grouped {
-        print_groups(&mut out, &snapshot, &grouped(&snapshot, &filter), args)?;
+        print_groups(&mut out, snapshot, &grouped(snapshot, &filter), args)?;
     } else {
         match args.output.format {
-            Format::Json => items(&snapshot, &filter, Items::json(&mut out, "ConnectionList")?)?,
-            Format::Yaml => items(&snapshot, &filter, Items::yaml(&mut out, "ConnectionList")?)?,
+            Format::Json => items(snapshot, &filter, Items::json(&mut out, "ConnectionList")?)?,
+            Format::Yaml => items(snapshot, &filter, Items::yaml(&mut out, "ConnectionList")?)?,
             Format::Name => {
                 list(&snapshot, &filter, &mut |c| writeln!(out, "{} -> {}", full(&c.source), full(&c.destination)))?
             }
-            Format::Table | Format::Wide | Format::Markdown => table(&mut out, &snapshot, &filter, args)?,
+            Format::Table | Format::Wide | Format::Markdown => table(&mut out, snapshot, &filter, args)?,
         }
     }
     out.flush()?;

@@ -22,8 +22,10 @@ pub(super) fn of_workload(snapshot: &Snapshot, workload: usize) -> Vec<Declared>
     let mut seen = rustc_hash::FxHashSet::default();
     for pod in snapshot.workloads[workload].pods.clone() {
         let pod = &snapshot.pods[pod as usize];
+        // Grants are in the order of the intents.
+        let mut grants = pod.derivation.grants.iter().peekable();
         for intent in &pod.intents {
-            let approved = pod.derivation.grants.iter().any(|g| g.callee == intent.callee);
+            let approved = grants.next_if(|grant| grant.callee == intent.callee).is_some();
             // The pods of a workload mostly declare the same.
             if !seen.insert((&intent.callee, approved)) {
                 continue;

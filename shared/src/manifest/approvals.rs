@@ -10,12 +10,11 @@ use crate::approval::{Approval, FromPeer, MAX_ITEMS, MAX_REASON, Prohibition};
 use crate::callee::{CalleePattern, PatternError};
 use crate::caller::CallerPattern;
 use crate::names::printable;
-use crate::suggest::did_you_mean;
 
 type Result<T> = std::result::Result<T, ManifestError>;
 
 const API_VERSION: &str = "netintent.dev/v1alpha1";
-/// Every kind of the API, for the one who mistypes it.
+
 pub(super) fn approval(context: &Context<'_>, node: &Node, cluster: bool) -> Result<Approval> {
     let metadata = if cluster { cluster_scoped(context, node, false)? } else { namespaced(context, node)? };
     let spec = spec(context, node, &["callers", "callees", "reason", "expiresAt", "from"])?;
