@@ -222,3 +222,6 @@ fn external<'a>(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

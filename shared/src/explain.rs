@@ -243,3 +243,6 @@ fn service<'q>(snapshot: &Snapshot, at: usize, port: Option<&AskedPort>) -> Resu
 fn addresses_text(addresses: &AddressSet) -> String {
     addresses.cidrs().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests;

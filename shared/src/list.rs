@@ -455,3 +455,6 @@ impl Lister<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -511,3 +511,6 @@ impl LabelIndex {
         hasher.finish()
     }
 }
+
+#[cfg(test)]
+mod tests;
