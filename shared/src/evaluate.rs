@@ -164,7 +164,7 @@ fn block_ports(snapshot: &Snapshot, side: &Side, direction: Direction, other: u3
 fn may_hold(snapshot: &Snapshot, block: &AddressSet, pod: u32) -> bool {
     let known = &snapshot.spec(pod).addresses;
     if known.is_empty() {
-        return snapshot.pod_cidrs.iter().any(|net| !block.intersection(&AddressSet::of(*net)).is_empty());
+        return snapshot.options.pod_cidrs.iter().any(|net| !block.intersection(&AddressSet::of(*net)).is_empty());
     }
     known.iter().any(|address| block.contains(*address))
 }

@@ -328,7 +328,7 @@ impl<'a> Lister<'a> {
     fn hangs_on_block(&self, source: usize, destination: usize) -> bool {
         let pods = |w: usize| self.snapshot.workloads[w].pods.clone();
         let no_address = |w: usize| pods(w).all(|pod| self.snapshot.spec(pod).addresses.is_empty());
-        if self.snapshot.pod_cidrs.is_empty() && no_address(source) && no_address(destination) {
+        if self.snapshot.options.pod_cidrs.is_empty() && no_address(source) && no_address(destination) {
             return false;
         }
         pods(source).any(|from| {

@@ -76,6 +76,8 @@ fn approvals_that_are_still_needed() {
     assert!(needed(&before, &after(&["shop=enforce"])).is_empty(), "the callee takes no part");
     let old = after(&["*=enforce"]);
     assert!(needed(&old, &after(&["*=enforce"])).is_empty(), "what lacked it before is no news");
+    let warned = after(&["bank=shadow", "shop=enforce"]);
+    assert_eq!(needed(&warned, &old).len(), 1, "what was a warning and is a rejection is");
 }
 
 #[test]

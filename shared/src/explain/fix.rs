@@ -36,13 +36,10 @@ fn ingress(told: &Told<'_>, pair: &Pair<'_>, fixes: &mut Vec<Fix>) {
     };
     let snapshot = told.snapshot;
     let caller = &snapshot.pods[pod as usize].caller;
-    let asked_all = callees.len() > 1;
     let before = fixes.len();
     for callee in callees {
         // Of a port that is allowed already nothing is missing.
-        let leads: Vec<_> = snapshot.ports_meant(callee, *service);
-        let open = |to: u32| leads.iter().filter(|l| l.0 == to).all(|l| pair.verdict.ingress.ports.contains(l.1, l.2));
-        if asked_all && matches!(pair.destination, End::Pod(to) if open(to)) {
+        if told.lets_in(pair, *service, callee) {
             continue;
         }
         match told.link(pod, *service, callee) {
