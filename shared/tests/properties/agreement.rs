@@ -10,7 +10,6 @@ use netintent::snapshot::Snapshot;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::TestRunner;
 
 use crate::generate::{objects, policies, pools, snapshot};
 use crate::reference::{End, World};
@@ -62,21 +61,12 @@ fn agrees(snapshot: &Snapshot, statistics: &mut Statistics) {
 
 #[test]
 fn evaluate_agrees_with_the_reference_and_the_generator_meets_everything() {
-    let mut statistics = Statistics::default();
-    let counted = std::cell::RefCell::new(&mut statistics);
-    let config = crate::config();
-    let runner = &mut TestRunner::new_with_rng(config.clone(), proptest::test_runner::TestRng::deterministic_rng(config.rng_algorithm));
-    let result = runner.run(&objects(), |objects| {
-        let snapshot = snapshot(&objects);
-        let statistics = &mut **counted.borrow_mut();
+    let statistics = crate::counted(&objects(), |objects, statistics| {
+        let snapshot = snapshot(objects);
         statistics.of_cluster(&snapshot);
         crate::listing::count(&snapshot, statistics);
         agrees(&snapshot, statistics);
-        Ok(())
     });
-    if let Err(error) = result {
-        panic!("{error}");
-    }
     statistics.assert_met(&EXPECTED);
 }
 

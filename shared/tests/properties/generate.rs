@@ -12,6 +12,7 @@ use netintent::snapshot::{Options, Snapshot};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+pub(crate) mod edges;
 pub(crate) mod netintent_objects;
 pub(crate) mod policies;
 pub(crate) mod pools;
@@ -43,20 +44,20 @@ pub(crate) fn metadata(namespace: &str, name: &str, labels: Labels) -> Metadata 
 pub(crate) fn objects() -> impl Strategy<Value = Objects> {
     let inhabitants = (
         workloads::namespaces(),
-        vec(workloads::workload(), 1..7).prop_map(Vec::from_iter),
+        vec(workloads::workload(), 2..7),
         vec(workloads::service_account(), 0..3),
     );
     let netintent = (
-        vec(services::service(), 0..6),
+        vec(services::service(), 1..7),
         vec(netintent_objects::approval(), 0..7),
         // Most clusters have none: it would leave little of the rest.
         prop_oneof![3 => Just(Vec::new()), 1 => vec(netintent_objects::prohibition(), 1..3)],
     );
     let policies = prop_oneof![2 => Just(Vec::new()), 3 => vec(policies::policy(), 1..5)];
-    (inhabitants, netintent, policies).prop_map(
-        |((namespaces, workloads, service_accounts), (services, approvals, prohibitions), policies)| {
+    (inhabitants, netintent, policies, vec(edges::edge(), 0..8)).prop_map(
+        |((namespaces, workloads, service_accounts), (services, approvals, prohibitions), policies, edges)| {
             let workloads = workloads.into_iter().flatten().collect();
-            unique(Objects {
+            let mut objects = unique(Objects {
                 namespaces,
                 workloads,
                 services,
@@ -65,7 +66,9 @@ pub(crate) fn objects() -> impl Strategy<Value = Objects> {
                 approvals,
                 prohibitions,
                 ..Objects::default()
-            })
+            });
+            edges::add(&mut objects, &edges);
+            objects
         },
     )
 }

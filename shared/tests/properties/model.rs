@@ -1,6 +1,8 @@
 //! The design's rules on intents, approvals, prohibitions and modes, read a second time: who may reach which port of a
 //! pod, without derived labels and generated policies.
 
+use std::collections::BTreeSet;
+
 use netintent::approval::{Approval, Prohibition};
 use netintent::callee::{CalleePattern, Port, Scope};
 use netintent::caller::CallerPattern;
@@ -169,15 +171,36 @@ impl Model<'_> {
         self.is_closed(&self.world.pods[pod].namespace) || self.services_before(pod).next().is_some()
     }
 
-    /// Whether netintent's rules let `source` reach a port of the pod `destination`, which they protect.
-    pub(crate) fn admits(&self, source: End, granted: &[CalleePattern], destination: usize, port: (Protocol, u16)) -> bool {
-        self.services_before(destination).any(|service| {
-            self.is_own_pod(service, source)
-                || service.ports.iter().filter(|p| self.leads(p, destination, port)).any(|service_port| {
-                    let name = identifier(service_port);
-                    granted.iter().any(|intent| self.means(intent, service, &name)) || self.is_from(service, &name, source)
-                })
-        })
+    /// Why netintent's rules let `source` reach a port of the pod `destination`, which they protect; empty where they do
+    /// not.
+    pub(crate) fn admits(
+        &self,
+        source: End,
+        granted: &[CalleePattern],
+        destination: usize,
+        port: (Protocol, u16),
+    ) -> BTreeSet<&'static str> {
+        let mut reasons = BTreeSet::new();
+        for service in self.services_before(destination) {
+            if self.is_own_pod(service, source) {
+                reasons.insert("own pods");
+            }
+            for service_port in service.ports.iter().filter(|p| self.leads(p, destination, port)) {
+                let name = identifier(service_port);
+                for intent in granted.iter().filter(|intent| self.means(intent, service, &name)) {
+                    reasons.insert(match intent.scope {
+                        Scope::Service { .. } => "grant of a service",
+                        Scope::Namespace(_) => "grant of a namespace",
+                        Scope::Cluster => "grant of the cluster",
+                        Scope::Type(_) => "grant of a type",
+                    });
+                }
+                if self.is_from(service, &name, source) {
+                    reasons.insert(if matches!(source, End::Pod(_)) { "from a pod" } else { "from an address" });
+                }
+            }
+        }
+        reasons
     }
 
     fn is_own_pod(&self, service: &Service, source: End) -> bool {

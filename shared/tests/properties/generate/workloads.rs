@@ -19,7 +19,7 @@ pub(crate) fn namespaces() -> impl Strategy<Value = Vec<Namespace>> {
         1 => Just(Some("off")),
         1 => Just(Some("of course")),
         4 => Just(Some("shadow")),
-        5 => Just(Some("enforce")),
+        10 => Just(Some("enforce")),
     ];
     let team = prop_oneof![Just(None), select(&["a", "b"][..]).prop_map(Some)];
     let present = prop_oneof![9 => Just(true), 1 => Just(false)];
@@ -59,7 +59,7 @@ fn pod() -> impl Strategy<Value = PodSpec> {
         1 => Just(vec!["10.200.0.1".parse::<IpAddr>().unwrap(), "2001:db8::7".parse().unwrap()]),
     ];
     let rare = (rarely(12), rarely(20), rarely(25));
-    (pools::labels(), intents, caller, service_account_name(), rare, vec(container_port(), 0..4), addresses).prop_map(
+    (pools::labels(), intents, caller, service_account_name(), rare, vec(container_port(), 0..5), addresses).prop_map(
         |(labels, calls, caller, service_account, (host_network, mirror, ended), ports, addresses)| PodSpec {
             labels,
             calls,
