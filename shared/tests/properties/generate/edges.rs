@@ -31,14 +31,15 @@ pub(crate) struct Edge {
 enum What {
     Approved { by_type_or_wider: bool },
     From(Peer),
-    FromForbidden(Peer),
+    /// To everybody, or to the Service's own namespace.
+    FromForbidden(Peer, bool),
 }
 
 pub(crate) fn edge() -> impl Strategy<Value = Edge> {
     let what = prop_oneof![
         8 => any::<bool>().prop_map(|by_type_or_wider| What::Approved { by_type_or_wider }),
         2 => peer().prop_map(What::From),
-        1 => peer().prop_map(What::FromForbidden),
+        1 => (peer(), any::<bool>()).prop_map(|(peer, everybody)| What::FromForbidden(peer, everybody)),
     ];
     (any::<Index>(), any::<Index>(), 0..4_usize, 0..6_u8, what)
         .prop_map(|(workload, service, port, scope, what)| Edge { workload, service, port, scope, what })
@@ -104,11 +105,12 @@ pub(crate) fn add(objects: &mut Objects, edges: &[Edge]) {
                 declare(&mut objects.workloads[workload], &callee);
             }
             What::From(peer) => approval.from = from(peer),
-            What::FromForbidden(peer) => {
+            What::FromForbidden(peer, everybody) => {
                 approval.from = from(peer);
+                let own = CallerPattern::Namespace(service.metadata.namespace.clone());
                 objects.prohibitions.push(Prohibition {
                     metadata: cluster,
-                    callers: vec![CallerPattern::Namespace(service.metadata.namespace.clone())],
+                    callers: vec![if *everybody { CallerPattern::Any } else { own }],
                     callees: vec![callee],
                     reason: None,
                 });
