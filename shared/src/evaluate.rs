@@ -92,7 +92,8 @@ fn side(snapshot: &Snapshot, direction: Direction, selected: End<'_>, other: End
                 let ports_on = |rule: &Rule| rule.ports_on(destination.container_ports(snapshot));
                 blocks.extend(rules.iter().map(|rule| (rule_addresses(rule), ports_on(rule))));
             }
-            let rules: Vec<RuleReason> = rules.iter().map(|rule| reason(snapshot, own, rule, other, destination)).collect();
+            let rules: Vec<RuleReason> =
+                rules.iter().map(|rule| reason(snapshot, own, rule, other, destination)).collect();
             for rule in &rules {
                 side.ports.union_with(&rule.ports);
             }

@@ -198,7 +198,8 @@ impl<'a> Told<'a> {
     }
 
     fn ingress_summary(&self) -> String {
-        if let (Some(pod), Some((service, callees)), Some(Mode::Enforce)) = (self.pod, &self.callee, self.callee_mode()) {
+        if let (Some(pod), Some((service, callees)), Some(Mode::Enforce)) = (self.pod, &self.callee, self.callee_mode())
+        {
             if self.snapshot.spec(pod).mirror {
                 return "the caller is a mirror pod, which gets no grants".to_owned();
             }

@@ -31,7 +31,8 @@ impl Lister<'_> {
             let runs = self.snapshot.objects.workloads[self.snapshot.pods[pod as usize].object].kind == "Pod";
             for to in pods.clone().filter(|to| !runs || *to != pod) {
                 let row = &rows[at].1;
-                let ports = row.binary_search_by_key(&to, |(pod, _)| *pod).map_or(PortSetId::NONE, |found| row[found].1);
+                let ports =
+                    row.binary_search_by_key(&to, |(pod, _)| *pod).map_or(PortSetId::NONE, |found| row[found].1);
                 every = Some(every.map_or(ports, |sum| self.ports.intersection(sum, ports)));
                 some = self.ports.union(some, ports);
             }

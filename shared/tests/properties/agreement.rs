@@ -52,7 +52,13 @@ fn agrees(snapshot: &Snapshot, statistics: &mut Statistics) {
             for (source, destination) in [(outside, inside), (inside, outside)] {
                 let verdict = evaluate(snapshot, source.0, destination.0);
                 let allowed = samples::within(&verdict.ports, &ports);
-                assert_eq!(allowed, expected(&world, source.1, destination.1, &ports), "{:?} {:?}", source.1, destination.1);
+                assert_eq!(
+                    allowed,
+                    expected(&world, source.1, destination.1, &ports),
+                    "{:?} {:?}",
+                    source.1,
+                    destination.1
+                );
                 statistics.count(if allowed.is_empty() { "denied outside" } else { "allowed outside" }, 1);
             }
         }

@@ -49,10 +49,12 @@ fn check(objects: &Objects, statistics: &mut Statistics) {
             let mut connects: BTreeSet<Sample> = BTreeSet::new();
             for (protocol, port) in ports.iter().copied() {
                 // A policy of the user's own adds to netintent's; without it a protected pod is closed.
-                let other = (by_policy.is_some() || !protected) && world.allows(&by_policy, destination.1, protocol, port);
+                let other =
+                    (by_policy.is_some() || !protected) && world.allows(&by_policy, destination.1, protocol, port);
                 let reasons = model.admits(source.1, &granted, to, (protocol, port));
                 if let (false, 1, Some(only)) = (other, reasons.len(), reasons.first()) {
-                    let elsewhere = matches!(source.1, End::Pod(at) if world.pods[at].namespace != world.pods[to].namespace);
+                    let elsewhere =
+                        matches!(source.1, End::Pod(at) if world.pods[at].namespace != world.pods[to].namespace);
                     statistics.count(format!("{only} alone{}", if elsewhere { ", across namespaces" } else { "" }), 1);
                 }
                 if other || !reasons.is_empty() {

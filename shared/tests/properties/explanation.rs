@@ -35,8 +35,12 @@ fn draft() -> impl Strategy<Value = Draft> {
         (any::<Index>(), block)
     };
     let port = (0..4_u8, any::<Index>(), pools::protocol(), pools::pod_port(), pools::port_name());
-    (end(), end(), any::<bool>(), port)
-        .prop_map(|(source, destination, service, port)| Draft { source, destination, service, port })
+    (end(), end(), any::<bool>(), port).prop_map(|(source, destination, service, port)| Draft {
+        source,
+        destination,
+        service,
+        port,
+    })
 }
 
 /// The question about a snapshot with at least one workload.
@@ -53,7 +57,8 @@ fn question(snapshot: &Snapshot, draft: &Draft) -> Question {
     let (destination, port) = if draft.service && !services.is_empty() {
         let at = draft.destination.0.index(services.len());
         let ports: Vec<Port> = services[at].ports.iter().map(ServicePort::identifier).collect();
-        let port = (*which > 1 && !ports.is_empty()).then(|| AskedPort::Service(ports[index.index(ports.len())].clone()));
+        let port =
+            (*which > 1 && !ports.is_empty()).then(|| AskedPort::Service(ports[index.index(ports.len())].clone()));
         (Subject::Service(at), port)
     } else {
         let destination = end(&draft.destination);
@@ -68,7 +73,12 @@ fn question(snapshot: &Snapshot, draft: &Draft) -> Question {
 }
 
 /// The ports that a Service's port, or all of them, lead to on each of its pods.
-fn behind(snapshot: &Snapshot, world: &World, service: usize, asked: Option<&Port>) -> BTreeMap<usize, BTreeSet<Sample>> {
+fn behind(
+    snapshot: &Snapshot,
+    world: &World,
+    service: usize,
+    asked: Option<&Port>,
+) -> BTreeMap<usize, BTreeSet<Sample>> {
     let service = &snapshot.objects.services[service];
     let mut found: BTreeMap<usize, BTreeSet<Sample>> = BTreeMap::new();
     let Some(selector) = service.selector.as_ref().filter(|_| !service.external_name) else { return found };

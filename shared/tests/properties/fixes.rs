@@ -92,7 +92,8 @@ fn set_mode(objects: &mut Objects, command: &str) {
 
 /// Adds rules to a policy that stands in the input.
 fn add_rule(objects: &mut Objects, name: &str, paste: &str) {
-    let head = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: more}\nspec:\n  podSelector: {}\n";
+    let head =
+        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: more}\nspec:\n  podSelector: {}\n";
     let Object::Policy(mut more) = read(&format!("{head}{paste}")) else { panic!("no policy: {paste}") };
     let policy = objects.policies.iter_mut().find(|p| p.metadata.full_name() == name);
     let policy = policy.unwrap_or_else(|| panic!("nobody wrote NetworkPolicy {name}"));

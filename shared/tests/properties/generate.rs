@@ -42,11 +42,8 @@ pub(crate) fn metadata(namespace: &str, name: &str, labels: Labels) -> Metadata 
 
 /// A cluster.
 pub(crate) fn objects() -> impl Strategy<Value = Objects> {
-    let inhabitants = (
-        workloads::namespaces(),
-        vec(workloads::workload(), 2..7),
-        vec(workloads::service_account(), 0..3),
-    );
+    let inhabitants =
+        (workloads::namespaces(), vec(workloads::workload(), 2..7), vec(workloads::service_account(), 0..3));
     let netintent = (
         vec(services::service(), 1..7),
         vec(netintent_objects::approval(), 0..7),

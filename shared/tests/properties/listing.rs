@@ -77,7 +77,9 @@ impl Table {
         let mut table = Self::default();
         for group in grouped(snapshot, &Filter { own, ..Filter::default() }) {
             let cell = points.cell(&group.ports, &group.in_part);
-            for (source, destination) in group.sources.iter().flat_map(|s| group.destinations.iter().map(move |d| (s, d))) {
+            for (source, destination) in
+                group.sources.iter().flat_map(|s| group.destinations.iter().map(move |d| (s, d)))
+            {
                 // Without `own`, a group does not mean the connection of a workload to itself.
                 if own || source != destination {
                     table.add(source, destination, &cell, points);

@@ -125,7 +125,8 @@ impl Model<'_> {
         let mut found = intents(objects, workload);
         found.retain(|intent| {
             let approved = objects.approvals.iter().filter(|a| !expired(a)).any(|a| {
-                let covers = |c: &CalleePattern| scope_covers(&c.scope, &intent.scope) && port_covers(&c.port, &intent.port);
+                let covers =
+                    |c: &CalleePattern| scope_covers(&c.scope, &intent.scope) && port_covers(&c.port, &intent.port);
                 a.callers.iter().any(|c| is_caller(c, namespace, &name)) && a.callees.iter().any(covers)
             });
             let forbids = |p: &Prohibition| {
@@ -206,7 +207,8 @@ impl Model<'_> {
     fn is_own_pod(&self, service: &Service, source: End) -> bool {
         let End::Pod(pod) = source else { return false };
         let pod = &self.world.pods[pod];
-        pod.namespace == service.metadata.namespace && service.selector.as_ref().is_some_and(|s| selects(s, &pod.labels))
+        pod.namespace == service.metadata.namespace
+            && service.selector.as_ref().is_some_and(|s| selects(s, &pod.labels))
     }
 
     /// Whether a Service port leads to this port of the pod.

@@ -15,7 +15,8 @@ fn keeps(before: &Objects, after: &Objects) -> Result<(), TestCaseError> {
     for (from, to) in (0..a.pods.len()).flat_map(|from| (0..a.pods.len()).map(move |to| (from, to))) {
         let of = |snapshot| evaluate(snapshot, pod(from).0, pod(to).0).ports;
         let (was, is) = (of(&a), of(&b));
-        let lost = was.iter().any(|(protocol, i)| !is.iter().any(|(p, j)| p == protocol && j.from <= i.from && i.to <= j.to));
+        let lost =
+            was.iter().any(|(protocol, i)| !is.iter().any(|(p, j)| p == protocol && j.from <= i.from && i.to <= j.to));
         prop_assert!(!lost, "from pod {} to pod {}: {} became {}", from, to, was, is);
     }
     Ok(())

@@ -17,12 +17,7 @@ pub(crate) fn dns_label() -> impl Strategy<Value = String> {
 }
 
 fn port() -> impl Strategy<Value = Port> {
-    let name = prop_oneof![
-        Just("all".to_owned()),
-        "[a-z0-9]{14}[a-z]",
-        "[a-z](-[0-9]){7}",
-        "[a0]?[a]",
-    ];
+    let name = prop_oneof![Just("all".to_owned()), "[a-z0-9]{14}[a-z]", "[a-z](-[0-9]){7}", "[a0]?[a]",];
     let number = prop_oneof![Just(1), Just(u16::MAX), 1..=u16::MAX];
     prop_oneof![Just(Port::All), name.prop_map(Port::Named), number.prop_map(Port::Number)]
 }

@@ -36,11 +36,15 @@ fn ask(snapshot: &Snapshot, source: &str, destination: &str, port: Option<AskedP
 }
 
 fn pod(name: &str, more: &str) -> String {
-    format!("---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, labels: {{app: {name}}}}}\nspec: {{containers: []{more}}}\n")
+    format!(
+        "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, labels: {{app: {name}}}}}\nspec: {{containers: []{more}}}\n"
+    )
 }
 
 fn namespace(name: &str, mode: &str) -> String {
-    format!("---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: \"{name}\", labels: {{netintent.dev/mode: \"{mode}\"}}}}\n")
+    format!(
+        "---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: \"{name}\", labels: {{netintent.dev/mode: \"{mode}\"}}}}\n"
+    )
 }
 
 /// The Service `ledger` of two ports before the pod `ledger`, in `enforce`.
@@ -161,7 +165,9 @@ fn approvals_of_addresses_do_not_replace_each_other() {
 /// A name that YAML reads as a number or a boolean stood without quotes in what is to be pasted.
 #[test]
 fn names_that_look_like_other_values_are_quoted() {
-    let manifests = namespace("off", "enforce") + &pod("web", "") + &pod("db", "").replace("name: db", "namespace: \"off\", name: db");
+    let manifests = namespace("off", "enforce")
+        + &pod("web", "")
+        + &pod("db", "").replace("name: db", "namespace: \"off\", name: db");
     let fixes = ask(&snapshot(&manifests), "web", "off/db", None).fixes;
     let after = manifests + "---\n" + fixes[0].paste.as_ref().unwrap();
     assert_eq!(ask(&snapshot(&after), "web", "off/db", None).allowed, Some(true));

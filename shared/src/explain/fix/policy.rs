@@ -61,13 +61,17 @@ fn rule(snapshot: &Snapshot, direction: Direction, other: End<'_>, ports: &PortS
     let peer = match other {
         End::Addresses(addresses) => {
             let blocks = addresses.cidrs();
-            let blocks: Vec<String> = blocks.iter().map(|net| format!("        - ipBlock: {{cidr: \"{net}\"}}\n")).collect();
+            let blocks: Vec<String> =
+                blocks.iter().map(|net| format!("        - ipBlock: {{cidr: \"{net}\"}}\n")).collect();
             blocks.concat()
         }
         End::Pod(pod) => {
             let namespace = names::yaml(snapshot.namespace_of(pod));
             let selector = pod_selector(snapshot, pod, "          ");
-            format!("        - namespaceSelector:\n            matchLabels: {{{}: {namespace}}}\n{selector}", names::NAMESPACE_NAME)
+            format!(
+                "        - namespaceSelector:\n            matchLabels: {{{}: {namespace}}}\n{selector}",
+                names::NAMESPACE_NAME
+            )
         }
     };
     let listed: Vec<String> = ports
@@ -78,7 +82,8 @@ fn rule(snapshot: &Snapshot, direction: Direction, other: End<'_>, ports: &PortS
             (from, to) => format!("        - {{protocol: {protocol}, port: {from}, endPort: {to}}}\n"),
         })
         .collect();
-    let listed = if ports.is_all() || ports.is_empty() { String::new() } else { format!("      ports:\n{}", listed.concat()) };
+    let listed =
+        if ports.is_all() || ports.is_empty() { String::new() } else { format!("      ports:\n{}", listed.concat()) };
     format!("  {}:\n    - {key}:\n{peer}{listed}", direction.as_str())
 }
 

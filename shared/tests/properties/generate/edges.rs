@@ -29,7 +29,9 @@ pub(crate) struct Edge {
 
 #[derive(Clone, Debug)]
 enum What {
-    Approved { by_type_or_wider: bool },
+    Approved {
+        by_type_or_wider: bool,
+    },
     From(Peer),
     /// To everybody, or to the Service's own namespace.
     FromForbidden(Peer, bool),

@@ -62,7 +62,8 @@ pub(crate) fn policy() -> impl Strategy<Value = NetworkPolicy> {
 
 /// A policy for every pod of a namespace whose rules may share a block among themselves.
 pub(crate) fn policy_of_blocks() -> impl Strategy<Value = NetworkPolicy> {
-    let rule = (vec(block_peer(), 1..3), vec(port(), 0..2)).prop_map(|(peers, ports)| Rule { peers, ports, origin: None });
+    let rule =
+        (vec(block_peer(), 1..3), vec(port(), 0..2)).prop_map(|(peers, ports)| Rule { peers, ports, origin: None });
     (policy(), vec(rule, 2..4)).prop_map(|(mut policy, rules)| {
         policy.metadata.name.push_str("-blocks");
         policy.pods = Selector::default();

@@ -37,8 +37,11 @@ pub(crate) fn namespaces() -> impl Strategy<Value = Vec<Namespace>> {
 
 fn container_port() -> impl Strategy<Value = ContainerPort> {
     let name = prop_oneof![1 => Just(None), 4 => pools::port_name().prop_map(Some)];
-    (name, pools::pod_port(), pools::protocol())
-        .prop_map(|(name, port, protocol)| ContainerPort { name, port, protocol })
+    (name, pools::pod_port(), pools::protocol()).prop_map(|(name, port, protocol)| ContainerPort {
+        name,
+        port,
+        protocol,
+    })
 }
 
 fn service_account_name() -> impl Strategy<Value = String> {
