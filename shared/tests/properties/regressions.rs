@@ -37,7 +37,7 @@ fn ask(snapshot: &Snapshot, source: &str, destination: &str, port: Option<AskedP
 
 fn pod(name: &str, more: &str) -> String {
     format!(
-        "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, labels: {{app: {name}}}}}\nspec: {{containers: []{more}}}\n"
+        "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, labels: {{app: {name}}}}}\nspec: {{containers: [{{name: c, image: i}}]{more}}}\n"
     )
 }
 
@@ -86,7 +86,7 @@ fn a_pod_is_not_connected_to_itself() {
         format!(
             "---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: {name}\n  labels: {{pod: {name}}}\n  \
              ownerReferences: [{{apiVersion: apps/v1, kind: StatefulSet, name: db, uid: u, controller: true}}]\n\
-             spec: {{containers: []}}\n---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: {name}}}\n\
+             spec: {{containers: [{{name: c, image: i}}]}}\n---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: {name}}}\n\
              spec:\n  podSelector: {{matchLabels: {{pod: {name}}}}}\n  ingress: [{{from: [{{podSelector: {{matchLabels: {{pod: {other}}}}}}}]}}]\n"
         )
     };
