@@ -9,6 +9,7 @@ use crate::snapshot::{Snapshot, Workload};
 
 mod declared;
 mod grouped;
+mod own;
 
 pub use grouped::{Group, grouped};
 
@@ -424,7 +425,7 @@ impl Lister<'_> {
         filter: &Filter,
         emit: &mut dyn FnMut(&Connection<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let entries = self.row(source);
+        let entries = if filter.own { self.row_with_own(source) } else { self.row(source) };
         let declared = declared::of_workload(self.snapshot, source);
         let mut entries = entries.iter().peekable();
         let mut declared = declared.into_iter().peekable();

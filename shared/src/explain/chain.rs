@@ -129,6 +129,9 @@ impl<'a> Told<'a> {
             text.origin.map(|_| Place::Part(text.clone(), declared.at.clone()))
         };
         match self.link(pod, service, callee) {
+            Link::Undeclared if self.snapshot.spec(pod).mirror => {
+                vec![Step::new(missing, format!("{caller} is a mirror pod, which gets no grants"), None)]
+            }
             Link::Undeclared => vec![self.undeclared(pod, callee, missing)],
             Link::Refused(declared, reason) => {
                 let text = format!("{caller} declares {}", declared.callee);
@@ -227,6 +230,9 @@ impl<'a> Told<'a> {
     fn ingress_summary(&self) -> String {
         if let (Some(pod), Some((service, callees)), Some(Mode::Enforce)) = (self.pod, &self.callee, self.callee_mode())
         {
+            if self.snapshot.spec(pod).mirror {
+                return "the caller is a mirror pod, which gets no grants".to_owned();
+            }
             let first = callees.iter().map(|callee| self.link(pod, *service, callee));
             for link in first {
                 match link {
