@@ -136,10 +136,8 @@ pub struct Policy {
 pub struct Snapshot {
     /// The objects.
     pub objects: Objects,
-    /// The moment.
-    pub now: Timestamp,
-    /// Addresses that pods have.
-    pub pod_cidrs: Vec<IpNet>,
+    /// What it depends on besides.
+    pub options: Options,
     /// By name.
     pub namespaces: BTreeMap<String, NamespaceState>,
     /// In order of namespace, name and kind.
@@ -168,8 +166,7 @@ impl Snapshot {
         let pods: Vec<Pod> = pods.into_iter().map(|(_, pod)| pod).collect();
         let index = LabelIndex::new(&pods);
         let mut snapshot = Self {
-            now: options.now,
-            pod_cidrs: options.pod_cidrs.clone(),
+            options: options.clone(),
             namespaces,
             workloads,
             pods,
@@ -186,6 +183,23 @@ impl Snapshot {
         snapshot
     }
 
+    /// The same objects, were all that is in `shadow` in `enforce`. Workloads, pods and Services keep their numbers.
+    #[must_use]
+    pub fn enforced(&self) -> Self {
+        let mut objects = self.objects.clone();
+        for service in &mut objects.services {
+            let labels = &mut service.metadata.labels;
+            if labels.get(names::MODE).and_then(Mode::parse) == Some(Mode::Shadow) {
+                labels.insert(names::MODE, Mode::Enforce.as_str());
+            }
+        }
+        let shadows = self.namespaces.iter().filter(|(_, state)| state.mode == Mode::Shadow);
+        let enforce = |name: &String| ModeOverride { namespace: Some(name.clone()), mode: Mode::Enforce };
+        let mut options = self.options.clone();
+        options.modes.extend(shadows.map(|(name, _)| enforce(name)));
+        Self::new(objects, &options)
+    }
+
     fn service_state(&self, service: &Service) -> ServiceState {
         let namespace = &service.metadata.namespace;
         let pods = service.enforceable().map_or_else(Vec::new, |selector| self.select(Some(namespace), selector));
@@ -195,7 +209,7 @@ impl Snapshot {
     fn add_policies(&mut self) {
         let modes: BTreeMap<String, Mode> = self.namespaces.iter().map(|(n, s)| (n.clone(), s.mode)).collect();
         let objects = &self.objects;
-        let compiled = compile(&objects.services, &modes, &objects.approvals, &objects.prohibitions, self.now);
+        let compiled = compile(&objects.services, &modes, &objects.approvals, &objects.prohibitions, self.options.now);
         let written = |p: &NetworkPolicy| (p.metadata.namespace.clone(), p.metadata.name.clone());
         let names: rustc_hash::FxHashSet<_> = objects.policies.iter().map(written).collect();
         // A policy in the input holds as it stands there, ours included.
@@ -307,7 +321,7 @@ impl Snapshot {
 
     /// The approvals and prohibitions, indexed.
     pub fn statements(&self) -> Statements<'_> {
-        Statements::new(&self.objects.approvals, &self.objects.prohibitions, self.now)
+        Statements::new(&self.objects.approvals, &self.objects.prohibitions, self.options.now)
     }
 }
 
@@ -511,3 +525,6 @@ impl LabelIndex {
         hasher.finish()
     }
 }
+
+#[cfg(test)]
+mod tests;
