@@ -162,6 +162,9 @@ impl Snapshot {
         let mut namespaces = namespaces(&objects, options);
         let mut warnings = warnings::of_namespaces(&objects, &namespaces);
         let mut pods = pods(&objects, &namespaces, options.now, &mut warnings);
+        if objects.workloads.iter().any(|w| w.pod.ended) {
+            without_ended(&objects, &mut pods);
+        }
         let workloads = workloads(&objects, &mut pods, &mut namespaces);
         let pods: Vec<Pod> = pods.into_iter().map(|(_, pod)| pod).collect();
         let index = LabelIndex::new(&pods);
@@ -401,7 +404,7 @@ fn pods(
             ("Job", Some(owner)) => owner.kind == "CronJob" && owner.group == "batch",
             _ => false,
         };
-        if owned || object.pod.ended {
+        if owned {
             continue;
         }
         let namespace = object.metadata.namespace.as_str();
@@ -465,6 +468,15 @@ fn declared(
         all.clear();
     }
     all
+}
+
+/// Leaves out pods that have ended, where others stand for their workload.
+fn without_ended(objects: &Objects, pods: &mut Vec<(caller::Controller, Pod)>) {
+    let has_ended = |pod: &Pod| objects.workloads[pod.object].pod.ended;
+    let key = |controller: &caller::Controller, pod: &Pod| (pod.caller.namespace.clone(), controller.clone());
+    let alive: rustc_hash::FxHashSet<(String, caller::Controller)> =
+        pods.iter().filter(|(_, pod)| !has_ended(pod)).map(|(controller, pod)| key(controller, pod)).collect();
+    pods.retain(|(controller, pod)| !has_ended(pod) || !alive.contains(&key(controller, pod)));
 }
 
 /// Groups pods by controller, puts both in order and notes each namespace's pods.

@@ -61,17 +61,21 @@ fn owned_replicasets_and_jobs_give_no_template_of_their_own() {
 }
 
 #[test]
-fn ended_pods_connect_to_nothing_and_mirror_pods_get_no_grants() {
-    let pod = |name: &str, extra: &str, status: &str| {
+fn ended_pods_stand_for_their_workload_only_where_nothing_else_does() {
+    let pod = |name: &str, phase: &str| {
         format!(
-            "---\napiVersion: v1\nkind: Pod\nmetadata:\n  namespace: shop\n  name: {name}\n  annotations: {{netintent.dev/calls: bank/ledger{extra}}}\nspec: {{containers: [{{name: a, image: x}}]}}\n{status}"
+            "---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: {name}\n  ownerReferences: [{{apiVersion: batch/v1, kind: Job, name: load, controller: true}}]\nspec: {{containers: [{{name: a, image: x}}]}}\nstatus: {{phase: {phase}}}\n"
         )
     };
-    let text = pod("done", "", "status: {phase: Succeeded}\n")
-        + &pod("mirror", ", kubernetes.io/config.mirror: x", "")
-        + &approval("bank", "*/*", "*");
-    let snapshot = snapshot(&text, &["shop=enforce"]);
-    assert_eq!(snapshot.workloads.iter().map(|w| w.name.as_str()).collect::<Vec<_>>(), ["mirror"]);
+    let pods = |text: String| snapshot(&text, &[]).pods.len();
+    assert_eq!(pods(pod("a", "Succeeded") + &pod("b", "Running")), 1);
+    assert_eq!(pods(pod("a", "Succeeded") + &pod("b", "Failed")), 2);
+}
+
+#[test]
+fn mirror_pods_get_no_grants() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata:\n  namespace: shop\n  name: mirror\n  annotations: {netintent.dev/calls: bank/ledger, kubernetes.io/config.mirror: x}\nspec: {containers: [{name: a, image: x}]}\n";
+    let snapshot = snapshot(&(pod.to_owned() + &approval("bank", "*/*", "*")), &["shop=enforce"]);
     assert!(labels(&snapshot, "shop/mirror").is_empty());
 }
 
