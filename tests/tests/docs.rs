@@ -16,13 +16,19 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// Every Markdown file of the repository: those of its root and of `docs/`.
+/// Every Markdown file of the repository.
 fn documents() -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    for folder in [root(), root().join("docs")] {
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "md") {
+            let entry = entry?;
+            let (path, name) = (entry.path(), entry.file_name());
+            if entry.file_type()?.is_dir() {
+                // What Cargo builds and what git keeps is no part of it.
+                let ours = !name.to_string_lossy().starts_with('.') && !path.join("CACHEDIR.TAG").exists();
+                folders.extend(ours.then_some(path));
+            } else if path.extension().is_some_and(|extension| extension == "md") {
                 found.push(path);
             }
         }
