@@ -190,7 +190,7 @@ fn service<'q>(snapshot: &Snapshot, at: usize, port: Option<&AskedPort>) -> Resu
         Err(Box::new(Explanation {
             allowed: None,
             in_part: false,
-            summary: format!("nobody can tell: {why}"),
+            summary: why,
             asked: PortSet::none(),
             ports: PortSet::none(),
             chain: steps,

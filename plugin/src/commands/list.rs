@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 
 use netintent::list::{Connection, Filter, Group, grouped, list};
+use netintent::names::printable;
 use netintent::port::PortSet;
 use netintent::resolve::{Role, Subject, resolve, split_port};
 use netintent::snapshot::Snapshot;
@@ -42,7 +43,14 @@ fn filter(snapshot: &Snapshot, args: &List) -> Result<Filter> {
     let home = source::home(&args.input);
     let set = |text: &Option<String>, role: Role| -> Result<Option<Vec<bool>>> {
         let Some(text) = text else { return Ok(None) };
-        let name = if role == Role::Callee { split_port(text).0 } else { text };
+        let name = match split_port(text) {
+            (_, Some(port)) if role == Role::Callee => {
+                let help =
+                    format!("leave out `:{port}`; kubectl netintent explain takes ports", port = printable(port));
+                return Err(Error::with_help("--to names a callee without its port", help));
+            }
+            _ => text,
+        };
         let mut wanted = vec![false; snapshot.workloads.len()];
         match resolve(snapshot, name, role, home)? {
             Subject::Workload(at, _) => wanted[at] = true,
@@ -67,7 +75,7 @@ fn filter(snapshot: &Snapshot, args: &List) -> Result<Filter> {
 /// The workloads that have a pod with these labels.
 fn selected(snapshot: &Snapshot, text: &str) -> Result<Vec<bool>> {
     let selector = netintent::selector::Selector::parse(text)
-        .map_err(|message| Error::new(format!("`{}` is no selector: {message}", netintent::names::printable(text))))?;
+        .map_err(|message| Error::new(format!("`{}` is no selector: {}", printable(text), printable(&message))))?;
     let mut wanted = vec![false; snapshot.workloads.len()];
     for pod in snapshot.select(None, &selector) {
         wanted[snapshot.pods[pod as usize].workload as usize] = true;
@@ -119,7 +127,10 @@ fn table(out: &mut dyn Write, snapshot: &Snapshot, filter: &Filter, args: &List)
         }
         writer.row(row)
     })?;
-    if !writer.finish()? {
+    let any = writer.finish()?;
+    // What is said about the table comes after it.
+    out.flush()?;
+    if !any {
         printer::note(if filter.declared { "No declared connections." } else { "No connections." });
     }
     if uncertain {
@@ -157,7 +168,11 @@ fn declared(connection: &Connection<'_>) -> Field {
         return plain("-");
     }
     if allowed.is_empty() {
-        return if connection.declared.is_empty() { plain("-") } else { ("declared".into(), Tone::Note) };
+        return match (&connection.declared, &connection.approved) {
+            (declared, _) if declared.is_empty() => plain("-"),
+            (declared, approved) if declared == approved => ("approved".into(), Tone::Good),
+            _ => ("not approved".into(), Tone::Note),
+        };
     }
     let (declared, approved) = (of(&connection.declared), of(&connection.approved));
     if declared.is_empty() {

@@ -10,7 +10,7 @@ use crate::run::{Said, command, run_in, said};
 const FILES: &[(&str, &[u8])] = &[
     ("broken-yaml.yaml", b"apiVersion: v1\nkind: Service\nmetadata: {name: web\nspec:\n  ports: [{port: 80}]\n"),
     ("broken-indent.yaml", b"apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n namespace: shop\n"),
-    ("broken-json.json", b"{\"apiVersion\": \"v1\",\n \"kind\": \"Service\",\n}\n"),
+    ("broken-json.json", b"{\"apiVersion\": \"v1\",\n \"kind\" \"Service\"}\n"),
     ("duplicate-key.yaml", b"apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  name: api\n"),
     (
         "duplicate-key-second-document.yaml",
@@ -151,6 +151,8 @@ const QUESTIONS: &[(&str, &[&str])] = &[
     ("bad-mode-syntax", &["list", "--mode", "enforce", "-f", "small.yaml"]),
     ("bad-selector", &["list", "-l", "app in cart", "-f", "small.yaml"]),
     ("bad-selector-key", &["list", "-l", "a b=c", "-f", "small.yaml"]),
+    ("bad-namespace", &["list", "-n", "Shop", "-f", "small.yaml"]),
+    ("to-with-port", &["list", "--to", "shop/web:http", "-f", "small.yaml"]),
     ("bad-pod-cidr", &["list", "--pod-cidr", "10.0.0.0/40", "-f", "small.yaml"]),
     ("bad-format", &["list", "-o", "xml", "-f", "small.yaml"]),
     ("bad-flag", &["list", "--declard", "-f", "small.yaml"]),
@@ -231,12 +233,12 @@ fn errors_name_their_place() {
     let folder = folder();
     let places = [
         ("duplicate-key.yaml", "duplicate-key.yaml:5:3", "^^^^"),
-        ("label-number.yaml", "label-number.yaml:3:45", "^"),
+        ("label-number.yaml", "label-number.yaml:3:41", "^"),
         ("label-yes.yaml", "label-yes.yaml:6:13", "^^^"),
         ("tab.yaml", "tab.yaml:4:1", "^"),
         ("cidr-bad.yaml", "cidr-bad.yaml:8:27", "^^^^^^^^^^^"),
         ("except-outside.yaml", "except-outside.yaml:10:35", "^^^^^^^^^^^^^^"),
-        ("end-port-below.yaml", "end-port-below.yaml:8:32", "^^"),
+        ("end-port-below.yaml", "end-port-below.yaml:8:33", "^^"),
         ("duplicate-key-second-document.yaml", "duplicate-key-second-document.yaml:7:1", "^^^^"),
         ("kind-misspelt.yaml", "kind-misspelt.yaml:2:7", "^^^^^^^^^^"),
     ];
@@ -258,7 +260,7 @@ fn errors_say_what_to_do() {
         ("kind-misspelt.yaml", "did you mean `Deployment`?"),
         ("unknown-field.yaml", "did you mean `podSelector`?"),
         ("label-number.yaml", "\"2\""),
-        ("label-yes.yaml", "\"yes\""),
+        ("label-yes.yaml", "quote it: YAML reads yes"),
     ];
     for (name, help) in helped {
         let stderr = run_in(folder.path(), &["list", "-f", name]).stderr;
@@ -278,7 +280,8 @@ fn a_file_over_the_limit_is_refused_without_being_read() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("large.yaml");
     sparse(&file, LIMIT + 1);
-    let expected = "error: large.yaml has more than 256 MiB, the most that is read\nhelp: split it into several files\n";
+    let expected =
+        "error: large.yaml has more than 256 MiB, the most that is read\nhelp: split it into several files\n";
     let start = Instant::now();
     let said = run_in(folder.path(), &["list", "-f", "large.yaml"]);
     assert_eq!((said.status, said.stdout.as_str(), said.stderr.as_str()), (2, "", expected));

@@ -41,7 +41,12 @@ metadata:
   namespace: bank
   name: cards
   annotations: {a8r.io/owner: "\e]0;title\aowner\nFORGED: allowed\u202e", a8r.io/chat: "\x9b31m\r\nFORGED: allowed"}
-spec: {selector: {app: ledger}, ports: [{name: rpc, port: 80}]}
+spec: {selector: {app: cards}, ports: [{name: rpc, port: 80}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {namespace: bank, name: cards, labels: {app: cards}}
+spec: {containers: [{name: c}]}
 ---
 apiVersion: netintent.dev/v1alpha1
 kind: Approval

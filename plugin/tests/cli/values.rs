@@ -35,14 +35,21 @@ pub(crate) fn end(value: &Value) -> String {
     format!("{}/{}/{}", field("namespace"), field("kind"), field("name"))
 }
 
-/// Ports in few words: `TCP 8080`, `TCP 80-90`.
+/// Ports in few words: `TCP 8080`, `TCP 80-90`, whatever is declared of them.
 pub(crate) fn ports(value: &Value) -> String {
-    let text = |port: &Value| {
-        let (protocol, from, to) = (port["protocol"].as_str().unwrap(), port["from"].as_u64(), port["to"].as_u64());
-        let (from, to) = (from.unwrap(), to.unwrap());
+    let mut ranges: Vec<(&str, u64, u64)> = Vec::new();
+    for port in value.as_array().unwrap() {
+        let (protocol, from) = (port["protocol"].as_str().unwrap(), port["from"].as_u64().unwrap());
+        let to = port["to"].as_u64().unwrap();
+        match ranges.last_mut() {
+            Some((before, _, last)) if *before == protocol && *last + 1 == from => *last = to,
+            _ => ranges.push((protocol, from, to)),
+        }
+    }
+    let text = |(protocol, from, to): &(&str, u64, u64)| {
         if from == to { format!("{protocol} {from}") } else { format!("{protocol} {from}-{to}") }
     };
-    value.as_array().unwrap().iter().map(text).collect::<Vec<_>>().join(", ")
+    ranges.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
 /// Ports of which every one is `key`.

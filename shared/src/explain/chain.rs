@@ -227,11 +227,43 @@ impl<'a> Told<'a> {
             };
             let mode = self.snapshot.services[*service].mode;
             return match (isolated, mode) {
+                (true, Mode::Enforce) if all(|l| matches!(l, Link::Undeclared)) => {
+                    format!("{declared}; {}", self.opened_by(pairs))
+                }
                 (true, Mode::Enforce) => declared.to_owned(),
                 (true, _) => format!("{declared}; policies of the callee's own let it in (mode {mode})"),
                 (false, _) => format!("{declared}; no policy stands before the callee (mode {mode})"),
             };
         }
-        if isolated { "policies let it in".to_owned() } else { "no policy stands before the callee".to_owned() }
+        if isolated { self.opened_by(pairs) } else { "no policy stands before the callee".to_owned() }
+    }
+
+    /// What lets the caller in where no intent of it does.
+    fn opened_by(&self, pairs: &[Pair<'_>]) -> String {
+        let mut by: Vec<&str> = Vec::new();
+        for pair in pairs {
+            for reason in &pair.verdict.ingress.policies {
+                let policy = &self.snapshot.policies[reason.policy];
+                for (rule, reason) in policy.policy.ingress.iter().flatten().zip(&reason.rules) {
+                    if reason.ports.intersection(&pair.asked).is_empty() {
+                        continue;
+                    }
+                    let matched = rule.peers.iter().zip(&reason.peers).filter(|(_, m)| m.is_ok());
+                    let mut matched = matched.map(|(peer, _)| peer);
+                    by.push(if !policy.generated {
+                        "a policy of the callee's own lets it in"
+                    } else if rule.ports.is_empty() {
+                        "the pods of a Service may reach each other"
+                    } else if matched.any(|p| policies::from_of(self.snapshot, &policy.policy.metadata, p).is_some()) {
+                        "`from` in an approval lets it in"
+                    } else {
+                        "a label lets it in"
+                    });
+                }
+            }
+        }
+        by.sort_unstable();
+        by.dedup();
+        if by.is_empty() { "policies let it in".to_owned() } else { by.join("; ") }
     }
 }
