@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 
+use netintent::callee::Scope;
 use netintent::list::{Connection, Filter, Group, grouped, list};
 use netintent::names::printable;
 use netintent::port::PortSet;
@@ -136,10 +137,35 @@ fn table(out: &mut dyn Write, snapshot: &Snapshot, filter: &Filter, args: &List)
     if uncertain {
         printer::note("Policies of other APIs may allow or deny more: -o wide shows where.");
     }
-    if intents && !filter.declared {
+    if filter.declared {
+        report_missing(snapshot, filter);
+    } else if intents {
         report_cut(snapshot, filter)?;
     }
     Ok(())
+}
+
+/// What is declared of a Service that is not there is no connection: say that there is some.
+fn report_missing(snapshot: &Snapshot, filter: &Filter) {
+    const MOST: usize = 5;
+    let mut missing: Vec<String> = Vec::new();
+    for pod in snapshot.pods.iter().filter(|pod| filter.wants(Some(pod.workload as usize), None)) {
+        for declared in &pod.intents {
+            let Scope::Service { namespace, name } = &declared.callee.scope else { continue };
+            if snapshot.service(namespace, name).is_none() {
+                missing.push(format!("{} declares {}", pod.caller, declared.callee));
+            }
+        }
+    }
+    missing.sort_unstable();
+    missing.dedup();
+    let rest = missing.len().saturating_sub(MOST);
+    for text in missing.iter().take(MOST) {
+        printer::note(&styled(NOTE, &format!("{}, and there is no such Service in the input.", printable(text))));
+    }
+    if rest > 0 {
+        printer::note(&styled(NOTE, &format!("So it is with {rest} more.")));
+    }
 }
 
 /// What is declared but cut is not among the allowed connections: say that there is some.

@@ -216,7 +216,10 @@ fn declared_shows_what_is_approved_and_what_is_cut() {
         .collect();
     assert_eq!(found, expected);
 
-    let table = run(&[&["list", "--declared", "--no-headers"], &DEMO[..]].concat()).stdout;
+    let said = run(&[&["list", "--declared", "--no-headers"], &DEMO[..]].concat());
+    // The misspelt intent is no connection, and is told all the same.
+    assert_eq!(said.stderr, "shop/report declares bank/legder:rpc, and there is no such Service in the input.\n");
+    let table = said.stdout;
     let cut: Vec<&str> = table.lines().filter(|line| !line.ends_with(" -")).collect();
     assert_eq!(cut.len(), 1, "{table}");
     for word in ["shop/frontend", "bank/cards", "not approved", "TCP 8443"] {
