@@ -64,8 +64,9 @@ fn write_step(out: &mut dyn Write, step: &Step, sources: &Sources, depth: usize,
     for inner in shown {
         write_step(out, inner, sources, depth + 1, wide)?;
     }
-    if let Some(line) = left_out {
-        writeln!(out, "{}{mark} {}", "  ".repeat(depth + 1), styled(FAINT, &line))?;
+    match left_out {
+        Some(line) => writeln!(out, "{}{mark} {}", "  ".repeat(depth + 1), styled(FAINT, &line)),
+        None => Ok(()),
     }
 }
 

@@ -10,7 +10,6 @@ use crate::evaluate::End;
 use crate::mode::Mode;
 use crate::names;
 use crate::policy::Direction;
-use crate::snapshot::Snapshot;
 
 mod policy;
 
