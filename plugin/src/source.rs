@@ -2,12 +2,13 @@
 
 mod files;
 mod git;
+mod parallel;
 mod places;
 mod read;
 
 use netintent::objects::Objects;
 use netintent::resolve::Home;
-use netintent::snapshot::{Options, Snapshot};
+use netintent::snapshot::{Options, Snapshot, Warning};
 
 use crate::cli::Input;
 use crate::error::{Error, Result};
@@ -23,7 +24,8 @@ pub(crate) struct Loaded {
 
 /// Reads the manifests of `-f`.
 pub(crate) fn load(input: &Input) -> Result<Loaded> {
-    snapshot(files::collect(&input.files)?, input, true)
+    let read = read(files::collect(&input.files)?, input)?;
+    Ok(announced(read, input))
 }
 
 /// Reads both sides of a comparison: the base, and `-f`; `also` is on either side.
@@ -43,25 +45,31 @@ pub(crate) fn load_both(
         None => files::collect(base)?,
     };
     let after = files::collect(&input.files)?;
-    // What is wrong with the base is old news.
-    let before = snapshot(with_shared(base), input, false)?;
-    Ok([before, snapshot(with_shared(after), input, true)?])
+    // A side reads its documents on all processors, but puts them together on one.
+    let (base, after) = (with_shared(base), with_shared(after));
+    let [before, after] = parallel::both(|| read(base, input), || read(after, input));
+    // What there is to warn of in the base is old news.
+    let (before, _) = before?;
+    Ok([before, announced(after?, input)])
 }
 
-fn snapshot(files: Vec<File>, input: &Input, aloud: bool) -> Result<Loaded> {
+fn read(files: Vec<File>, input: &Input) -> Result<(Loaded, Vec<Warning>)> {
     let sources = Sources::new(files);
     let (objects, mut warnings) = read::objects(&sources, input.namespace.as_deref().unwrap_or("default"))?;
-    if input.verbose && aloud {
-        report_kinds(&objects, sources.len());
-    }
     let options =
         Options { modes: input.modes.clone(), now: jiff::Timestamp::now(), pod_cidrs: input.pod_cidrs.clone() };
     let snapshot = Snapshot::new(objects, &options);
     warnings.extend(snapshot.warnings.iter().cloned());
-    if aloud {
-        warnings.iter().for_each(|warning| printer::warning(&sources.worded(warning)));
+    Ok((Loaded { snapshot, sources }, warnings))
+}
+
+/// What was read, once it was said what there is to say about it.
+fn announced((loaded, warnings): (Loaded, Vec<Warning>), input: &Input) -> Loaded {
+    if input.verbose {
+        report_kinds(&loaded.snapshot.objects, loaded.sources.len());
     }
-    Ok(Loaded { snapshot, sources })
+    warnings.iter().for_each(|warning| printer::warning(&loaded.sources.worded(warning)));
+    loaded
 }
 
 fn report_kinds(objects: &Objects, files: usize) {

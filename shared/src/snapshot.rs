@@ -222,15 +222,10 @@ impl Snapshot {
             None => 0..u32::try_from(self.pods.len()).unwrap_or(u32::MAX),
         };
         let matches = |pod: &u32| selector.matches(&self.pods[*pod as usize].labels);
-        match selector.narrowest() {
+        match self.index.candidates(selector, &range) {
             None => range.filter(matches).collect(),
-            Some((key, values)) => {
-                let mut found: Vec<u32> = values
-                    .iter()
-                    .flat_map(|value| self.index.with(key, value))
-                    .copied()
-                    .filter(|pod| range.contains(pod) && matches(pod))
-                    .collect();
+            Some(lists) => {
+                let mut found: Vec<u32> = lists.into_iter().flatten().copied().filter(matches).collect();
                 found.sort_unstable();
                 found.dedup();
                 found
@@ -501,8 +496,20 @@ impl LabelIndex {
         Self(index)
     }
 
-    fn with(&self, key: &str, value: &str) -> &[u32] {
-        self.0.get(&Self::hash(key, value)).map_or(&[], Vec::as_slice)
+    /// The pods of a range among which are all that a selector selects, as one list for each value of a label: of those
+    /// that it requires, the label that the fewest carry. `None`: it requires no label to have a value.
+    fn candidates(&self, selector: &Selector, range: &Range<u32>) -> Option<Vec<&[u32]>> {
+        let lists = |(key, values): (&str, &[String])| -> Vec<&[u32]> {
+            values.iter().map(|value| self.with(key, value, range)).filter(|list| !list.is_empty()).collect()
+        };
+        selector.required_values().map(lists).min_by_key(|lists| lists.iter().map(|list| list.len()).sum::<usize>())
+    }
+
+    fn with(&self, key: &str, value: &str, range: &Range<u32>) -> &[u32] {
+        let all = self.0.get(&Self::hash(key, value)).map_or(&[][..], Vec::as_slice);
+        let start = all.partition_point(|pod| *pod < range.start);
+        let end = all.partition_point(|pod| *pod < range.end);
+        &all[start..end]
     }
 
     fn hash(key: &str, value: &str) -> u64 {

@@ -105,7 +105,7 @@ fn objects(trees: &[Tree]) -> Objects {
     let decoded = trees.iter().flat_map(|(file, tree)| {
         decode(tree, *file, "default").expect("the generator writes manifests that the API server takes").objects
     });
-    collect(decoded.collect(), &|origin| format!("{origin:?}"), &mut Vec::new())
+    collect(decoded, &|origin| format!("{origin:?}"), &mut Vec::new())
 }
 
 /// Whether the first workload that declares something may call what it declares.

@@ -14,12 +14,12 @@ pub fn collect(
     warnings: &mut Vec<Warning>,
 ) -> Objects {
     let mut objects: Vec<Option<Object>> = decoded.into_iter().map(Some).collect();
-    let mut last: FxHashMap<(String, String, String), usize> = FxHashMap::default();
+    let mut last: FxHashMap<(&str, &str, &str), usize> = FxHashMap::default();
+    last.reserve(objects.len());
     let mut earlier: Vec<(usize, usize)> = Vec::new();
     for (at, object) in objects.iter().enumerate() {
         if let Some((kind, metadata)) = object.as_ref().and_then(Object::identity) {
-            let key = (kind.to_owned(), metadata.namespace.clone(), metadata.name.clone());
-            if let Some(before) = last.insert(key, at) {
+            if let Some(before) = last.insert((kind, &metadata.namespace, &metadata.name), at) {
                 earlier.push((before, at));
             }
         }
@@ -35,7 +35,7 @@ pub fn collect(
         let message = format!("{kind} {} stands twice: this one holds{elsewhere}", metadata.full_name());
         warnings.push(Warning::at(message, None, holds.origin));
     }
-    let mut all = Objects::default();
+    let mut all = with_room_for(&objects);
     for object in objects.into_iter().flatten() {
         match object {
             Object::Namespace(o) => all.namespaces.push(o),
@@ -49,5 +49,17 @@ pub fn collect(
             Object::Skipped(kind) => *all.skipped.entry(kind).or_default() += 1,
         }
     }
+    all
+}
+
+/// Lists as long as they will be: to grow them step by step would copy most objects, which are large, several times.
+fn with_room_for(objects: &[Option<Object>]) -> Objects {
+    let count = |is: fn(&Object) -> bool| objects.iter().flatten().filter(|object| is(object)).count();
+    let mut all = Objects::default();
+    all.workloads.reserve_exact(count(|o| matches!(o, Object::Workload(_))));
+    all.services.reserve_exact(count(|o| matches!(o, Object::Service(_))));
+    all.service_accounts.reserve_exact(count(|o| matches!(o, Object::ServiceAccount(_))));
+    all.policies.reserve_exact(count(|o| matches!(o, Object::Policy(_))));
+    all.approvals.reserve_exact(count(|o| matches!(o, Object::Approval(_))));
     all
 }
