@@ -186,10 +186,7 @@ impl Selector {
 
     /// Each key with its values of which anything selected has one: the ways into an index of labels.
     pub fn required_values(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.requirements
-            .iter()
-            .filter(|r| r.operator == Operator::In)
-            .map(|r| (r.key.as_str(), r.values.as_slice()))
+        self.requirements.iter().filter(|r| r.operator == Operator::In).map(|r| (r.key.as_str(), r.values.as_slice()))
     }
 }
 

@@ -273,14 +273,20 @@ impl Snapshot {
 
     /// The Services that a callee pattern means at this moment.
     pub fn services_meant(&self, callee: &CalleePattern) -> Vec<usize> {
-        if let Scope::Service { namespace, name } = &callee.scope {
-            return self.service(namespace, name).into_iter().collect();
+        let means = |at: &usize| {
+            let service = &self.objects.services[*at];
+            compile::means(callee, service, self.mode(&service.metadata.namespace))
+        };
+        match &callee.scope {
+            Scope::Service { namespace, name } => self.service(namespace, name).into_iter().collect(),
+            Scope::Namespace(namespace) => {
+                let named = self.services_by_name.get(namespace).into_iter().flat_map(FxHashMap::values);
+                let mut all: Vec<usize> = named.copied().filter(means).collect();
+                all.sort_unstable();
+                all
+            }
+            Scope::Cluster | Scope::Type(_) => (0..self.objects.services.len()).filter(means).collect(),
         }
-        let services = self.objects.services.iter().enumerate();
-        services
-            .filter(|(_, s)| compile::means(callee, s, self.mode(&s.metadata.namespace)))
-            .map(|(at, _)| at)
-            .collect()
     }
 
     /// The pods' ports behind the ports of a Service that a callee pattern names: pod, protocol, number.

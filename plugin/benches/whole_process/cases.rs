@@ -45,12 +45,12 @@ pub(crate) fn all(clusters: &Clusters) -> Result<Vec<Case>, Box<dyn Error>> {
         Case { most: Some(2.5), ..case("explain", explain(enforced), &scan, "scan") },
         Case { most: Some(3.0), ..case("diff -o json", diff(), &Line::scan(&[enforced, changed])?, "scan of both") },
         case("list --grouped", grouped(enforced), &scan, "scan"),
-        Case { most_memory: Some(200 * MIB), ..case("list -o json, modes off", list(off), &Line::scan(&[off])?, "scan") },
-        // As fast as: a twentieth more is within what one run differs from the next.
         Case {
-            most: Some(1.05),
-            ..case("list --grouped, modes off", grouped(off), &grouped(enforced), "protected")
+            most_memory: Some(200 * MIB),
+            ..case("list -o json, modes off", list(off), &Line::scan(&[off])?, "scan")
         },
+        // As fast as: a twentieth more is within what one run differs from the next.
+        Case { most: Some(1.05), ..case("list --grouped, modes off", grouped(off), &grouped(enforced), "protected") },
     ];
     if let Some(large) = large {
         let ten = |name, command, small: &Line| Case {
@@ -71,8 +71,10 @@ pub(crate) fn all(clusters: &Clusters) -> Result<Vec<Case>, Box<dyn Error>> {
 fn some_connection(folder: &str) -> Result<[String; 2], Box<dyn Error>> {
     let listed = Line::netintent(&["list", "--declared", "-o", "name", "-f", folder]).output()?;
     let lines: Vec<&str> = listed.lines().collect();
-    let (caller, callee) = lines.get(lines.len() / 2).and_then(|line| line.split_once(" -> ")).ok_or("no connection")?;
+    let (caller, callee) =
+        lines.get(lines.len() / 2).and_then(|line| line.split_once(" -> ")).ok_or("no connection")?;
     // A Service and its workload have one name in these clusters: `namespace/kind/name` is asked for as Service.
-    let (namespace, name) = callee.split_once('/').zip(callee.rsplit_once('/')).map(|(a, b)| (a.0, b.1)).ok_or("no name")?;
+    let (namespace, name) =
+        callee.split_once('/').zip(callee.rsplit_once('/')).map(|(a, b)| (a.0, b.1)).ok_or("no name")?;
     Ok([caller.to_owned(), format!("{namespace}/{name}")])
 }

@@ -64,8 +64,7 @@ pub(crate) fn print(clusters: &Clusters, rows: &[Row]) -> Result<(), Box<dyn Err
     }
     text.push_str("\n\n");
     for line in lines {
-        let cells: Vec<String> =
-            line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells: Vec<String> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         writeln!(text, "{}", cells.join("  ").trim_end())?;
     }
     std::io::stdout().write_all(text.as_bytes())?;

@@ -31,7 +31,9 @@ pub(super) fn in_parallel<J: Sync, R: Send>(jobs: &[J], batch: usize, work: impl
         all
     });
     batches.sort_unstable_by_key(|(start, _)| *start);
-    batches.into_iter().flat_map(|(_, results)| results).collect()
+    let mut all = Vec::with_capacity(jobs.len());
+    batches.into_iter().for_each(|(_, results)| all.extend(results));
+    all
 }
 
 /// Both results, each of its own thread.

@@ -86,9 +86,8 @@ impl<'a> Declarations<'a> {
         let look_up = || {
             let services = snapshot.services_meant(callee).into_iter();
             let ports = services.flat_map(|service| snapshot.ports_meant(callee, service));
-            let mut all: Vec<Target> = ports
-                .map(|(pod, protocol, port)| (snapshot.pods[pod as usize].workload, protocol, port))
-                .collect();
+            let mut all: Vec<Target> =
+                ports.map(|(pod, protocol, port)| (snapshot.pods[pod as usize].workload, protocol, port)).collect();
             all.sort_unstable();
             all.dedup();
             all.into()

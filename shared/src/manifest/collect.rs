@@ -38,14 +38,14 @@ pub fn collect(
     let mut all = with_room_for(&objects);
     for object in objects.into_iter().flatten() {
         match object {
-            Object::Namespace(o) => all.namespaces.push(o),
+            Object::Namespace(o) => all.namespaces.push(*o),
             Object::Workload(o) => all.workloads.push(*o),
-            Object::Service(o) => all.services.push(o),
-            Object::ServiceAccount(o) => all.service_accounts.push(o),
-            Object::Policy(o) => all.policies.push(o),
-            Object::Approval(o) => all.approvals.push(o),
-            Object::Prohibition(o) => all.prohibitions.push(o),
-            Object::Foreign(o) => all.foreign.push(o),
+            Object::Service(o) => all.services.push(*o),
+            Object::ServiceAccount(o) => all.service_accounts.push(*o),
+            Object::Policy(o) => all.policies.push(*o),
+            Object::Approval(o) => all.approvals.push(*o),
+            Object::Prohibition(o) => all.prohibitions.push(*o),
+            Object::Foreign(o) => all.foreign.push(*o),
             Object::Skipped(kind) => *all.skipped.entry(kind).or_default() += 1,
         }
     }
@@ -54,12 +54,24 @@ pub fn collect(
 
 /// Lists as long as they will be: to grow them step by step would copy most objects, which are large, several times.
 fn with_room_for(objects: &[Option<Object>]) -> Objects {
-    let count = |is: fn(&Object) -> bool| objects.iter().flatten().filter(|object| is(object)).count();
-    let mut all = Objects::default();
-    all.workloads.reserve_exact(count(|o| matches!(o, Object::Workload(_))));
-    all.services.reserve_exact(count(|o| matches!(o, Object::Service(_))));
-    all.service_accounts.reserve_exact(count(|o| matches!(o, Object::ServiceAccount(_))));
-    all.policies.reserve_exact(count(|o| matches!(o, Object::Policy(_))));
-    all.approvals.reserve_exact(count(|o| matches!(o, Object::Approval(_))));
-    all
+    let (mut workloads, mut services, mut accounts, mut policies, mut approvals) = (0, 0, 0, 0, 0);
+    for object in objects.iter().flatten() {
+        match object {
+            Object::Workload(_) => workloads += 1,
+            Object::Service(_) => services += 1,
+            Object::ServiceAccount(_) => accounts += 1,
+            Object::Policy(_) => policies += 1,
+            Object::Approval(_) => approvals += 1,
+            // Of the others there are few.
+            _ => {}
+        }
+    }
+    Objects {
+        workloads: Vec::with_capacity(workloads),
+        services: Vec::with_capacity(services),
+        service_accounts: Vec::with_capacity(accounts),
+        policies: Vec::with_capacity(policies),
+        approvals: Vec::with_capacity(approvals),
+        ..Objects::default()
+    }
 }

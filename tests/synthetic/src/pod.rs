@@ -141,7 +141,7 @@ fn pod_spec(
     for port in &service.ports {
         match container_name(port) {
             Some(name) => {
-                put(text, format_args!("        - name: {name}\n          containerPort: {}\n", port.container))
+                put(text, format_args!("        - name: {name}\n          containerPort: {}\n", port.container));
             }
             None => put(text, format_args!("        - containerPort: {}\n", port.container)),
         }
