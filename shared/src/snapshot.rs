@@ -187,6 +187,12 @@ impl Snapshot {
         snapshot
     }
 
+    /// Whether some Service or namespace is in `shadow`.
+    pub fn has_shadow(&self) -> bool {
+        let services = self.services.iter().any(|service| service.mode == Mode::Shadow);
+        services || self.namespaces.values().any(|namespace| namespace.mode == Mode::Shadow)
+    }
+
     /// The same objects, were all that is in `shadow` in `enforce`. Workloads, pods and Services keep their numbers.
     #[must_use]
     pub fn enforced(&self) -> Self {

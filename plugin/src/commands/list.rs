@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 
 use netintent::callee::Scope;
-use netintent::list::{Connection, Filter, Group, grouped, list};
+use netintent::list::{Caveat, Connection, Filter, Group, grouped, list};
 use netintent::names::printable;
 use netintent::port::PortSet;
 use netintent::resolve::{Role, Subject, resolve, split_port};
@@ -89,45 +89,77 @@ fn items(snapshot: &Snapshot, filter: &Filter, mut items: Items<'_>) -> io::Resu
     items.finish(&[])
 }
 
-fn table(out: &mut dyn Write, snapshot: &Snapshot, filter: &Filter, args: &List) -> io::Result<()> {
-    // Who declares nothing anywhere wants to read nothing of declarations.
-    let intents = snapshot.pods.iter().any(|pod| !pod.intents.is_empty());
-    let wide = args.output.format == Format::Wide;
-    let mut headers = vec!["SOURCE", "DESTINATION", "PORTS"];
-    if intents {
-        headers.push("DECLARED");
+/// Which columns a table has, besides the ends and the ports.
+struct Columns {
+    /// What is declared: who declares nothing anywhere wants to read nothing of declarations.
+    declared: bool,
+    /// What of the declared is cut.
+    cut: bool,
+    /// What stays once all that is in shadow is in enforce.
+    enforced: bool,
+    /// Isolation and caveats.
+    wide: bool,
+}
+
+impl Columns {
+    fn headers(&self) -> Vec<&'static str> {
+        let mut headers = vec!["SOURCE", "DESTINATION", "PORTS"];
+        headers.extend(self.declared.then_some("DECLARED"));
+        headers.extend(self.cut.then_some("CUT"));
+        headers.extend(self.enforced.then_some("ONCE ENFORCED"));
+        if self.wide {
+            headers.extend(["ISOLATED", "CAVEATS"]);
+        }
+        headers
     }
-    if filter.declared {
-        headers.push("CUT");
-    }
-    if wide {
-        headers.extend(["ISOLATED", "CAVEATS"]);
-    }
-    let uncertain = !wide && !snapshot.objects.foreign.is_empty();
-    let mut hosted = false;
-    let mut writer = TableWriter::new(out, args.output.format, headers, args.no_headers);
-    list(snapshot, filter, &mut |connection| {
-        hosted |= connection.caveats.contains(&netintent::list::Caveat::HostNetwork);
-        let mut row = vec![
-            plain(short(&connection.source, wide)),
-            plain(short(&connection.destination, wide)),
-            plain(ends::ports(&connection.ports, &connection.in_part)),
-        ];
-        if intents {
+
+    fn row(&self, connection: &Connection<'_>) -> Vec<Field> {
+        let mut ports = ends::ports(&connection.ports, &connection.in_part);
+        if !self.wide && connection.caveats.contains(&Caveat::HostNetwork) {
+            ports.push_str(" (hostNetwork)");
+        }
+        let (source, destination) = (&connection.source, &connection.destination);
+        let mut row = vec![plain(short(source, self.wide)), plain(short(destination, self.wide)), plain(ports)];
+        if self.declared {
             row.push(declared(connection));
         }
-        if filter.declared {
+        if self.cut {
             let cut = connection.cut();
             row.push(if cut.is_empty() { plain("-") } else { (cut.to_string(), Tone::Bad) });
         }
-        if wide {
+        if self.enforced {
+            row.push(once_enforced(connection));
+        }
+        if self.wide {
             row.push(plain(isolated(connection.egress_isolated, connection.ingress_isolated)));
             row.push(plain(caveats(&connection.caveats)));
-        } else if connection.caveats.contains(&netintent::list::Caveat::HostNetwork) {
-            row[2].0.push_str(" (hostNetwork)");
         }
-        writer.row(row)
-    })?;
+        row
+    }
+}
+
+/// What stays of the allowed ports once all that is in shadow is in enforce.
+fn once_enforced(connection: &Connection<'_>) -> Field {
+    let stays = connection.ports.difference(&connection.would_cut);
+    if connection.would_cut.is_empty() {
+        plain("-")
+    } else if stays.is_empty() {
+        ("cut".into(), Tone::Bad)
+    } else {
+        (format!("only {stays}"), Tone::Note)
+    }
+}
+
+fn table(out: &mut dyn Write, snapshot: &Snapshot, filter: &Filter, args: &List) -> io::Result<()> {
+    let columns = Columns {
+        declared: snapshot.pods.iter().any(|pod| !pod.intents.is_empty()),
+        cut: filter.declared,
+        enforced: snapshot.has_shadow(),
+        wide: args.output.format == Format::Wide,
+    };
+    let uncertain = !columns.wide && !snapshot.objects.foreign.is_empty();
+    let mut writer = TableWriter::new(out, args.output.format, columns.headers(), args.no_headers);
+    list(snapshot, filter, &mut |connection| writer.row(columns.row(connection)))?;
     let any = writer.finish()?;
     // What is said about the table comes after it.
     out.flush()?;
@@ -139,7 +171,7 @@ fn table(out: &mut dyn Write, snapshot: &Snapshot, filter: &Filter, args: &List)
     }
     if filter.declared {
         report_missing(snapshot, filter);
-    } else if intents {
+    } else if columns.declared {
         report_cut(snapshot, filter)?;
     }
     Ok(())

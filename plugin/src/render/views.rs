@@ -114,6 +114,8 @@ pub(crate) struct ConnectionView<'a> {
     in_part: Vec<PortView>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     cut: Vec<PortView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    would_cut: Vec<PortView>,
     isolated: Isolated,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     caveats: Vec<String>,
@@ -127,6 +129,7 @@ impl<'a> ConnectionView<'a> {
             ports: flagged(&connection.ranges()),
             in_part: flagged(&connection.flagged(&connection.in_part)),
             cut: flagged(&connection.flagged(&connection.cut())),
+            would_cut: flagged(&connection.flagged(&connection.would_cut)),
             isolated: Isolated { egress: connection.egress_isolated, ingress: connection.ingress_isolated },
             caveats: connection.caveats.iter().map(ToString::to_string).collect(),
         }

@@ -150,3 +150,25 @@ fn caveats_say_what_a_verdict_does_not_cover() {
         ]
     );
 }
+
+#[test]
+fn shadow_says_what_enforce_would_cut() {
+    let text = deployment("shop", "web", "bank/ledger:http")
+        + &deployment("bank", "ledger", "")
+        + &service("bank", "ledger")
+        + &approval("bank", "shop/web", "ledger:http");
+    let would_cut = |modes: &[&str]| {
+        let cluster = snapshot(&text, modes);
+        let mut seen = Vec::new();
+        list::<()>(&cluster, &Filter { to: Some(vec![true, false]), ..Filter::default() }, &mut |c| {
+            seen.push((c.ports.to_string(), c.ports.difference(&c.would_cut).to_string()));
+            Ok(())
+        })
+        .unwrap();
+        seen
+    };
+    let all = || "all ports".to_owned();
+    // The outside is cut, shop/web keeps what is approved.
+    assert_eq!(would_cut(&["*=shadow"]), [(all(), "no port".to_owned()), (all(), "TCP 8080".to_owned())]);
+    assert_eq!(would_cut(&["shop=shadow"]), [(all(), all()), (all(), all())], "the callee takes no part");
+}
