@@ -7,7 +7,7 @@ mod read;
 
 use netintent::objects::Objects;
 use netintent::resolve::Home;
-use netintent::snapshot::{Options, Snapshot};
+use netintent::snapshot::{Options, Snapshot, Warning};
 
 use crate::cli::Input;
 use crate::error::{Error, Result};
@@ -69,9 +69,19 @@ fn snapshot(files: Vec<File>, input: &Input, aloud: bool) -> Result<Loaded> {
     let snapshot = Snapshot::new(objects, &options);
     warnings.extend(snapshot.warnings.iter().cloned());
     if aloud {
-        warnings.iter().for_each(|warning| printer::warning(&sources.worded(warning)));
+        report_warnings(&warnings, &sources, input.verbose);
     }
     Ok(Loaded { snapshot, sources })
+}
+
+/// Prints the warnings, of many the first ones unless all are asked for.
+fn report_warnings(warnings: &[Warning], sources: &Sources, all: bool) {
+    const MOST: usize = 20;
+    let shown = if all { warnings.len() } else { MOST };
+    warnings.iter().take(shown).for_each(|warning| printer::warning(&sources.worded(warning)));
+    if warnings.len() > shown {
+        printer::warning(&format!("and {} more: -v shows all", warnings.len() - shown));
+    }
 }
 
 fn report_kinds(objects: &Objects, files: usize) {

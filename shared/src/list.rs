@@ -9,6 +9,7 @@ use crate::snapshot::{Snapshot, Workload};
 
 mod declared;
 mod grouped;
+mod own;
 
 pub use grouped::{Group, grouped};
 
@@ -329,7 +330,7 @@ impl<'a> Lister<'a> {
     fn hangs_on_block(&self, source: usize, destination: usize) -> bool {
         let pods = |w: usize| self.snapshot.workloads[w].pods.clone();
         let no_address = |w: usize| pods(w).all(|pod| self.snapshot.spec(pod).addresses.is_empty());
-        if self.snapshot.pod_cidrs.is_empty() && no_address(source) && no_address(destination) {
+        if self.snapshot.options.pod_cidrs.is_empty() && no_address(source) && no_address(destination) {
             return false;
         }
         pods(source).any(|from| {
@@ -425,7 +426,7 @@ impl Lister<'_> {
         filter: &Filter,
         emit: &mut dyn FnMut(&Connection<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let entries = self.row(source);
+        let entries = if filter.own { self.row_with_own(source) } else { self.row(source) };
         let declared = declared::of_workload(self.snapshot, source);
         let mut entries = entries.iter().peekable();
         let mut declared = declared.into_iter().peekable();
@@ -456,3 +457,6 @@ impl Lister<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

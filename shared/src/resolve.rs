@@ -290,3 +290,6 @@ pub fn service_port(snapshot: &Snapshot, service: usize, text: &str) -> Result<c
         .or_else(|| (!all.is_empty()).then(|| format!("its ports are {}", numbered.collect::<Vec<_>>().join(", "))));
     Err(ResolveError { message, help })
 }
+
+#[cfg(test)]
+mod tests;

@@ -204,7 +204,7 @@ fn declared(connection: &Connection<'_>) -> Field {
     if declared.is_empty() {
         ("no".into(), Tone::Note)
     } else if declared != *allowed {
-        (format!("{declared} alone"), Tone::Note)
+        (format!("only {declared}"), Tone::Note)
     } else if approved == *allowed {
         ("approved".into(), Tone::Good)
     } else {

@@ -64,10 +64,10 @@ fn write_step(out: &mut dyn Write, step: &Step, sources: &Sources, depth: usize,
     for inner in shown {
         write_step(out, inner, sources, depth + 1, wide)?;
     }
-    if let Some(line) = left_out {
-        writeln!(out, "{}{mark} {}", "  ".repeat(depth + 1), styled(FAINT, &line))?;
+    match left_out {
+        Some(line) => writeln!(out, "{}{mark} {}", "  ".repeat(depth + 1), styled(FAINT, &line)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// What a step is made of as far as it is shown, and a line in place of the rest. `depth` is 1 for the chain's own steps.
@@ -115,7 +115,7 @@ pub(crate) fn markdown(
     for (index, fix) in explanation.fixes.iter().enumerate() {
         writeln!(out, "\n**{}** {}", if index == 0 { "Fix:" } else { "Then:" }, printable(&fix.what))?;
         if let Some(paste) = &fix.paste {
-            writeln!(out, "\n```yaml\n{}\n```", paste.trim_end())?;
+            writeln!(out, "\n```\n{}\n```", paste.trim_end())?;
         }
     }
     Ok(())
