@@ -2,6 +2,7 @@
 
 mod files;
 mod git;
+mod parallel;
 mod places;
 mod read;
 
@@ -32,7 +33,8 @@ fn stdin_once<'a>(paths: impl Iterator<Item = &'a String>) -> Result<()> {
 /// Reads the manifests of `-f`.
 pub(crate) fn load(input: &Input) -> Result<Loaded> {
     stdin_once(input.files.iter())?;
-    snapshot(files::collect(&input.files)?, input, true)
+    let read = read(files::collect(&input.files)?, input, &options(input))?;
+    Ok(announced(read, input))
 }
 
 /// Reads both sides of a comparison: the base, and `-f`; `also` is on either side.
@@ -53,25 +55,35 @@ pub(crate) fn load_both(
         None => files::collect(base)?,
     };
     let after = files::collect(&input.files)?;
-    // What is wrong with the base is old news.
-    let before = snapshot(with_shared(base), input, false)?;
-    Ok([before, snapshot(with_shared(after), input, true)?])
+    let (base, after) = (with_shared(base), with_shared(after));
+    // One moment for both: an approval that expires meanwhile is no difference.
+    let options = options(input);
+    // A side reads its documents on all processors, but puts them together on one.
+    let [before, after] = parallel::both(|| read(base, input, &options), || read(after, input, &options));
+    // What there is to warn of in the base is old news.
+    let (before, _) = before?;
+    Ok([before, announced(after?, input)])
 }
 
-fn snapshot(files: Vec<File>, input: &Input, aloud: bool) -> Result<Loaded> {
+fn options(input: &Input) -> Options {
+    Options { modes: input.modes.clone(), now: jiff::Timestamp::now(), pod_cidrs: input.pod_cidrs.clone() }
+}
+
+fn read(files: Vec<File>, input: &Input, options: &Options) -> Result<(Loaded, Vec<Warning>)> {
     let sources = Sources::new(files);
     let (objects, mut warnings) = read::objects(&sources, input.namespace.as_deref().unwrap_or("default"))?;
-    if input.verbose && aloud {
-        report_kinds(&objects, sources.len());
-    }
-    let options =
-        Options { modes: input.modes.clone(), now: jiff::Timestamp::now(), pod_cidrs: input.pod_cidrs.clone() };
-    let snapshot = Snapshot::new(objects, &options);
+    let snapshot = Snapshot::new(objects, options);
     warnings.extend(snapshot.warnings.iter().cloned());
-    if aloud {
-        report_warnings(&warnings, &sources, input.verbose);
+    Ok((Loaded { snapshot, sources }, warnings))
+}
+
+/// What was read, once it was said what there is to say about it.
+fn announced((loaded, warnings): (Loaded, Vec<Warning>), input: &Input) -> Loaded {
+    if input.verbose {
+        report_kinds(&loaded.snapshot.objects, loaded.sources.len());
     }
-    Ok(Loaded { snapshot, sources })
+    report_warnings(&warnings, &loaded.sources, input.verbose);
+    loaded
 }
 
 /// Prints the warnings, of many the first ones unless all are asked for.

@@ -25,6 +25,8 @@ type ClassId = u32;
 
 /// The set of every pod.
 const EVERYBODY: SetId = 0;
+/// The empty set: of the labels that a policy of ours names, most are on no pod.
+const NOBODY: SetId = 1;
 
 /// One side of all connections: for each pod, which rules hold.
 #[derive(Debug)]
@@ -278,7 +280,7 @@ impl<'a> Resolver<'a> {
         let everybody: Arc<[u32]> = (0..u32::try_from(snapshot.pods.len()).unwrap_or(u32::MAX)).collect();
         let namespace_ids = snapshot.namespaces.keys().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
         let (by_peer, namespaces) = (FxHashMap::default(), FxHashMap::default());
-        Self { snapshot, sets: vec![everybody], by_peer, namespaces, namespace_ids }
+        Self { snapshot, sets: vec![everybody, Arc::new([])], by_peer, namespaces, namespace_ids }
     }
 
     fn rules(&mut self, policies: &[u32], direction: Direction, ports: &mut PortSets) -> Vec<ClassRule> {
@@ -308,14 +310,14 @@ impl<'a> Resolver<'a> {
             return vec![EVERYBODY];
         }
         let mut sets: Vec<SetId> = rule.peers.iter().map(|peer| self.set(own, peer)).collect();
-        sets.retain(|set| !self.sets[*set as usize].is_empty());
+        sets.retain(|set| *set != NOBODY);
         sets.sort_unstable();
         sets.dedup();
         sets
     }
 
     fn set(&mut self, own: &'a str, peer: &'a Peer) -> SetId {
-        let Peer::Pods { pods, namespaces } = peer else { return self.add(Arc::new([])) };
+        let Peer::Pods { pods, namespaces } = peer else { return NOBODY };
         // The policy's namespace matters only where the peer does not name namespaces.
         let key = (namespaces.is_none().then_some(own), peer);
         if let Some(set) = self.by_peer.get(&key) {
@@ -335,7 +337,11 @@ impl<'a> Resolver<'a> {
             }
         };
         debug_assert!(candidates.iter().all(|pod| self.agrees(own, peer, *pod)));
-        let set = if candidates.len() == self.snapshot.pods.len() { EVERYBODY } else { self.add(candidates.into()) };
+        let set = match candidates.len() {
+            0 => NOBODY,
+            count if count == self.snapshot.pods.len() => EVERYBODY,
+            _ => self.add(candidates.into()),
+        };
         self.by_peer.insert(key, set);
         set
     }

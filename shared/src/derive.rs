@@ -17,18 +17,29 @@ pub struct Statements<'a> {
     approvals: &'a [Approval],
     prohibitions: &'a [Prohibition],
     now: Timestamp,
-    index: FxHashMap<&'a Scope, FxHashMap<&'a CallerPattern, Vec<u32>>>,
+    index: FxHashMap<&'a Scope, FxHashMap<Callers<'a>, Vec<u32>>>,
+}
+
+/// The namespace and name of callers, `None` for any: a pattern as key, so that nobody need be copied to be looked up.
+type Callers<'a> = (Option<&'a str>, Option<&'a str>);
+
+fn callers(pattern: &CallerPattern) -> Callers<'_> {
+    match pattern {
+        CallerPattern::One(caller) => (Some(&caller.namespace), Some(&caller.name)),
+        CallerPattern::Namespace(namespace) => (Some(namespace), None),
+        CallerPattern::Any => (None, None),
+    }
 }
 
 impl<'a> Statements<'a> {
     /// Indexes approvals and prohibitions as they stand at `now`.
     pub fn new(approvals: &'a [Approval], prohibitions: &'a [Prohibition], now: Timestamp) -> Self {
-        let mut index: FxHashMap<&Scope, FxHashMap<&CallerPattern, Vec<u32>>> = FxHashMap::default();
+        let mut index: FxHashMap<&Scope, FxHashMap<Callers<'_>, Vec<u32>>> = FxHashMap::default();
         for (at, approval) in (0..).zip(approvals) {
             for callee in &approval.callees {
                 let by_caller = index.entry(&callee.scope).or_default();
                 for caller in &approval.callers {
-                    let list = by_caller.entry(caller).or_default();
+                    let list = by_caller.entry(callers(caller)).or_default();
                     if list.last() != Some(&at) {
                         list.push(at);
                     }
@@ -62,14 +73,11 @@ impl<'a> Statements<'a> {
             Scope::Service { namespace, .. } => Some(Scope::Namespace(namespace.clone())),
             _ => None,
         };
-        let callers = [
-            CallerPattern::One(caller.clone()),
-            CallerPattern::Namespace(caller.namespace.clone()),
-            CallerPattern::Any,
-        ];
+        let namespace = caller.namespace.as_str();
+        let callers = [(Some(namespace), Some(caller.name.as_str())), (Some(namespace), None), (None, None)];
         let scopes = [Some(scope), wider.as_ref(), (*scope != Scope::Cluster).then_some(&Scope::Cluster)];
         for by_caller in scopes.into_iter().flatten().filter_map(|scope| self.index.get(scope)) {
-            for list in callers.iter().filter_map(|pattern| by_caller.get(pattern)) {
+            for list in callers.iter().filter_map(|callers| by_caller.get(callers)) {
                 list.iter().for_each(|at| give(*at));
             }
         }

@@ -57,17 +57,16 @@ pub fn parse(text: &str, namespace: &str) -> Calls {
         return whole(format!("{} bytes of intents: at most {MAX_BYTES} are read", text.len()));
     }
     let mut calls = Calls::default();
-    let mut seen = rustc_hash::FxHashSet::default();
     for at in items(text) {
         match item(&text[at.clone()], namespace) {
-            Ok(callee) => {
-                if seen.insert(callee.clone()) {
-                    calls.intents.push(Intent { callee, at });
-                }
-            }
+            Ok(callee) => calls.intents.push(Intent { callee, at }),
             Err((message, help)) => calls.errors.push(IntentError { message, help, at }),
         }
     }
+    let mut seen = rustc_hash::FxHashSet::default();
+    let first: Vec<bool> = calls.intents.iter().map(|intent| seen.insert(&intent.callee)).collect();
+    let mut first = first.into_iter();
+    calls.intents.retain(|_| first.next().unwrap_or_default());
     if calls.intents.len() > MAX_INTENTS {
         return whole(format!("{} intents: a pod can have at most {MAX_INTENTS}", calls.intents.len()));
     }

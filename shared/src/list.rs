@@ -11,6 +11,7 @@ mod declared;
 mod grouped;
 mod own;
 
+use declared::Declarations;
 pub use grouped::{Group, grouped};
 
 /// One end of a listed connection.
@@ -161,6 +162,7 @@ pub(crate) struct Lister<'a> {
     egress_isolated: Vec<bool>,
     ingress_isolated: Vec<bool>,
     caveats: Vec<Vec<Caveat>>,
+    declarations: Declarations<'a>,
 }
 
 impl<'a> Lister<'a> {
@@ -173,7 +175,8 @@ impl<'a> Lister<'a> {
         };
         let (egress_isolated, ingress_isolated) = (isolated(Direction::Egress), isolated(Direction::Ingress));
         let caveats = snapshot.workloads.iter().map(|w| own_caveats(snapshot, w)).collect();
-        Self { snapshot, connections, ports, egress_isolated, ingress_isolated, caveats }
+        let declarations = Declarations::new(snapshot);
+        Self { snapshot, connections, ports, egress_isolated, ingress_isolated, caveats, declarations }
     }
 
     /// The destinations of a workload in order, itself included, none of them without any port.
@@ -289,10 +292,11 @@ impl<'a> Lister<'a> {
     }
 
     /// The connection of an entry, with what is declared of it; `None` without source or entry.
-    pub(crate) fn described(&self, source: Option<usize>, entry: Option<&Entry>) -> Option<Connection<'a>> {
+    pub(crate) fn described(&mut self, source: Option<usize>, entry: Option<&Entry>) -> Option<Connection<'a>> {
         let (source, entry) = (source?, entry?);
-        let declared = declared::of_workload(self.snapshot, source).into_iter().find(|d| d.workload == entry.workload);
-        let (declared, approved) = declared.map(|d| (d.declared, d.approved)).unwrap_or_default();
+        let all = self.declarations.of_workload(source);
+        let at = all.binary_search_by_key(&entry.workload, |d| d.workload).ok();
+        let (declared, approved) = overlay(at.map(|at| &all[at]));
         Some(self.connection(source, entry, declared, approved))
     }
 
@@ -371,6 +375,11 @@ impl<'a> Lister<'a> {
     }
 }
 
+/// What is declared and approved of a connection; nothing, where nothing is said of it.
+fn overlay(declared: Option<&declared::Declared>) -> (PortSet, PortSet) {
+    declared.map(|d| (d.declared.clone(), d.approved.clone())).unwrap_or_default()
+}
+
 /// What makes every verdict about a workload uncertain.
 pub(crate) fn own_caveats(snapshot: &Snapshot, workload: &Workload) -> Vec<Caveat> {
     let mut caveats = Vec::new();
@@ -427,9 +436,9 @@ impl Lister<'_> {
         emit: &mut dyn FnMut(&Connection<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let entries = if filter.own { self.row_with_own(source) } else { self.row(source) };
-        let declared = declared::of_workload(self.snapshot, source);
+        let declared = self.declarations.of_workload(source);
         let mut entries = entries.iter().peekable();
-        let mut declared = declared.into_iter().peekable();
+        let mut declared = declared.iter().peekable();
         loop {
             // Both are in order of the destination; what is declared but wholly cut has no entry.
             let next = match (entries.peek(), declared.peek()) {
@@ -439,15 +448,15 @@ impl Lister<'_> {
                 (Some(e), Some(d)) => e.workload.min(d.workload),
             };
             let entry = entries.next_if(|e| e.workload == next);
-            let overlay = declared.next_if(|d| d.workload == next);
+            let overlaid = declared.next_if(|d| d.workload == next);
             let own = next as usize == source;
-            let unwanted = (own && !filter.own) || (filter.declared && overlay.is_none());
+            let unwanted = (own && !filter.own) || (filter.declared && overlaid.is_none());
             // Without an entry there is nothing allowed: shown only among what is declared.
             if unwanted || (entry.is_none() && !filter.declared) || !filter.wants(Some(source), Some(next as usize)) {
                 continue;
             }
             let cut = Entry { workload: next, every: PortSetId::NONE, some: PortSetId::NONE };
-            let (declared, approved) = overlay.map(|d| (d.declared, d.approved)).unwrap_or_default();
+            let (declared, approved) = overlay(overlaid);
             let mut connection = self.connection(source, entry.unwrap_or(&cut), declared, approved);
             if filter.declared {
                 connection.ports = connection.ports.intersection(&connection.declared);

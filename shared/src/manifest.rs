@@ -40,25 +40,25 @@ pub struct ManifestError {
     pub origin: Origin,
 }
 
-/// One object of a manifest.
+/// One object of a manifest. Small, since many are moved about before each finds its list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Object {
     /// A Namespace.
-    Namespace(Namespace),
+    Namespace(Box<Namespace>),
     /// A workload or Pod.
     Workload(Box<Workload>),
     /// A Service.
-    Service(Service),
+    Service(Box<Service>),
     /// A ServiceAccount.
-    ServiceAccount(ServiceAccount),
+    ServiceAccount(Box<ServiceAccount>),
     /// A NetworkPolicy.
-    Policy(NetworkPolicy),
+    Policy(Box<NetworkPolicy>),
     /// An Approval or ClusterApproval.
-    Approval(Approval),
+    Approval(Box<Approval>),
     /// A ClusterProhibition.
-    Prohibition(Prohibition),
+    Prohibition(Box<Prohibition>),
     /// A policy of another API.
-    Foreign(ForeignPolicy),
+    Foreign(Box<ForeignPolicy>),
     /// Of a kind that decides nothing here.
     Skipped(String),
 }
@@ -99,7 +99,8 @@ pub fn decode(node: &Node, file: u32, namespace: &str) -> Result<Decoded, Manife
         return Ok(Decoded::default());
     }
     let context = Context { file, namespace, warnings: RefCell::default() };
-    let mut objects = Vec::new();
+    // Nearly always one. By itself the list would take room for four, and most of the memory of a run with it.
+    let mut objects = Vec::with_capacity(1);
     object(&context, node, None, &mut objects)?;
     Ok(Decoded { objects, warnings: context.warnings.into_inner() })
 }
@@ -149,14 +150,14 @@ fn object(
     objects.push(match (group, kind) {
         ("", "Namespace") => {
             top_level(context, node, kind)?;
-            Object::Namespace(Namespace { metadata: metadata::cluster_scoped(context, node, true)? })
+            Object::Namespace(Box::new(Namespace { metadata: metadata::cluster_scoped(context, node, true)? }))
         }
         ("", "ServiceAccount") => {
-            Object::ServiceAccount(ServiceAccount { metadata: metadata::namespaced(context, node)? })
+            Object::ServiceAccount(Box::new(ServiceAccount { metadata: metadata::namespaced(context, node)? }))
         }
         ("", "Service") => {
             top_level(context, node, kind)?;
-            Object::Service(service::service(context, node)?)
+            Object::Service(Box::new(service::service(context, node)?))
         }
         ("", "Pod" | "ReplicationController")
         | ("apps" | "extensions", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
@@ -168,13 +169,15 @@ fn object(
         ("networking.k8s.io" | "extensions", "NetworkPolicy") => {
             top_level(context, node, kind)?;
             outdated(context, node, api_version, kind);
-            Object::Policy(policy::network_policy(context, node)?)
+            Object::Policy(Box::new(policy::network_policy(context, node)?))
         }
-        ("netintent.dev", "Approval") => Object::Approval(approvals::approval(context, node, false)?),
-        ("netintent.dev", "ClusterApproval") => Object::Approval(approvals::approval(context, node, true)?),
-        ("netintent.dev", "ClusterProhibition") => Object::Prohibition(approvals::prohibition(context, node)?),
+        ("netintent.dev", "Approval") => Object::Approval(Box::new(approvals::approval(context, node, false)?)),
+        ("netintent.dev", "ClusterApproval") => Object::Approval(Box::new(approvals::approval(context, node, true)?)),
+        ("netintent.dev", "ClusterProhibition") => {
+            Object::Prohibition(Box::new(approvals::prohibition(context, node)?))
+        }
         _ => match foreign::foreign(context, node, group, kind)? {
-            Some(policy) => Object::Foreign(policy),
+            Some(policy) => Object::Foreign(Box::new(policy)),
             None => Object::Skipped(if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") }),
         },
     });

@@ -184,13 +184,9 @@ impl Selector {
         self.requirements.iter().find(|r| !r.matches(labels))
     }
 
-    /// A key and its values of which anything selected has one: the way into an index of labels.
-    pub fn narrowest(&self) -> Option<(&str, &[String])> {
-        self.requirements
-            .iter()
-            .filter(|r| r.operator == Operator::In)
-            .min_by_key(|r| (r.values.len(), !crate::names::is_reserved(&r.key)))
-            .map(|r| (r.key.as_str(), r.values.as_slice()))
+    /// Each key with its values of which anything selected has one: the ways into an index of labels.
+    pub fn required_values(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.requirements.iter().filter(|r| r.operator == Operator::In).map(|r| (r.key.as_str(), r.values.as_slice()))
     }
 }
 
@@ -274,7 +270,8 @@ mod tests {
         assert_eq!(selector.unmet(&labels).unwrap().to_string(), "tier in (a,b)");
         assert!(Selector::default().matches(&labels));
         assert_eq!(Selector::default().to_string(), "(all)");
-        assert_eq!(selector.narrowest(), Some(("app", &["web".to_owned()][..])));
+        let keys: Vec<&str> = selector.required_values().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["app", "tier"]);
     }
 
     #[test]

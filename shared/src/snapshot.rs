@@ -240,15 +240,10 @@ impl Snapshot {
             None => 0..u32::try_from(self.pods.len()).unwrap_or(u32::MAX),
         };
         let matches = |pod: &u32| selector.matches(&self.pods[*pod as usize].labels);
-        match selector.narrowest() {
+        match self.index.candidates(selector, &range) {
             None => range.filter(matches).collect(),
-            Some((key, values)) => {
-                let mut found: Vec<u32> = values
-                    .iter()
-                    .flat_map(|value| self.index.with(key, value))
-                    .copied()
-                    .filter(|pod| range.contains(pod) && matches(pod))
-                    .collect();
+            Some(lists) => {
+                let mut found: Vec<u32> = lists.into_iter().flatten().copied().filter(matches).collect();
                 found.sort_unstable();
                 found.dedup();
                 found
@@ -296,14 +291,20 @@ impl Snapshot {
 
     /// The Services that a callee pattern means at this moment.
     pub fn services_meant(&self, callee: &CalleePattern) -> Vec<usize> {
-        if let Scope::Service { namespace, name } = &callee.scope {
-            return self.service(namespace, name).into_iter().collect();
+        let means = |at: &usize| {
+            let service = &self.objects.services[*at];
+            compile::means(callee, service, self.mode(&service.metadata.namespace))
+        };
+        match &callee.scope {
+            Scope::Service { namespace, name } => self.service(namespace, name).into_iter().collect(),
+            Scope::Namespace(namespace) => {
+                let named = self.services_by_name.get(namespace).into_iter().flat_map(FxHashMap::values);
+                let mut all: Vec<usize> = named.copied().filter(means).collect();
+                all.sort_unstable();
+                all
+            }
+            Scope::Cluster | Scope::Type(_) => (0..self.objects.services.len()).filter(means).collect(),
         }
-        let services = self.objects.services.iter().enumerate();
-        services
-            .filter(|(_, s)| compile::means(callee, s, self.mode(&s.metadata.namespace)))
-            .map(|(at, _)| at)
-            .collect()
     }
 
     /// The pods' ports behind the ports of a Service that a callee pattern names: pod, protocol, number.

@@ -17,6 +17,8 @@ pub(crate) enum Items<'w> {
         out: &'w mut dyn Write,
         /// Whether an item was written.
         any: bool,
+        /// An item is put together here: in memory its many small pieces cost next to nothing.
+        item: Vec<u8>,
     },
     /// Through an emitter.
     Yaml(Box<Emitter<'w>>),
@@ -35,7 +37,7 @@ impl<'w> Items<'w> {
     /// Begins a list of `kind` as JSON.
     pub(crate) fn json(out: &'w mut dyn Write, kind: &str) -> io::Result<Self> {
         write!(out, "{{\"apiVersion\": \"{API_VERSION}\", \"kind\": \"{kind}\", \"items\": [")?;
-        Ok(Self::Json { out, any: false })
+        Ok(Self::Json { out, any: false, item: Vec::new() })
     }
 
     /// Begins a list of `kind` as YAML.
@@ -54,10 +56,12 @@ impl<'w> Items<'w> {
     /// Writes one item.
     pub(crate) fn item(&mut self, item: &impl Serialize) -> io::Result<()> {
         match self {
-            Self::Json { out, any } => {
-                out.write_all(if *any { b",\n  " } else { b"\n  " })?;
+            Self::Json { out, any, item: text } => {
+                text.clear();
+                text.extend_from_slice(if *any { b",\n  " } else { b"\n  " });
                 *any = true;
-                serde_json::to_writer(out, item).map_err(io::Error::from)
+                serde_json::to_writer(&mut *text, item)?;
+                out.write_all(text)
             }
             Self::Yaml(emitter) => value(emitter, &serde_json::to_value(item)?),
         }
@@ -66,7 +70,7 @@ impl<'w> Items<'w> {
     /// Ends the list; `more` are further fields of the object.
     pub(crate) fn finish(self, more: &[(&str, Value)]) -> io::Result<()> {
         match self {
-            Self::Json { out, any } => {
+            Self::Json { out, any, .. } => {
                 out.write_all(if any { b"\n]" } else { b"]" })?;
                 for (key, value) in more {
                     write!(out, ", \"{key}\": {value}")?;

@@ -1,5 +1,6 @@
 //! The JSON of each answer. It is an API: fields are added, never renamed.
 
+use netintent::caller::Caller;
 use netintent::explain::{Explanation, Fix, Step};
 use netintent::list::{Connection, Group, Party, PortRange};
 use netintent::port::PortSet;
@@ -19,8 +20,8 @@ pub(crate) enum EndView<'a> {
         kind: &'a str,
         namespace: &'a str,
         name: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        caller: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none", serialize_with = "displayed")]
+        caller: Option<&'a Caller>,
     },
     /// A Service.
     Service { kind: &'static str, namespace: &'a str, name: &'a str },
@@ -28,16 +29,24 @@ pub(crate) enum EndView<'a> {
     Outside { cidrs: Vec<String> },
 }
 
-fn workload_view<'a>(workload: &'a Workload, caller: Option<String>) -> EndView<'a> {
+/// As text, written where it goes.
+fn displayed<S: Serializer>(caller: &Option<&Caller>, serializer: S) -> Result<S::Ok, S::Error> {
+    match caller {
+        Some(caller) => serializer.collect_str(caller),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn workload_view<'a>(workload: &'a Workload, caller: Option<&'a Caller>) -> EndView<'a> {
     EndView::Workload { kind: &workload.kind, namespace: &workload.namespace, name: &workload.name, caller }
 }
 
 /// The caller of a workload's pods.
-fn caller(snapshot: &Snapshot, workload: &Workload) -> Option<String> {
-    snapshot.pods.get(workload.pods.start as usize).map(|pod| pod.caller.to_string())
+fn caller<'a>(snapshot: &'a Snapshot, workload: &Workload) -> Option<&'a Caller> {
+    snapshot.pods.get(workload.pods.start as usize).map(|pod| &pod.caller)
 }
 
-pub(crate) fn source<'a>(snapshot: &Snapshot, party: &'a Party<'_>) -> EndView<'a> {
+pub(crate) fn source<'a>(snapshot: &'a Snapshot, party: &'a Party<'_>) -> EndView<'a> {
     match party {
         Party::Workload(workload) => workload_view(workload, caller(snapshot, workload)),
         Party::Addresses(_) => destination(party),
@@ -111,7 +120,7 @@ pub(crate) struct ConnectionView<'a> {
 }
 
 impl<'a> ConnectionView<'a> {
-    pub(crate) fn new(snapshot: &Snapshot, connection: &'a Connection<'_>) -> Self {
+    pub(crate) fn new(snapshot: &'a Snapshot, connection: &'a Connection<'_>) -> Self {
         Self {
             source: source(snapshot, &connection.source),
             destination: destination(&connection.destination),
@@ -137,7 +146,7 @@ pub(crate) struct GroupView<'a> {
 }
 
 impl<'a> GroupView<'a> {
-    pub(crate) fn new(snapshot: &Snapshot, group: &'a Group<'_>) -> Self {
+    pub(crate) fn new(snapshot: &'a Snapshot, group: &'a Group<'_>) -> Self {
         Self {
             sources: group.sources.iter().map(|party| source(snapshot, party)).collect(),
             destinations: group.destinations.iter().map(destination).collect(),
@@ -242,7 +251,7 @@ fn subject<'a>(snapshot: &'a Snapshot, subject: &'a Subject, calls: bool) -> End
             EndView::Service { kind: "Service", namespace: &metadata.namespace, name: &metadata.name }
         }
         Subject::Workload(at, pods) => {
-            let caller = pods.first().filter(|_| calls).map(|pod| snapshot.pods[*pod as usize].caller.to_string());
+            let caller = pods.first().filter(|_| calls).map(|pod| &snapshot.pods[*pod as usize].caller);
             workload_view(&snapshot.workloads[*at], caller)
         }
         Subject::Addresses(addresses, _) => {

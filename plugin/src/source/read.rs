@@ -1,6 +1,4 @@
-//! Reading documents, on as many threads as there are processors.
-
-use std::sync::atomic::{AtomicUsize, Ordering};
+//! Reading documents.
 
 use netintent::manifest::text::{Document, SyntaxError, documents, parse};
 use netintent::manifest::{Decoded, ManifestError, collect, decode};
@@ -8,6 +6,7 @@ use netintent::objects::{Objects, Origin};
 use netintent::snapshot::Warning;
 
 use super::Sources;
+use super::parallel::in_parallel;
 use crate::error::{Error, Result};
 
 /// How many documents a thread takes at a time.
@@ -19,15 +18,16 @@ type Outcome = std::result::Result<Decoded, ManifestError>;
 pub(super) fn objects(sources: &Sources, namespace: &str) -> Result<(Objects, Vec<Warning>)> {
     let mut errors: Vec<ManifestError> = Vec::new();
     let mut jobs: Vec<(u32, Document<'_>)> = Vec::new();
-    for (file, bytes) in (0..).zip(sources.bytes()) {
-        match documents(bytes) {
+    let files: Vec<&[u8]> = sources.bytes().collect();
+    for (file, found) in (0..).zip(in_parallel(&files, 1, |bytes| documents(bytes))) {
+        match found {
             Ok(found) => jobs.extend(found.into_iter().map(|document| (file, document))),
             Err(error) => errors.push(in_file(file, error)),
         }
     }
     let mut objects = Vec::with_capacity(jobs.len());
     let mut warnings = Vec::new();
-    for outcome in decode_all(&jobs, namespace) {
+    for outcome in in_parallel(&jobs, BATCH, |job| decode_one(job, namespace)) {
         match outcome {
             Ok(decoded) => {
                 objects.extend(decoded.objects);
@@ -52,38 +52,6 @@ pub(super) fn objects(sources: &Sources, namespace: &str) -> Result<(Objects, Ve
     let place = |origin: Origin| sources.place(origin);
     let objects = collect(objects, &place, &mut warnings);
     Ok((objects, warnings))
-}
-
-/// The outcome of each job, in order.
-fn decode_all(jobs: &[(u32, Document<'_>)], namespace: &str) -> Vec<Outcome> {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = processors.min(jobs.len().div_ceil(BATCH)).max(1);
-    if threads == 1 {
-        return jobs.iter().map(|job| decode_one(job, namespace)).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done: Vec<(usize, Vec<Outcome>)> = Vec::new();
-        loop {
-            let start = next.fetch_add(BATCH, Ordering::Relaxed);
-            let Some(batch) = jobs.get(start..).filter(|rest| !rest.is_empty()) else { return done };
-            let batch = &batch[..batch.len().min(BATCH)];
-            done.push((start, batch.iter().map(|job| decode_one(job, namespace)).collect()));
-        }
-    };
-    let mut batches: Vec<(usize, Vec<Outcome>)> = std::thread::scope(|scope| {
-        let handles: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut all = work();
-        for handle in handles {
-            match handle.join() {
-                Ok(done) => all.extend(done),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        all
-    });
-    batches.sort_unstable_by_key(|(start, _)| *start);
-    batches.into_iter().flat_map(|(_, outcomes)| outcomes).collect()
 }
 
 fn decode_one((file, document): &(u32, Document<'_>), namespace: &str) -> Outcome {

@@ -1,8 +1,11 @@
 //! What a workload declares, as ports of the pods behind the Services it names.
 
-use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use crate::port::PortSet;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::callee::CalleePattern;
+use crate::port::{PortSet, Protocol};
 use crate::snapshot::Snapshot;
 
 /// What a workload declares towards one destination.
@@ -16,31 +19,79 @@ pub(super) struct Declared {
     pub(super) approved: PortSet,
 }
 
-/// In order of the destination.
-pub(super) fn of_workload(snapshot: &Snapshot, workload: usize) -> Vec<Declared> {
-    let mut all: BTreeMap<u32, Declared> = BTreeMap::new();
-    let mut seen = rustc_hash::FxHashSet::default();
-    for pod in snapshot.workloads[workload].pods.clone() {
-        let pod = &snapshot.pods[pod as usize];
-        // Grants are in the order of the intents.
-        let mut grants = pod.derivation.grants.iter().peekable();
-        for intent in &pod.intents {
-            let approved = grants.next_if(|grant| grant.callee == intent.callee).is_some();
-            // The pods of a workload mostly declare the same.
-            if !seen.insert((&intent.callee, approved)) {
-                continue;
-            }
-            for service in snapshot.services_meant(&intent.callee) {
-                for (to, protocol, port) in snapshot.ports_meant(&intent.callee, service) {
-                    let workload = snapshot.pods[to as usize].workload;
-                    let entry = all.entry(workload).or_insert_with(|| Declared { workload, ..Declared::default() });
-                    entry.declared.insert(protocol, port, port);
-                    if approved {
-                        entry.approved.insert(protocol, port, port);
-                    }
+/// A port of the pods of a workload.
+type Target = (u32, Protocol, u16);
+
+/// What workloads declare. What an intent leads to is looked up once for all that declare it: many name the same
+/// callees, and for a wildcard every Service is looked at.
+pub(super) struct Declarations<'a> {
+    snapshot: &'a Snapshot,
+    targets: FxHashMap<&'a CalleePattern, Rc<[Target]>>,
+    /// The last answer: of a workload whose connections differ, each one asks.
+    last: Option<(usize, Rc<[Declared]>)>,
+}
+
+impl<'a> Declarations<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot) -> Self {
+        Self { snapshot, targets: FxHashMap::default(), last: None }
+    }
+
+    /// What a workload declares, in order of the destination.
+    pub(super) fn of_workload(&mut self, workload: usize) -> Rc<[Declared]> {
+        if let Some((of, declared)) = &self.last
+            && *of == workload
+        {
+            return Rc::clone(declared);
+        }
+        let declared = self.all(workload);
+        self.last = Some((workload, Rc::clone(&declared)));
+        declared
+    }
+
+    fn all(&mut self, workload: usize) -> Rc<[Declared]> {
+        let snapshot = self.snapshot;
+        let mut found: Vec<(Target, bool)> = Vec::new();
+        let mut seen = FxHashSet::default();
+        for pod in snapshot.workloads[workload].pods.clone() {
+            let pod = &snapshot.pods[pod as usize];
+            // Grants are in the order of the intents.
+            let mut grants = pod.derivation.grants.iter().peekable();
+            for intent in &pod.intents {
+                let approved = grants.next_if(|grant| grant.callee == intent.callee).is_some();
+                // The pods of a workload mostly declare the same.
+                if seen.insert((&intent.callee, approved)) {
+                    found.extend(self.targets(&intent.callee).iter().map(|target| (*target, approved)));
                 }
             }
         }
+        found.sort_unstable_by_key(|((workload, ..), _)| *workload);
+        found
+            .chunk_by(|((a, ..), _), ((b, ..), _)| a == b)
+            .map(|same| {
+                let mut sum = Declared::default();
+                for ((workload, protocol, port), approved) in same {
+                    sum.workload = *workload;
+                    sum.declared.insert(*protocol, *port, *port);
+                    if *approved {
+                        sum.approved.insert(*protocol, *port, *port);
+                    }
+                }
+                sum
+            })
+            .collect()
     }
-    all.into_values().collect()
+
+    fn targets(&mut self, callee: &'a CalleePattern) -> Rc<[Target]> {
+        let snapshot = self.snapshot;
+        let look_up = || {
+            let services = snapshot.services_meant(callee).into_iter();
+            let ports = services.flat_map(|service| snapshot.ports_meant(callee, service));
+            let mut all: Vec<Target> =
+                ports.map(|(pod, protocol, port)| (snapshot.pods[pod as usize].workload, protocol, port)).collect();
+            all.sort_unstable();
+            all.dedup();
+            all.into()
+        };
+        Rc::clone(self.targets.entry(callee).or_insert_with(look_up))
+    }
 }

@@ -230,7 +230,7 @@ metadata: {name: a}
 
     fn read_approval(spec: &str) -> Approval {
         match read(&format!("{APPROVAL}spec: {spec}")) {
-            Ok(Object::Approval(approval)) => approval,
+            Ok(Object::Approval(approval)) => *approval,
             other => panic!("{other:?}"),
         }
     }

@@ -14,12 +14,12 @@ pub fn collect(
     warnings: &mut Vec<Warning>,
 ) -> Objects {
     let mut objects: Vec<Option<Object>> = decoded.into_iter().map(Some).collect();
-    let mut last: FxHashMap<(String, String, String), usize> = FxHashMap::default();
+    let mut last: FxHashMap<(&str, &str, &str), usize> = FxHashMap::default();
+    last.reserve(objects.len());
     let mut earlier: Vec<(usize, usize)> = Vec::new();
     for (at, object) in objects.iter().enumerate() {
         if let Some((kind, metadata)) = object.as_ref().and_then(Object::identity) {
-            let key = (kind.to_owned(), metadata.namespace.clone(), metadata.name.clone());
-            if let Some(before) = last.insert(key, at) {
+            if let Some(before) = last.insert((kind, &metadata.namespace, &metadata.name), at) {
                 earlier.push((before, at));
             }
         }
@@ -35,19 +35,43 @@ pub fn collect(
         let message = format!("{kind} {} stands twice: this one holds{elsewhere}", metadata.full_name());
         warnings.push(Warning::at(message, None, holds.origin));
     }
-    let mut all = Objects::default();
+    let mut all = with_room_for(&objects);
     for object in objects.into_iter().flatten() {
         match object {
-            Object::Namespace(o) => all.namespaces.push(o),
+            Object::Namespace(o) => all.namespaces.push(*o),
             Object::Workload(o) => all.workloads.push(*o),
-            Object::Service(o) => all.services.push(o),
-            Object::ServiceAccount(o) => all.service_accounts.push(o),
-            Object::Policy(o) => all.policies.push(o),
-            Object::Approval(o) => all.approvals.push(o),
-            Object::Prohibition(o) => all.prohibitions.push(o),
-            Object::Foreign(o) => all.foreign.push(o),
+            Object::Service(o) => all.services.push(*o),
+            Object::ServiceAccount(o) => all.service_accounts.push(*o),
+            Object::Policy(o) => all.policies.push(*o),
+            Object::Approval(o) => all.approvals.push(*o),
+            Object::Prohibition(o) => all.prohibitions.push(*o),
+            Object::Foreign(o) => all.foreign.push(*o),
             Object::Skipped(kind) => *all.skipped.entry(kind).or_default() += 1,
         }
     }
     all
+}
+
+/// Lists as long as they will be: to grow them step by step would copy most objects, which are large, several times.
+fn with_room_for(objects: &[Option<Object>]) -> Objects {
+    let (mut workloads, mut services, mut accounts, mut policies, mut approvals) = (0, 0, 0, 0, 0);
+    for object in objects.iter().flatten() {
+        match object {
+            Object::Workload(_) => workloads += 1,
+            Object::Service(_) => services += 1,
+            Object::ServiceAccount(_) => accounts += 1,
+            Object::Policy(_) => policies += 1,
+            Object::Approval(_) => approvals += 1,
+            // Of the others there are few.
+            _ => {}
+        }
+    }
+    Objects {
+        workloads: Vec::with_capacity(workloads),
+        services: Vec::with_capacity(services),
+        service_accounts: Vec::with_capacity(accounts),
+        policies: Vec::with_capacity(policies),
+        approvals: Vec::with_capacity(approvals),
+        ..Objects::default()
+    }
 }

@@ -1,10 +1,12 @@
 //! The way from a label to the pods that carry it.
 
 use std::hash::{Hash, Hasher};
+use std::ops::Range;
 
 use rustc_hash::{FxHashMap, FxHasher};
 
 use super::Pod;
+use crate::selector::Selector;
 
 /// Which pods carry a label. Keyed by hash: whoever asks checks the labels of what is found.
 #[derive(Debug, Default)]
@@ -21,8 +23,20 @@ impl LabelIndex {
         Self(index)
     }
 
-    pub(super) fn with(&self, key: &str, value: &str) -> &[u32] {
-        self.0.get(&Self::hash(key, value)).map_or(&[], Vec::as_slice)
+    /// The pods of a range among which are all that a selector selects, as one list for each value of a label: of those
+    /// that it requires, the label that the fewest carry. `None`: it requires no label to have a value.
+    pub(super) fn candidates(&self, selector: &Selector, range: &Range<u32>) -> Option<Vec<&[u32]>> {
+        let lists = |(key, values): (&str, &[String])| -> Vec<&[u32]> {
+            values.iter().map(|value| self.with(key, value, range)).filter(|list| !list.is_empty()).collect()
+        };
+        selector.required_values().map(lists).min_by_key(|lists| lists.iter().map(|list| list.len()).sum::<usize>())
+    }
+
+    fn with(&self, key: &str, value: &str, range: &Range<u32>) -> &[u32] {
+        let all = self.0.get(&Self::hash(key, value)).map_or(&[][..], Vec::as_slice);
+        let start = all.partition_point(|pod| *pod < range.start);
+        let end = all.partition_point(|pod| *pod < range.end);
+        &all[start..end]
     }
 
     fn hash(key: &str, value: &str) -> u64 {

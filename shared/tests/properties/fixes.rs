@@ -39,11 +39,11 @@ pub(crate) fn apply(objects: &mut Objects, snapshot: &Snapshot, question: &Quest
         match read(paste) {
             Object::Approval(approval) => {
                 objects.approvals.retain(|a| identity(&a.metadata) != identity(&approval.metadata));
-                objects.approvals.push(approval);
+                objects.approvals.push(*approval);
             }
             Object::Policy(policy) => {
                 objects.policies.retain(|p| identity(&p.metadata) != identity(&policy.metadata));
-                objects.policies.push(policy);
+                objects.policies.push(*policy);
             }
             other => panic!("not to be applied: {other:?}"),
         }
