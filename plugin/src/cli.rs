@@ -1,5 +1,7 @@
 //! The command line, in kubectl's words.
 
+#![allow(clippy::doc_markdown, reason = "these comments are the help that users read")]
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 use netintent::mode::ModeOverride;

@@ -4,6 +4,7 @@ use crate::callee::{CalleePattern, Port};
 use crate::cidr::AddressSet;
 use crate::evaluate::{End, Verdict, evaluate};
 use crate::list::Caveat;
+use crate::policy::Direction;
 use crate::port::{PortSet, Protocol};
 use crate::resolve::Subject;
 use crate::snapshot::{Place, Snapshot};
@@ -11,6 +12,7 @@ use crate::snapshot::{Place, Snapshot};
 mod caveats;
 mod chain;
 mod fix;
+mod parts;
 mod policies;
 
 /// What is asked.
@@ -91,6 +93,15 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Explanation {
         Err(unknown) => return *unknown,
     };
     let sources = ends(&question.source);
+    let cut = cut(snapshot, question, &sources, &pods);
+    let (sources, pods) = match (&cut, &question.source) {
+        (None, _) => (sources, pods),
+        (Some(parts), Subject::Addresses(..)) => (parts.iter().map(End::Addresses).collect(), pods),
+        (Some(parts), _) => {
+            let asked = pods.first().map_or_else(PortSet::all, |(_, asked)| asked.clone());
+            (sources, parts.iter().map(|part| (End::Addresses(part), asked.clone())).collect())
+        }
+    };
     let mut pairs: Vec<Pair<'_>> = Vec::new();
     for source in &sources {
         for (destination, asked) in &pods {
@@ -123,6 +134,23 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Explanation {
         explanation.fixes = fix::fixes(&told, &pairs);
     }
     explanation
+}
+
+/// The parts that policies cut addresses into, if an end is one of addresses.
+fn cut(
+    snapshot: &Snapshot,
+    question: &Question,
+    sources: &[End<'_>],
+    destinations: &[(End<'_>, PortSet)],
+) -> Option<Vec<AddressSet>> {
+    match (&question.source, &question.destination) {
+        (Subject::Addresses(addresses, _), _) => {
+            let pods: Vec<End<'_>> = destinations.iter().map(|(end, _)| *end).collect();
+            Some(parts::parts(snapshot, addresses, &pods, Direction::Ingress))
+        }
+        (_, Subject::Addresses(addresses, _)) => Some(parts::parts(snapshot, addresses, sources, Direction::Egress)),
+        _ => None,
+    }
 }
 
 /// One pod or set of addresses towards another.

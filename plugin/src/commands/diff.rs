@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 
 use netintent::approval;
+use netintent::callee::Scope;
 use netintent::derive::{Reason, Strictness};
 use netintent::diff::{Change, Difference, Needed, Protection, ProtectionChange, diff, needed, protection_changes};
 use netintent::names;
@@ -217,7 +218,6 @@ fn owner(snapshot: &Snapshot, needed: &Needed) -> String {
     if matches!(needed.reason, Reason::Prohibited { .. }) {
         return "the platform team".to_owned();
     }
-    use netintent::callee::Scope;
     match &needed.callee.scope {
         Scope::Service { namespace, name } => {
             let Some(at) = snapshot.service(namespace, name) else {

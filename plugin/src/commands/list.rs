@@ -31,7 +31,7 @@ pub(super) fn run(args: &List) -> Result<Status> {
             Format::Json => items(snapshot, &filter, Items::json(&mut out, "ConnectionList")?)?,
             Format::Yaml => items(snapshot, &filter, Items::yaml(&mut out, "ConnectionList")?)?,
             Format::Name => {
-                list(&snapshot, &filter, &mut |c| writeln!(out, "{} -> {}", full(&c.source), full(&c.destination)))?
+                list(snapshot, &filter, &mut |c| writeln!(out, "{} -> {}", full(&c.source), full(&c.destination)))?;
             }
             Format::Table | Format::Wide | Format::Markdown => table(&mut out, snapshot, &filter, args)?,
         }
@@ -211,7 +211,7 @@ fn report_cut(snapshot: &Snapshot, filter: &Filter) -> io::Result<()> {
     if cut > 0 {
         let what =
             if cut == 1 { "1 declared connection is".to_owned() } else { format!("{cut} declared connections are") };
-        printer::note(&format!("{}", styled(NOTE, &format!("{what} cut: --declared shows which."))));
+        printer::note(&styled(NOTE, &format!("{what} cut: --declared shows which.")));
     }
     Ok(())
 }

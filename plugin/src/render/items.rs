@@ -24,6 +24,7 @@ pub(crate) enum Items<'w> {
     Yaml(Box<Emitter<'w>>),
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` calls it")]
 fn yaml_error(error: libyaml_safer::Error) -> io::Error {
     // The emitter wraps what the writer said: a closed pipe must still be known as one.
     match std::error::Error::source(&error).and_then(|e| e.downcast_ref::<io::Error>()) {

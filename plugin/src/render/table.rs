@@ -61,9 +61,9 @@ impl<'w> TableWriter<'w> {
     fn flush(&mut self) -> io::Result<()> {
         let rows = std::mem::take(&mut self.rows);
         if self.markdown {
-            self.write_markdown(&rows)?
+            self.write_markdown(&rows)?;
         } else {
-            self.write_table(rows)?
+            self.write_table(rows)?;
         }
         self.printed = true;
         Ok(())

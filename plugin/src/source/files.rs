@@ -6,6 +6,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use netintent::names::printable;
+
 use super::cannot_read;
 use crate::error::{Error, Result};
 
@@ -30,8 +32,9 @@ pub(super) fn collect(paths: &[String]) -> Result<Vec<File>> {
             continue;
         }
         if path.starts_with("http://") || path.starts_with("https://") {
-            let help = format!("fetch it first: curl -sSfL {path} | kubectl netintent … -f -");
-            return Err(Error::with_help(format!("{path} is a URL, and only files are read"), help));
+            let shown = printable(path);
+            let help = format!("fetch it first: curl -sSfL {shown} | kubectl netintent … -f -");
+            return Err(Error::with_help(format!("{shown} is a URL, and only files are read"), help));
         }
         let metadata = fs::metadata(path).map_err(|e| cannot_read(path, &e))?;
         if !metadata.is_dir() {
@@ -43,7 +46,7 @@ pub(super) fn collect(paths: &[String]) -> Result<Vec<File>> {
         found.sort();
         if found.is_empty() {
             let help = "files that end in .yaml, .yml or .json are read, in all subfolders".to_owned();
-            return Err(Error::with_help(format!("no manifest in folder {path}"), help));
+            return Err(Error::with_help(format!("no manifest in folder {}", printable(path)), help));
         }
         for file in found {
             files.push(read(&file)?);
@@ -95,14 +98,15 @@ fn stdin() -> Result<File> {
 
 /// Reads to the end, but no more than the limit: a device or pipe has no size to ask for.
 fn limited(reader: impl io::Read, name: &str, expected: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(usize::try_from(expected.min(MAX_FILE)).unwrap_or_default() + 1);
-    reader.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|e| cannot_read(name, &e))?;
-    if bytes.len() as u64 > MAX_FILE {
-        let help = "split it into several files".to_owned();
-        return Err(Error::with_help(
-            format!("{name} has more than {} MiB, the most that is read", MAX_FILE >> 20),
-            help,
-        ));
+    if expected > MAX_FILE {
+        return Err(too_large(name));
     }
-    Ok(bytes)
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default() + 1);
+    reader.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|e| cannot_read(name, &e))?;
+    if bytes.len() as u64 > MAX_FILE { Err(too_large(name)) } else { Ok(bytes) }
+}
+
+fn too_large(name: &str) -> Error {
+    let message = format!("{} has more than {} MiB, the most that is read", printable(name), MAX_FILE >> 20);
+    Error::with_help(message, "split it into several files".to_owned())
 }

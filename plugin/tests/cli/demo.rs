@@ -147,14 +147,14 @@ fn same(found: &BTreeSet<Edge>, expected: &BTreeSet<Edge>) {
 fn explain_says_of_each_pair_what_the_design_says() {
     let mut wrong = String::new();
     for (caller, callee, verdict) in PAIRS {
-        let status = if *verdict == "allowed" { 0 } else { 1 };
+        let status = i32::from(*verdict != "allowed");
         let named = run(&[&["explain", "-o", "name", caller, callee], &DEMO[..]].concat());
         if (named.status, named.stdout.as_str(), named.stderr.as_str()) != (status, &format!("{verdict}\n"), "") {
-            wrong += &format!("{caller} → {callee}: {verdict} was expected: {named:?}\n");
+            wrong += &*format!("{caller} → {callee}: {verdict} was expected: {named:?}\n");
         }
         let quiet = run(&[&["explain", "-q", caller, callee], &DEMO[..]].concat());
         if (quiet.status, quiet.stdout.as_str(), quiet.stderr.as_str()) != (status, "", "") {
-            wrong += &format!("{caller} → {callee} with -q: {quiet:?}\n");
+            wrong += &*format!("{caller} → {callee} with -q: {quiet:?}\n");
         }
     }
     assert!(wrong.is_empty(), "{wrong}");

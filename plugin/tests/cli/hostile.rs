@@ -4,7 +4,7 @@ use crate::run::{command, root, run_on, said};
 use crate::values::json;
 
 /// Every place where text from a manifest may come out: reasons, owners, a name that is refused, a comment.
-const HOSTILE: &str = r##"
+const HOSTILE: &str = r#"
 apiVersion: v1
 kind: Namespace
 metadata: {name: bank, labels: {netintent.dev/mode: enforce}}
@@ -55,7 +55,7 @@ spec:
   callers: [shop/web]
   callees: ["ledger:rpc"]
   reason: "\e[32mfine\e[0m\nFORGED: allowed\x9b"
-"##;
+"#;
 
 /// Nothing that a terminal obeys, and no line that a manifest wrote.
 fn tame(what: &str, text: &str) {

@@ -41,11 +41,11 @@ fn odd_files_are_taken_as_the_server_takes_them() {
         };
         match (ours == verdict, listed.remove(file)) {
             (true, None) | (false, Some(_)) => {}
-            (true, Some(_)) => wrong += &format!("{file} is {ours} by both: take it off differences.tsv\n"),
-            (false, None) => wrong += &format!("{file} is {verdict} by the server ({reason}): {said:?}\n"),
+            (true, Some(_)) => wrong += &*format!("{file} is {ours} by both: take it off differences.tsv\n"),
+            (false, None) => wrong += &*format!("{file} is {verdict} by the server ({reason}): {said:?}\n"),
         }
         if ours == "refused" && (!said.stdout.is_empty() || !said.stderr.starts_with("error")) {
-            wrong += &format!("{file} is refused with {said:?}\n");
+            wrong += &*format!("{file} is refused with {said:?}\n");
         }
     }
     let unknown: Vec<&String> = listed.keys().collect();

@@ -122,6 +122,37 @@ fn ipv6_alone() {
     }
 }
 
+/// Of a block of addresses some may be allowed, and several policies may allow all of it together.
+#[test]
+fn blocks_that_policies_part() {
+    let policy = |name: &str, cidr: &str| {
+        format!(
+            "---\n{{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {{namespace: a, name: {name}}}, spec: \
+             {{podSelector: {{}}, policyTypes: [Ingress, Egress], ingress: [{{from: [{{ipBlock: {{cidr: {cidr}}}}}]}}], \
+             egress: [{{to: [{{ipBlock: {{cidr: {cidr}}}}}], ports: [{{port: 443}}]}}]}}}}\n"
+        )
+    };
+    let input = [pod("a", "web", ""), policy("low", "10.0.0.0/9"), policy("high", "10.128.0.0/9")].concat();
+    for (caller, verdict) in [
+        ("10.0.0.0/8", "allowed"),
+        ("10.128.0.1", "allowed"),
+        ("10.0.0.0/7", "allowed in part"),
+        ("0.0.0.0/0", "allowed in part"),
+        ("11.0.0.0/8", "denied"),
+        ("::/0", "denied"),
+    ] {
+        let said = run_on(&input, &["explain", caller, "a/web", "-o", "name"]);
+        assert_eq!(said.stdout, format!("{verdict}\n"), "{caller} calls: {said:?}");
+        let said = run_on(&input, &["explain", "a/web", &format!("{caller}:443"), "-o", "name"]);
+        assert_eq!(said.stdout, format!("{verdict}\n"), "{caller} is called: {said:?}");
+    }
+    let said = run_on(&input, &["explain", "10.0.0.0/7", "a/web"]);
+    assert!(said.stdout.starts_with("10.0.0.0/7 → a/web: allowed in part: only 10.0.0.0/8 may connect\n"), "{said:?}");
+    assert!(said.stdout.contains("ingress into Pod a/web from 11.0.0.0/8 is not allowed\n"), "{said:?}");
+    let said = run_on(&input, &["explain", "a/web", "10.0.0.0/7:443"]);
+    assert!(said.stdout.contains("allowed in part: only 10.0.0.0/8 may be reached\n"), "{said:?}");
+}
+
 #[test]
 fn thousands_of_namespaces_and_of_labels() {
     let mut input: String =
@@ -176,7 +207,7 @@ mod files {
         for name in [".hidden.yaml", "note.txt", "yaml", "kustomization.yaml", "a.yaml.bak"] {
             fs::write(folder.path().join(name), "a: [").unwrap();
         }
-        let expected: String = (0..5).map(|n| format!("outside -> a/pod/p{n}\n")).collect();
+        let expected = (0..5).fold(String::new(), |all, n| all + &format!("outside -> a/pod/p{n}\n"));
         assert_eq!(read(folder.path()), expected);
     }
 

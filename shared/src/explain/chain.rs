@@ -1,7 +1,8 @@
 //! The links of the chain: intent, approval, label, and the verdict in one sentence.
 
-use super::{Explanation, Pair, Question, Step, policies};
+use super::{Explanation, Pair, Question, Step, parts, policies};
 use crate::callee::{CalleePattern, Port, Scope};
+use crate::cidr::AddressSet;
 use crate::derive::Reason;
 use crate::evaluate::{End, evaluate};
 use crate::mode::Mode;
@@ -232,7 +233,7 @@ impl<'a> Told<'a> {
         if explanation.in_part {
             let denied = explanation.asked.difference(&explanation.ports);
             return if explanation.ports.is_empty() {
-                "only some pods may connect".to_owned()
+                some_of(pairs)
             } else {
                 format!("{} is allowed, {denied} is not", explanation.ports)
             };
@@ -324,5 +325,23 @@ impl<'a> Told<'a> {
         by.sort_unstable();
         by.dedup();
         if by.is_empty() { "policies let it in".to_owned() } else { by.join("; ") }
+    }
+}
+
+/// Who of several is allowed.
+fn some_of(pairs: &[Pair<'_>]) -> String {
+    let allowed = |end: fn(&Pair<'_>) -> Option<AddressSet>| {
+        let (yes, no): (Vec<_>, Vec<_>) = pairs.iter().partition(|pair| pair.is_allowed());
+        let sum = |pairs: Vec<&Pair<'_>>| {
+            pairs.into_iter().filter_map(end).fold(AddressSet::none(), |sum, part| sum.union(&part))
+        };
+        Some(sum(yes).difference(&sum(no))).filter(|sum| !sum.is_empty())
+    };
+    if let Some(callers) = allowed(|pair| policies::addresses(pair.source)) {
+        return format!("only {} may connect", parts::short(&callers));
+    }
+    match allowed(|pair| policies::addresses(pair.destination)) {
+        Some(callees) => format!("only {} may be reached", parts::short(&callees)),
+        None => "only some pods may connect".to_owned(),
     }
 }

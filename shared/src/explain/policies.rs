@@ -2,6 +2,7 @@
 
 use super::{Pair, Step, addresses_text};
 use crate::approval::Approval;
+use crate::cidr::AddressSet;
 use crate::evaluate::{End, PolicyReason, Side};
 use crate::objects::{Metadata, Origin};
 use crate::policy::{Direction, Mismatch, Peer, Rule};
@@ -11,15 +12,26 @@ use crate::snapshot::{Place, Snapshot};
 /// The policies of all pairs; pairs for which they say the same are told once.
 pub(super) fn steps(snapshot: &Snapshot, pairs: &[Pair<'_>]) -> Vec<Step> {
     let mut told: Vec<(Step, Vec<String>)> = Vec::new();
+    // Where policies part the addresses, each verdict says of which it is.
+    let parted = |end: fn(&Pair<'_>) -> Option<AddressSet>| {
+        let first = pairs.first().and_then(end);
+        pairs.iter().any(|pair| end(pair) != first)
+    };
+    let (callers, callees) = (parted(|pair| addresses(pair.source)), parted(|pair| addresses(pair.destination)));
     for pair in pairs {
         for (direction, end, side) in [
             (Direction::Ingress, pair.destination, &pair.verdict.ingress),
             (Direction::Egress, pair.source, &pair.verdict.egress),
         ] {
+            let other = match direction {
+                Direction::Ingress => addresses(pair.source).filter(|_| callers).map(|a| ("from", a)),
+                Direction::Egress => addresses(pair.destination).filter(|_| callees).map(|a| ("to", a)),
+            };
+            let other = other.map_or_else(String::new, |(way, a)| format!(" {way} {}", super::parts::short(&a)));
             let End::Pod(pod) = end else { continue };
             let step = side_step(snapshot, direction, side, &pair.asked);
             let workload = snapshot.workload_of(pod);
-            let name = format!("{} {}", workload.kind, workload.full_name());
+            let name = format!("{} {}{other}", workload.kind, workload.full_name());
             match told.iter_mut().find(|(s, _)| *s == step) {
                 Some((_, names)) if names.contains(&name) => {}
                 Some((_, names)) => names.push(name),
@@ -35,6 +47,11 @@ pub(super) fn steps(snapshot: &Snapshot, pairs: &[Pair<'_>]) -> Vec<Step> {
             step
         })
         .collect()
+}
+
+/// The addresses at an end that is none of pods.
+pub(super) fn addresses(end: End<'_>) -> Option<AddressSet> {
+    if let End::Addresses(addresses) = end { Some(addresses.clone()) } else { None }
 }
 
 fn side_step(snapshot: &Snapshot, direction: Direction, side: &Side, asked: &PortSet) -> Step {
