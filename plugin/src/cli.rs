@@ -3,6 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 use netintent::mode::ModeOverride;
+use netintent::names;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,6 +44,8 @@ pub(crate) enum Color {
 impl Color {
     /// Makes the choice hold for every stream.
     pub(crate) fn write_global(self) {
+        // Tables are always laid out in colour; the streams take it out. Left alone, crossterm would have its own mind.
+        crossterm::style::force_color_output(true);
         match self {
             Self::Auto => anstream::ColorChoice::Auto,
             Self::Always => anstream::ColorChoice::Always,
@@ -150,6 +153,7 @@ pub(crate) struct List {
 ///
 /// Exit status: 0 no difference, 1 a difference, 2 an error, as `kubectl diff`.
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("before").required(true).args(["base", "base_rev"])))]
 #[command(after_help = "\
 Examples:
   kubectl netintent diff --base deploy-old/ -f deploy/
@@ -157,11 +161,11 @@ Examples:
   kubectl netintent diff --base-rev HEAD~1 -f deploy/ --also platform/ -o markdown")]
 pub(crate) struct Diff {
     /// The state before: a file, a folder or `-` (repeatable)
-    #[arg(long, value_name = "PATH", required_unless_present = "base_rev")]
+    #[arg(long, value_name = "PATH")]
     pub(crate) base: Vec<String>,
 
     /// The state before: the paths of -f at this git revision
-    #[arg(long, value_name = "GITREV", conflicts_with = "base")]
+    #[arg(long, value_name = "GITREV")]
     pub(crate) base_rev: Option<String>,
 
     /// Manifests that are on both sides (repeatable)
@@ -198,7 +202,7 @@ pub(crate) struct Input {
     pub(crate) files: Vec<String>,
 
     /// The namespace of objects and of names that say none
-    #[arg(short, long, value_name = "NAMESPACE")]
+    #[arg(short, long, value_name = "NAMESPACE", value_parser = namespace)]
     pub(crate) namespace: Option<String>,
 
     /// Look for names without namespace in every namespace
@@ -210,12 +214,20 @@ pub(crate) struct Input {
     pub(crate) modes: Vec<ModeOverride>,
 
     /// Addresses that pods have: verdicts that hang on them get a caveat (repeatable)
-    #[arg(long = "pod-cidr", value_name = "CIDR")]
+    #[arg(long = "pod-cidr", value_name = "CIDR", value_parser = netintent::cidr::parse)]
     pub(crate) pod_cidrs: Vec<IpNet>,
 
     /// Say what was read, and how many objects of other kinds were passed over
     #[arg(short, long)]
     pub(crate) verbose: bool,
+}
+
+/// A slip in a namespace would put objects where nothing else is.
+fn namespace(text: &str) -> Result<String, String> {
+    if names::is_dns_label(text) {
+        return Ok(text.to_owned());
+    }
+    Err("lower-case letters, digits and `-` were expected".to_owned())
 }
 
 /// How the answer is printed.

@@ -21,8 +21,17 @@ pub(crate) struct Loaded {
     pub(crate) sources: Sources,
 }
 
+/// Standard input can be read once: read again it would be empty, and a whole side of a comparison with it.
+fn stdin_once<'a>(paths: impl Iterator<Item = &'a String>) -> Result<()> {
+    match paths.filter(|path| *path == "-").count() {
+        0 | 1 => Ok(()),
+        _ => Err(Error::new("`-` stands twice: standard input can be read only once")),
+    }
+}
+
 /// Reads the manifests of `-f`.
 pub(crate) fn load(input: &Input) -> Result<Loaded> {
+    stdin_once(input.files.iter())?;
     snapshot(files::collect(&input.files)?, input, true)
 }
 
@@ -33,6 +42,7 @@ pub(crate) fn load_both(
     revision: Option<&str>,
     also: &[String],
 ) -> Result<[Loaded; 2]> {
+    stdin_once(input.files.iter().chain(base).chain(also))?;
     let shared = files::collect(also)?;
     let with_shared = |mut files: Vec<File>| {
         files.extend(shared.iter().cloned());
@@ -102,5 +112,5 @@ fn cannot_read(name: &str, error: &std::io::Error) -> Error {
         std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         _ => error.to_string(),
     };
-    Error::new(format!("cannot read {name}: {why}"))
+    Error::new(format!("cannot read {}: {why}", netintent::names::printable(name)))
 }

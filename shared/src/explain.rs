@@ -238,7 +238,7 @@ fn unknown(what: &str, why: &str, place: Option<Place>) -> Box<Explanation> {
     Box::new(Explanation {
         allowed: None,
         in_part: false,
-        summary: format!("nobody can tell: {why}"),
+        summary: why.to_owned(),
         asked: PortSet::none(),
         ports: PortSet::none(),
         chain: vec![Step::new(None, format!("{what}: {why}"), place)],

@@ -133,7 +133,8 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn wants(&self, source: Option<usize>, destination: Option<usize>) -> bool {
+    /// Whether a connection between these workloads is wanted; `None` is the outside.
+    pub fn wants(&self, source: Option<usize>, destination: Option<usize>) -> bool {
         let in_set =
             |set: &Option<Vec<bool>>, at: Option<usize>| set.as_ref().is_none_or(|s| at.is_some_and(|at| s[at]));
         let either = self.either.as_ref().is_none_or(|s| [source, destination].into_iter().flatten().any(|at| s[at]));

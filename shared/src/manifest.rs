@@ -21,6 +21,7 @@ pub use collect::collect;
 use std::cell::RefCell;
 
 use crate::approval::{Approval, Prohibition};
+use crate::names;
 use crate::objects::{ForeignPolicy, Kind, Metadata, Namespace, Origin, Service, ServiceAccount, Workload};
 use crate::policy::NetworkPolicy;
 use crate::snapshot::Warning;
@@ -124,6 +125,18 @@ fn object(
     };
     let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
     kinds::check(context, node, group, kind)?;
+    if let Some(list) =
+        list.filter(|list| !list.kind.is_empty() && (list.api_version, list.kind) != (api_version, kind))
+    {
+        let place = node.get("kind").unwrap_or(node);
+        let message = format!("a {}List has no item of kind `{}`", list.kind, names::printable(kind));
+        return context.error(place.span, message, Some("a list of any kind is `kind: List`".to_owned()));
+    }
+    if kind == "List" && api_version != "v1" {
+        let place = node.get("apiVersion").unwrap_or(node);
+        let message = format!("`{}` has no kind `List`", names::printable(api_version));
+        return context.error(place.span, message, Some("write `apiVersion: v1`".to_owned()));
+    }
     if let Some(item_kind) = kind.strip_suffix("List").filter(|_| node.get("items").is_some() || kind == "List") {
         if list.is_some() {
             return context.error(read::head(node), "a list within a list", None);

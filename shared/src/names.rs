@@ -120,7 +120,15 @@ pub fn yaml(name: &str) -> std::borrow::Cow<'_, str> {
 
 /// `text` without control characters, for messages: what comes from objects must not reach a terminal as escapes.
 pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(printable_char).collect()
+}
+
+/// A blank in place of what steers a terminal, breaks the line, or turns the direction of the text around it, so that a
+/// name could be shown as another.
+pub fn printable_char(c: char) -> char {
+    let breaks = matches!(c, '\u{2028}' | '\u{2029}');
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if c.is_control() || breaks || turns { ' ' } else { c }
 }
 
 #[cfg(test)]

@@ -65,9 +65,12 @@ const KINDS: [(&[&str], &str); 9] = [
     (&["po", "pod", "pods"], "Pod"),
 ];
 
-fn kind(text: &str) -> Option<&'static str> {
+/// The kind that a name of one means: one of kubectl's, or of a custom controller that has pods here.
+fn kind<'a>(snapshot: &'a Snapshot, text: &str) -> Option<&'a str> {
     let lower = text.to_ascii_lowercase();
-    KINDS.iter().find(|(names, _)| names.contains(&lower.as_str())).map(|(_, kind)| *kind)
+    let known = KINDS.iter().find(|(names, _)| names.contains(&lower.as_str())).map(|(_, kind)| *kind);
+    let custom = || snapshot.workloads.iter().map(|w| &*w.kind).find(|kind| kind.eq_ignore_ascii_case(text));
+    known.or_else(custom)
 }
 
 /// The text without its port: `bank/ledger:rpc`, `10.0.0.1:80`, `[::1]:80`. A bare IPv6 address has none.
@@ -93,11 +96,11 @@ pub fn resolve(snapshot: &Snapshot, text: &str, role: Role, home: Home<'_>) -> R
     let (namespace, kind, name) = match parts[..] {
         [name] => (None, None, name),
         [first, name] if snapshot.namespaces.contains_key(first) => (Some(first), None, name),
-        [first, name] => match kind(first) {
+        [first, name] => match kind(snapshot, first) {
             Some(kind) => (None, Some(kind), name),
             None => return Err(unknown_namespace(snapshot, first)),
         },
-        [namespace, written, name] if snapshot.namespaces.contains_key(namespace) => match kind(written) {
+        [namespace, written, name] if snapshot.namespaces.contains_key(namespace) => match kind(snapshot, written) {
             Some(kind) => (Some(namespace), Some(kind), name),
             None => {
                 let kinds = KINDS.iter().flat_map(|(names, _)| names.iter().copied());
@@ -167,7 +170,7 @@ pub fn full_name(snapshot: &Snapshot, subject: &Subject) -> String {
 
 struct Search<'a> {
     snapshot: &'a Snapshot,
-    kind: Option<&'static str>,
+    kind: Option<&'a str>,
     name: &'a str,
     role: Role,
 }
@@ -230,7 +233,7 @@ impl Search<'_> {
 
     fn nothing(&self, namespace: Option<&str>) -> ResolveError {
         let shown = printable(self.name);
-        let place = namespace.map_or_else(String::new, |n| format!(" in namespace {n}"));
+        let place = namespace.map_or_else(String::new, |n| format!(" in namespace {}", printable(n)));
         let what = match (self.kind, self.role) {
             (Some(kind), _) => kind,
             (None, Role::Caller) => "workload",
@@ -279,7 +282,12 @@ pub fn service_port(snapshot: &Snapshot, service: usize, text: &str) -> Result<c
     let name = object.metadata.full_name();
     let message = format!("Service {name} has no port `{}`", printable(text));
     let near = did_you_mean(text, all.iter().map(String::as_str));
-    let help = near.or_else(|| (!all.is_empty()).then(|| format!("its ports are {}", all.join(", "))));
+    let numbered = object.ports.iter().map(|p| match &p.name {
+        Some(name) => format!("{name} ({})", p.port),
+        None => p.port.to_string(),
+    });
+    let help = near
+        .or_else(|| (!all.is_empty()).then(|| format!("its ports are {}", numbered.collect::<Vec<_>>().join(", "))));
     Err(ResolveError { message, help })
 }
 

@@ -228,6 +228,10 @@ fn parse_requirement(text: &str) -> Result<Requirement, String> {
     if let Some((key, value)) = text.split_once("==").or_else(|| text.split_once('=')) {
         return checked(key.trim(), Operator::In, vec![value.trim()]);
     }
+    if let [key, operator @ ("in" | "notin"), ..] = text.split_whitespace().collect::<Vec<_>>()[..] {
+        let key = crate::names::printable(key);
+        return Err(format!("`{operator}` needs values in parentheses: `{key} {operator} (a, b)`"));
+    }
     match text.strip_prefix('!') {
         Some(key) => checked(key.trim(), Operator::DoesNotExist, vec![]),
         None => checked(text, Operator::Exists, vec![]),

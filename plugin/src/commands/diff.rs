@@ -8,6 +8,7 @@ use netintent::derive::{Reason, Strictness};
 use netintent::diff::{Change, Difference, Needed, Protection, ProtectionChange, diff, needed, protection_changes};
 use netintent::names;
 use netintent::snapshot::Snapshot;
+use netintent::suggest::did_you_mean;
 use serde::Serialize;
 
 use crate::cli::{Diff, Format};
@@ -187,6 +188,7 @@ fn table(out: &mut dyn Write, before: &Snapshot, after: &Snapshot, changes: &Cha
             write!(out, "\n{}{text}{}", fence.0, fence.1)?;
         }
     }
+    out.flush()?;
     if !printed {
         printer::note("No differences.");
     }
@@ -218,9 +220,14 @@ fn owner(snapshot: &Snapshot, needed: &Needed) -> String {
     use netintent::callee::Scope;
     match &needed.callee.scope {
         Scope::Service { namespace, name } => {
-            let service = snapshot.service(namespace, name).map(|at| &snapshot.objects.services[at].metadata);
-            let owner = service.and_then(|m| m.annotation(names::OWNER)).map(|t| names::printable(&t.value));
-            owner.unwrap_or_else(|| format!("namespace {namespace}"))
+            let Some(at) = snapshot.service(namespace, name) else {
+                let here = snapshot.objects.services.iter().map(|s| &s.metadata);
+                let here = here.filter(|m| m.namespace == *namespace).map(|m| m.name.as_str());
+                let near = did_you_mean(name, here).map_or_else(String::new, |near| format!(": {near}"));
+                return format!("namespace {namespace}, which has no such Service{near}");
+            };
+            let owner = snapshot.objects.services[at].metadata.annotation(names::OWNER);
+            owner.map_or_else(|| format!("namespace {namespace}"), |t| names::printable(&t.value))
         }
         Scope::Namespace(namespace) => format!("namespace {namespace}"),
         Scope::Cluster | Scope::Type(_) => "the platform team".to_owned(),

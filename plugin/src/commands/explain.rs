@@ -81,9 +81,11 @@ fn asked(snapshot: &Snapshot, destination: &Subject, text: &str) -> Result<Asked
     if let Some(number) = number.parse::<u16>().ok().filter(|n| *n > 0) {
         return Ok(AskedPort::Number(protocol, number));
     }
-    let Subject::Workload(at, pods) = destination else {
-        return Err(Error::new(format!("`{}` is no port number: 1 to 65535 was expected", printable(text))));
-    };
+    let no_number = || Error::new(format!("`{}` is no port number: 1 to 65535 was expected", printable(text)));
+    let Subject::Workload(at, pods) = destination else { return Err(no_number()) };
+    if number.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(no_number());
+    }
     let names: Vec<&str> =
         pods.iter().flat_map(|pod| snapshot.spec(*pod).ports.iter().filter_map(|p| p.name.as_deref())).collect();
     if names.contains(&number) {

@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 
+use netintent::callee::Scope;
 use netintent::list::{Connection, Filter, Group, grouped, list};
+use netintent::names::printable;
 use netintent::port::PortSet;
 use netintent::resolve::{Role, Subject, resolve, split_port};
 use netintent::snapshot::Snapshot;
@@ -42,7 +44,14 @@ fn filter(snapshot: &Snapshot, args: &List) -> Result<Filter> {
     let home = source::home(&args.input);
     let set = |text: &Option<String>, role: Role| -> Result<Option<Vec<bool>>> {
         let Some(text) = text else { return Ok(None) };
-        let name = if role == Role::Callee { split_port(text).0 } else { text };
+        let name = match split_port(text) {
+            (_, Some(port)) if role == Role::Callee => {
+                let help =
+                    format!("leave out `:{port}`; kubectl netintent explain takes ports", port = printable(port));
+                return Err(Error::with_help("--to names a callee without its port", help));
+            }
+            _ => text,
+        };
         let mut wanted = vec![false; snapshot.workloads.len()];
         match resolve(snapshot, name, role, home)? {
             Subject::Workload(at, _) => wanted[at] = true,
@@ -67,7 +76,7 @@ fn filter(snapshot: &Snapshot, args: &List) -> Result<Filter> {
 /// The workloads that have a pod with these labels.
 fn selected(snapshot: &Snapshot, text: &str) -> Result<Vec<bool>> {
     let selector = netintent::selector::Selector::parse(text)
-        .map_err(|message| Error::new(format!("`{}` is no selector: {message}", netintent::names::printable(text))))?;
+        .map_err(|message| Error::new(format!("`{}` is no selector: {}", printable(text), printable(&message))))?;
     let mut wanted = vec![false; snapshot.workloads.len()];
     for pod in snapshot.select(None, &selector) {
         wanted[snapshot.pods[pod as usize].workload as usize] = true;
@@ -119,16 +128,44 @@ fn table(out: &mut dyn Write, snapshot: &Snapshot, filter: &Filter, args: &List)
         }
         writer.row(row)
     })?;
-    if !writer.finish()? {
+    let any = writer.finish()?;
+    // What is said about the table comes after it.
+    out.flush()?;
+    if !any {
         printer::note(if filter.declared { "No declared connections." } else { "No connections." });
     }
     if uncertain {
         printer::note("Policies of other APIs may allow or deny more: -o wide shows where.");
     }
-    if intents && !filter.declared {
+    if filter.declared {
+        report_missing(snapshot, filter);
+    } else if intents {
         report_cut(snapshot, filter)?;
     }
     Ok(())
+}
+
+/// What is declared of a Service that is not there is no connection: say that there is some.
+fn report_missing(snapshot: &Snapshot, filter: &Filter) {
+    const MOST: usize = 5;
+    let mut missing: Vec<String> = Vec::new();
+    for pod in snapshot.pods.iter().filter(|pod| filter.wants(Some(pod.workload as usize), None)) {
+        for declared in &pod.intents {
+            let Scope::Service { namespace, name } = &declared.callee.scope else { continue };
+            if snapshot.service(namespace, name).is_none() {
+                missing.push(format!("{} declares {}", pod.caller, declared.callee));
+            }
+        }
+    }
+    missing.sort_unstable();
+    missing.dedup();
+    let rest = missing.len().saturating_sub(MOST);
+    for text in missing.iter().take(MOST) {
+        printer::note(&styled(NOTE, &format!("{}, and there is no such Service in the input.", printable(text))));
+    }
+    if rest > 0 {
+        printer::note(&styled(NOTE, &format!("So it is with {rest} more.")));
+    }
 }
 
 /// What is declared but cut is not among the allowed connections: say that there is some.
@@ -157,8 +194,11 @@ fn declared(connection: &Connection<'_>) -> Field {
         return plain("-");
     }
     if allowed.is_empty() {
-        let approved = connection.approved == connection.declared;
-        return if approved { ("approved".into(), Tone::Good) } else { ("not approved".into(), Tone::Note) };
+        return match (&connection.declared, &connection.approved) {
+            (declared, _) if declared.is_empty() => plain("-"),
+            (declared, approved) if declared == approved => ("approved".into(), Tone::Good),
+            _ => ("not approved".into(), Tone::Note),
+        };
     }
     let (declared, approved) = (of(&connection.declared), of(&connection.approved));
     if declared.is_empty() {

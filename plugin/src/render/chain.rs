@@ -60,34 +60,27 @@ fn write_step(out: &mut dyn Write, step: &Step, sources: &Sources, depth: usize,
     let place =
         place.map_or_else(String::new, |(file, at)| styled(FAINT, &format!("  {}:{}", printable(file), at.line)));
     writeln!(out, "{}{mark} {}{place}", "  ".repeat(depth), printable(&step.text))?;
-    let shown = Shown::of(step, depth, wide);
-    for inner in shown.steps {
+    let (shown, left_out) = within(step, depth, wide);
+    for inner in shown {
         write_step(out, inner, sources, depth + 1, wide)?;
     }
-    match shown.left_out {
+    match left_out {
         Some(line) => writeln!(out, "{}{mark} {}", "  ".repeat(depth + 1), styled(FAINT, &line)),
         None => Ok(()),
     }
 }
 
-/// The parts of a step that are shown.
-struct Shown<'a> {
-    steps: Vec<&'a Step>,
-    left_out: Option<String>,
-}
-
-impl<'a> Shown<'a> {
-    /// Peers that are somebody else are of interest only where none is the other end, and they are few.
-    fn of(step: &'a Step, depth: usize, wide: bool) -> Self {
-        let peers = depth > 2 && step.steps.iter().all(|s| s.steps.is_empty());
-        let matched = step.steps.iter().any(|s| s.holds == Some(true));
-        let idle = |inner: &Step| peers && inner.holds != Some(true) && (matched || step.steps.len() > FEW);
-        let steps: Vec<&Step> = step.steps.iter().filter(|inner| wide || !idle(inner)).collect();
-        let none = steps.is_empty() && !step.steps.is_empty();
-        let left_out =
-            none.then(|| format!("none of its {} peers is the other end (-o wide shows each)", step.steps.len()));
-        Self { steps, left_out }
-    }
+/// What a step is made of as far as it is shown, and a line in place of the rest. `depth` is 1 for the chain's own steps.
+fn within(step: &Step, depth: usize, wide: bool) -> (Vec<&Step>, Option<String>) {
+    let peers = step.steps.iter().all(|s| s.steps.is_empty()) && depth > 2;
+    let matched = step.steps.iter().any(|s| s.holds == Some(true));
+    // Peers that are somebody else are of interest only where none is the other end, and they are few.
+    let idle = |inner: &&Step| peers && inner.holds != Some(true) && (matched || step.steps.len() > FEW);
+    let shown = step.steps.iter().filter(|inner| wide || !idle(inner)).collect();
+    let count = step.steps.len();
+    let left_out = (peers && !matched && count > FEW && !wide)
+        .then(|| format!("none of its {count} peers is the other end (-o wide shows each)"));
+    (shown, left_out)
 }
 
 /// So many peers that do not match are shown each.
@@ -136,11 +129,9 @@ fn markdown_step(out: &mut dyn Write, step: &Step, sources: &Sources, depth: usi
     };
     let place = step.place.as_ref().and_then(|place| sources.position(place));
     let place = place.map_or_else(String::new, |(file, at)| format!(" (`{}:{}`)", printable(file), at.line));
-    writeln!(out, "{}- {mark}{}{place}", "  ".repeat(depth - 1), printable(&step.text))?;
-    let shown = Shown::of(step, depth, false);
-    shown.steps.iter().try_for_each(|inner| markdown_step(out, inner, sources, depth + 1))?;
-    match shown.left_out {
-        Some(line) => writeln!(out, "{}- {mark}{line}", "  ".repeat(depth)),
-        None => Ok(()),
-    }
+    let indent = "  ".repeat(depth - 1);
+    writeln!(out, "{indent}- {mark}{}{place}", printable(&step.text))?;
+    let (shown, left_out) = within(step, depth, false);
+    shown.into_iter().try_for_each(|inner| markdown_step(out, inner, sources, depth + 1))?;
+    left_out.map_or(Ok(()), |line| writeln!(out, "{indent}  - {mark}{line}"))
 }

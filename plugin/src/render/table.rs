@@ -82,9 +82,9 @@ impl<'w> TableWriter<'w> {
         for row in rows {
             table.add_row(row.into_iter().map(|(text, tone)| match tone {
                 Tone::Plain => Cell::new(text),
-                Tone::Good => Cell::new(text).fg(Color::Green),
-                Tone::Bad => Cell::new(text).fg(Color::Red),
-                Tone::Note => Cell::new(text).fg(Color::Yellow),
+                Tone::Good => Cell::new(text).fg(Color::DarkGreen),
+                Tone::Bad => Cell::new(text).fg(Color::DarkRed),
+                Tone::Note => Cell::new(text).fg(Color::DarkYellow),
             }));
         }
         table.style_text_only();

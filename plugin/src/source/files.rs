@@ -1,5 +1,6 @@
 //! Which files a `-f` means, and their bytes.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -23,13 +24,9 @@ pub(crate) struct File {
 /// The files behind the paths, in their order; those of a folder in order of their paths.
 pub(super) fn collect(paths: &[String]) -> Result<Vec<File>> {
     let mut files = Vec::new();
-    let mut stdin_read = false;
     for path in paths {
         if path == "-" {
-            // A second `-` finds standard input at its end, as with kubectl.
-            if !std::mem::replace(&mut stdin_read, true) {
-                files.push(stdin()?);
-            }
+            files.push(stdin()?);
             continue;
         }
         if path.starts_with("http://") || path.starts_with("https://") {
@@ -57,8 +54,8 @@ pub(super) fn collect(paths: &[String]) -> Result<Vec<File>> {
 
 /// Whether a file in a folder is a manifest by its name. A kustomization is the recipe for manifests, and none itself.
 pub(super) fn is_manifest(path: &Path) -> bool {
-    let name = path.file_stem().and_then(|s| s.to_str()).unwrap_or_default().to_ascii_lowercase();
-    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let part = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let (name, extension) = (part(path.file_stem()), part(path.extension()));
     matches!(extension.as_str(), "yaml" | "yml" | "json") && name != "kustomization" && !name.is_empty()
 }
 

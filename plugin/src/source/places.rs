@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use netintent::manifest::ManifestError;
 use netintent::manifest::text::{Node, Position, Value, locate};
-use netintent::names::printable;
+use netintent::names::{printable, printable_char};
 use netintent::objects::{Origin, Text};
 use netintent::snapshot::{Place, Warning};
 
@@ -95,7 +95,7 @@ const LONGEST: usize = 200;
 
 /// A line without control characters, and the bytes of it to underline; of a long one the part around them.
 fn window(raw: &str, start: Position, end: Position) -> (String, std::ops::Range<usize>) {
-    let characters: Vec<char> = raw.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let characters: Vec<char> = raw.chars().map(printable_char).collect();
     let first = (start.column.saturating_sub(1) as usize).min(characters.len());
     let last = if end.line > start.line { characters.len() } else { end.column.saturating_sub(1) as usize };
     let last = last.clamp(first, characters.len());

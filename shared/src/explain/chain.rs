@@ -1,7 +1,7 @@
 //! The links of the chain: intent, approval, label, and the verdict in one sentence.
 
 use super::{Explanation, Pair, Question, Step, policies};
-use crate::callee::{CalleePattern, Port};
+use crate::callee::{CalleePattern, Port, Scope};
 use crate::derive::Reason;
 use crate::evaluate::{End, evaluate};
 use crate::mode::Mode;
@@ -157,12 +157,35 @@ impl<'a> Told<'a> {
 
     fn undeclared(&self, pod: u32, callee: &CalleePattern, missing: Option<bool>) -> Step {
         let state = &self.snapshot.pods[pod as usize];
-        let declared: Vec<String> = state.intents.iter().map(|d| d.callee.to_string()).collect();
-        let near = nearest(&callee.to_string(), declared.iter().map(String::as_str));
-        let near = near.map_or_else(String::new, |n| format!("; the nearest it declares is {n}"));
         let object = &self.snapshot.objects.workloads[state.object];
-        let place = self.snapshot.spec(pod).calls.as_ref().and_then(|t| t.origin).or(object.metadata.origin);
-        Step::new(missing, format!("{} does not declare {callee}{near}", state.caller), place.map(Place::Whole))
+        let near = self.nearest(pod, callee);
+        let said = near.map_or_else(String::new, |near| {
+            let nobody = if self.is_missing(near) { ", and there is no such Service" } else { "" };
+            format!("; the nearest it declares is {}{nobody}", near.callee)
+        });
+        let part = near.and_then(|near| {
+            let text = self.snapshot.declaration(pod, near)?;
+            text.origin.map(|_| Place::Part(text.clone(), near.at.clone()))
+        });
+        let whole = || self.snapshot.spec(pod).calls.as_ref().and_then(|t| t.origin).or(object.metadata.origin);
+        let place = part.or_else(|| whole().map(Place::Whole));
+        Step::new(missing, format!("{} does not declare {callee}{said}", state.caller), place)
+    }
+
+    /// What the pod declares that is most like the callee.
+    pub(super) fn nearest(&self, pod: u32, callee: &CalleePattern) -> Option<&'a Declared> {
+        let intents = &self.snapshot.pods[pod as usize].intents;
+        let texts: Vec<String> = intents.iter().map(|d| d.callee.to_string()).collect();
+        let near = nearest(&callee.to_string(), texts.iter().map(String::as_str))?;
+        intents.iter().zip(&texts).find(|(_, text)| *text == near).map(|(declared, _)| declared)
+    }
+
+    /// Whether an intent names a Service that is not there.
+    pub(super) fn is_missing(&self, declared: &Declared) -> bool {
+        match &declared.callee.scope {
+            Scope::Service { namespace, name } => self.snapshot.service(namespace, name).is_none(),
+            _ => false,
+        }
     }
 
     fn refusal(&self, reason: &Reason, missing: Option<bool>) -> Step {
@@ -263,11 +286,43 @@ impl<'a> Told<'a> {
             };
             let mode = self.snapshot.services[*service].mode;
             return match (isolated, mode) {
+                (true, Mode::Enforce) if all(|l| matches!(l, Link::Undeclared)) => {
+                    format!("{declared}; {}", self.opened_by(pairs))
+                }
                 (true, Mode::Enforce) => declared.to_owned(),
                 (true, _) => format!("{declared}; policies of the callee's own let it in (mode {mode})"),
                 (false, _) => format!("{declared}; no policy stands before the callee (mode {mode})"),
             };
         }
-        if isolated { "policies let it in".to_owned() } else { "no policy stands before the callee".to_owned() }
+        if isolated { self.opened_by(pairs) } else { "no policy stands before the callee".to_owned() }
+    }
+
+    /// What lets the caller in where no intent of it does.
+    fn opened_by(&self, pairs: &[Pair<'_>]) -> String {
+        let mut by: Vec<&str> = Vec::new();
+        for pair in pairs {
+            for reason in &pair.verdict.ingress.policies {
+                let policy = &self.snapshot.policies[reason.policy];
+                for (rule, reason) in policy.policy.ingress.iter().flatten().zip(&reason.rules) {
+                    if reason.ports.intersection(&pair.asked).is_empty() {
+                        continue;
+                    }
+                    let matched = rule.peers.iter().zip(&reason.peers).filter(|(_, m)| m.is_ok());
+                    let mut matched = matched.map(|(peer, _)| peer);
+                    by.push(if !policy.generated {
+                        "a policy of the callee's own lets it in"
+                    } else if rule.ports.is_empty() {
+                        "the pods of a Service may reach each other"
+                    } else if matched.any(|p| policies::from_of(self.snapshot, &policy.policy.metadata, p).is_some()) {
+                        "`from` in an approval lets it in"
+                    } else {
+                        "an approved intent lets it in"
+                    });
+                }
+            }
+        }
+        by.sort_unstable();
+        by.dedup();
+        if by.is_empty() { "policies let it in".to_owned() } else { by.join("; ") }
     }
 }

@@ -10,7 +10,6 @@ use crate::evaluate::End;
 use crate::mode::Mode;
 use crate::names;
 use crate::policy::Direction;
-use crate::snapshot::Snapshot;
 
 mod policy;
 
@@ -61,7 +60,7 @@ fn ingress(told: &Told<'_>, pair: &Pair<'_>, fixes: &mut Vec<Fix>) {
             Link::Granted(..) => {}
             Link::Refused(declared, reason) => refused(told, caller, &declared.callee, callee, reason, fixes),
             Link::Undeclared => {
-                fixes.push(declare(snapshot, pod, callee));
+                fixes.push(declare(told, pod, callee));
                 let covered = crate::derive::derive(caller, [callee], &snapshot.statements());
                 if let Some(refusal) = covered.refusals.first() {
                     refused(told, caller, callee, callee, &refusal.reason, fixes);
@@ -81,9 +80,21 @@ fn ingress(told: &Told<'_>, pair: &Pair<'_>, fixes: &mut Vec<Fix>) {
     }
 }
 
-fn declare(snapshot: &Snapshot, pod: u32, callee: &CalleePattern) -> Fix {
+fn declare(told: &Told<'_>, pod: u32, callee: &CalleePattern) -> Fix {
+    let snapshot = told.snapshot;
     let workload = snapshot.workload_of(pod);
     let kind = &workload.kind;
+    // A slip of the keyboard is corrected, not added to.
+    if let Some(slip) = told.nearest(pod, callee).filter(|near| told.is_missing(near)) {
+        return Fix {
+            what: format!(
+                "declare it: write this in place of {}, which {kind} {} declares",
+                slip.callee,
+                workload.full_name()
+            ),
+            paste: Some(format!("{callee}\n")),
+        };
+    }
     if snapshot.spec(pod).calls.is_some() {
         return Fix {
             what: format!("declare it: add this line to {} of {kind} {}", names::CALLS, workload.full_name()),

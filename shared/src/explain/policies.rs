@@ -1,8 +1,10 @@
 //! The links that are policies: each that selects either side, rule by rule, peer by peer.
 
 use super::{Pair, Step, addresses_text};
+use crate::approval::Approval;
 use crate::evaluate::{End, PolicyReason, Side};
-use crate::policy::{Direction, Mismatch, Rule};
+use crate::objects::{Metadata, Origin};
+use crate::policy::{Direction, Mismatch, Peer, Rule};
 use crate::port::PortSet;
 use crate::snapshot::{Place, Snapshot};
 
@@ -94,11 +96,33 @@ fn policy_step(
                 Ok(()) => String::new(),
                 Err(mismatch) => format!(": {}", mismatch_text(mismatch)),
             };
-            rule_step.steps.push(Step::new(mark(matched.is_ok()), format!("{peer}{why}"), None));
+            let from = if policy.generated && matched.is_ok() { from_of(snapshot, metadata, peer) } else { None };
+            let (by, place) = from.map_or((String::new(), None), |(approval, origin)| {
+                (format!(": `from` of {} {}", approval.kind(), approval.metadata.full_name()), origin)
+            });
+            rule_step.steps.push(Step::new(mark(matched.is_ok()), format!("{peer}{why}{by}"), place.map(Place::Whole)));
         }
         step.steps.push(rule_step);
     }
     step
+}
+
+/// The Approval whose `from` put a peer into the policy of a Service, and where.
+pub(super) fn from_of<'a>(
+    snapshot: &'a Snapshot,
+    policy: &Metadata,
+    peer: &Peer,
+) -> Option<(&'a Approval, Option<Origin>)> {
+    let services = &snapshot.objects.services;
+    let service = services.iter().find(|s| {
+        s.metadata.namespace == policy.namespace && crate::compile::policy_name(&s.metadata.name) == policy.name
+    })?;
+    let mode = snapshot.mode(&policy.namespace);
+    let covers = |approval: &&Approval| approval.callees.iter().any(|c| crate::compile::means(c, service, mode));
+    snapshot.objects.approvals.iter().filter(covers).find_map(|approval| {
+        let from = approval.from.iter().find(|from| from.peer.as_ref() == Ok(peer))?;
+        Some((approval, from.origin))
+    })
 }
 
 fn ports_text(rule: &Rule) -> String {

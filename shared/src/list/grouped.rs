@@ -33,27 +33,47 @@ pub fn grouped<'a>(snapshot: &'a Snapshot, filter: &Filter) -> Vec<Group<'a>> {
     let mut lister = Lister::new(snapshot);
     let workloads = |set: &[u32]| set.iter().map(|w| Party::Workload(&snapshot.workloads[*w as usize])).collect();
     let mut groups: Vec<Group<'a>> = external(&lister, Direction::Ingress, filter);
-    for (sources, rows) in by_row(&mut lister, filter) {
-        for ((destinations, egress_isolated, ingress_isolated, every, some), sources) in rows
-            .into_iter()
-            .map(|key| (key, &sources))
-            // A workload's group with itself alone is no connection.
-            .filter(|(key, sources)| filter.own || key.0.len() > 1 || key.0 != **sources)
-        {
-            let ports = lister.ports.get(every).clone();
-            let in_part = lister.ports.get(some).difference(&ports);
-            groups.push(Group {
-                sources: workloads(sources),
-                destinations: workloads(&destinations),
-                ports,
-                in_part,
-                egress_isolated,
-                ingress_isolated,
-            });
+    for ((destinations, egress_isolated, ingress_isolated, every, some), sources) in by_sides(&mut lister, filter) {
+        // A workload's group with itself alone is no connection.
+        if !filter.own && destinations.len() == 1 && destinations == sources {
+            continue;
         }
+        let ports = lister.ports.get(every).clone();
+        let in_part = lister.ports.get(some).difference(&ports);
+        groups.push(Group {
+            sources: workloads(&sources),
+            destinations: workloads(&destinations),
+            ports,
+            in_part,
+            egress_isolated,
+            ingress_isolated,
+        });
     }
     groups.extend(external(&lister, Direction::Egress, filter));
     groups
+}
+
+/// Sources that have the same ports of the same destinations, in order of the first of them, whatever else they reach.
+fn by_sides(lister: &mut Lister<'_>, filter: &Filter) -> Vec<(Sides, Vec<u32>)> {
+    let mut known: FxHashMap<Sides, usize> = FxHashMap::default();
+    let mut sources: Vec<Vec<u32>> = Vec::new();
+    for (row_sources, rows) in by_row(lister, filter) {
+        for sides in rows {
+            let next = sources.len();
+            let at = *known.entry(sides).or_insert(next);
+            if at == next {
+                sources.push(Vec::new());
+            }
+            sources[at].extend(&row_sources);
+        }
+    }
+    let mut groups: Vec<(usize, Sides)> = known.into_iter().map(|(sides, at)| (at, sides)).collect();
+    groups.sort_unstable_by_key(|(at, _)| *at);
+    let sorted = |mut sources: Vec<u32>| {
+        sources.sort_unstable();
+        sources
+    };
+    groups.into_iter().zip(sources).map(|((_, sides), sources)| (sides, sorted(sources))).collect()
 }
 
 /// Sources with equal rows, in order of the first of them, each row cut into equal ports.

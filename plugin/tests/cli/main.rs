@@ -1,0 +1,14 @@
+//! The binary as a user meets it: what it prints, where, and the exit status.
+
+#![allow(clippy::panic, clippy::unwrap_used, missing_docs, reason = "tests may")]
+
+mod bad_input;
+mod demo;
+mod git;
+mod hostile;
+mod odd;
+mod odd_input;
+mod run;
+mod snapshots;
+mod terminal;
+mod values;
