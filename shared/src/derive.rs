@@ -11,7 +11,7 @@ use crate::callee::{CalleePattern, Scope};
 use crate::caller::{Caller, CallerPattern};
 use crate::mode::Mode;
 
-/// All approvals and prohibitions at one moment, indexed for [`derive`].
+/// All approvals and prohibitions at one moment, indexed for [`derive()`].
 #[derive(Debug)]
 pub struct Statements<'a> {
     approvals: &'a [Approval],

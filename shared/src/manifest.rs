@@ -1,7 +1,7 @@
 //! From the text of manifests to objects, as `kubectl apply` and the API server would take them.
 //!
-//! [`text`] turns text into trees with positions; [`decode`] reads objects from a tree; [`collect`] puts the objects of
-//! all documents together. Everything that decides who may call whom is checked as the API server checks it, unknown
+//! [`text`] turns text into trees with positions; [`decode`] reads objects from a tree; [`collect()`] puts the objects
+//! of all documents together. Everything that decides who may call whom is checked as the API server checks it, unknown
 //! fields included; of other fields only what is read is looked at.
 
 mod approvals;
