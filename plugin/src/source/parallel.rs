@@ -58,7 +58,7 @@ mod tests {
         for batch in [1, 7, 1000] {
             assert_eq!(in_parallel(&jobs, batch, |job| job * 2), (0..1000).map(|job| job * 2).collect::<Vec<_>>());
         }
-        assert_eq!(in_parallel(&[0_u32; 0], 4, |job| *job), []);
+        assert_eq!(in_parallel(&[0_u32; 0], 4, |job| *job), Vec::<u32>::new());
         assert_eq!(both(|| 1, || 2), [1, 2]);
     }
 }
