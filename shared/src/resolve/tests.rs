@@ -136,6 +136,6 @@ fn ports_of_a_service_by_name_or_number() {
     );
     assert_eq!(
         service_port(&snapshot, ledger, "8080").unwrap_err().help.as_deref(),
-        Some("its ports are http, metrics")
+        Some("its ports are http (80), metrics (9090)")
     );
 }
