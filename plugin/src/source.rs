@@ -68,8 +68,18 @@ fn announced((loaded, warnings): (Loaded, Vec<Warning>), input: &Input) -> Loade
     if input.verbose {
         report_kinds(&loaded.snapshot.objects, loaded.sources.len());
     }
-    warnings.iter().for_each(|warning| printer::warning(&loaded.sources.worded(warning)));
+    report_warnings(&warnings, &loaded.sources, input.verbose);
     loaded
+}
+
+/// Prints the warnings, of many the first ones unless all are asked for.
+fn report_warnings(warnings: &[Warning], sources: &Sources, all: bool) {
+    const MOST: usize = 20;
+    let shown = if all { warnings.len() } else { MOST };
+    warnings.iter().take(shown).for_each(|warning| printer::warning(&sources.worded(warning)));
+    if warnings.len() > shown {
+        printer::warning(&format!("and {} more: -v shows all", warnings.len() - shown));
+    }
 }
 
 fn report_kinds(objects: &Objects, files: usize) {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::callee::{CalleePattern, Port, Scope};
 use crate::caller::{Caller, CallerPattern};
+use crate::names;
 use crate::objects::{Metadata, Origin};
 use crate::policy::Peer;
 
@@ -91,9 +92,9 @@ pub fn manifest(caller: &Caller, callee: &CalleePattern) -> String {
     }
     // The name is only a handle: cut to what Kubernetes permits, not at a dash or dot.
     object_name.truncate(object_name.floor_char_boundary(253));
-    let object_name = object_name.trim_end_matches(['-', '.']);
+    let object_name = names::yaml(object_name.trim_end_matches(['-', '.']));
     let metadata = match namespace {
-        Some(namespace) => format!("{{namespace: {namespace}, name: {object_name}}}"),
+        Some(namespace) => format!("{{namespace: {}, name: {object_name}}}", names::yaml(namespace)),
         None => format!("{{name: {object_name}}}"),
     };
     format!(

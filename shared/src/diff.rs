@@ -208,8 +208,11 @@ fn external<'a>(
         }
     }
     merged.sort_by(|(a, ..), (b, ..)| a.cmp(b));
-    let Some(inside) = right.map(|at| (1, at)).or(left.map(|at| (0, at))) else { return Vec::new() };
-    let (inside, caveats) = sides[inside.0].own(inside.1);
+    let owns = [(1, right), (0, left)].map(|(side, at): (usize, Option<usize>)| at.map(|at| sides[side].own(at)));
+    let mut caveats: Vec<Caveat> = owns.iter().flatten().flat_map(|(_, caveats)| caveats.iter().cloned()).collect();
+    caveats.sort();
+    caveats.dedup();
+    let Some((inside, _)) = owns.into_iter().flatten().next() else { return Vec::new() };
     merged
         .into_iter()
         .map(|(addresses, before, after)| {
@@ -222,3 +225,6 @@ fn external<'a>(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

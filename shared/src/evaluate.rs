@@ -80,6 +80,7 @@ pub fn evaluate(snapshot: &Snapshot, source: End<'_>, destination: End<'_>) -> V
 
 fn side(snapshot: &Snapshot, direction: Direction, selected: End<'_>, other: End<'_>, destination: End<'_>) -> Side {
     let mut side = Side { isolated: false, ports: PortSet::none(), policies: Vec::new() };
+    let mut blocks: Vec<(AddressSet, PortSet)> = Vec::new();
     if let End::Pod(pod) = selected {
         for (at, policy) in snapshot.policies.iter().enumerate() {
             let Some(rules) = policy.policy.rules(direction).filter(|_| policy.pods.binary_search(&pod).is_ok()) else {
@@ -87,6 +88,10 @@ fn side(snapshot: &Snapshot, direction: Direction, selected: End<'_>, other: End
             };
             side.isolated = true;
             let own = policy.policy.metadata.namespace.as_str();
+            if let End::Addresses(_) = other {
+                let ports_on = |rule: &Rule| rule.ports_on(destination.container_ports(snapshot));
+                blocks.extend(rules.iter().map(|rule| (rule_addresses(rule), ports_on(rule))));
+            }
             let rules: Vec<RuleReason> =
                 rules.iter().map(|rule| reason(snapshot, own, rule, other, destination)).collect();
             for rule in &rules {
@@ -97,8 +102,26 @@ fn side(snapshot: &Snapshot, direction: Direction, selected: End<'_>, other: End
     }
     if !side.isolated {
         side.ports = PortSet::all();
+    } else if let End::Addresses(addresses) = other {
+        side.ports = common(addresses, &blocks);
     }
     side
+}
+
+/// The ports that rules allow to every one of the addresses, though no rule may name them all.
+fn common(addresses: &AddressSet, rules: &[(AddressSet, PortSet)]) -> PortSet {
+    let sets: Vec<&AddressSet> = std::iter::once(addresses).chain(rules.iter().map(|(named, _)| named)).collect();
+    let mut ports = PortSet::all();
+    for (_, holders) in AddressSet::partition(&sets) {
+        // The addresses asked about are the first set, and a part's holders are in order.
+        let Some((0, holders)) = holders.split_first() else { continue };
+        let mut here = PortSet::none();
+        for at in holders {
+            here.union_with(&rules[at - 1].1);
+        }
+        ports = ports.intersection(&here);
+    }
+    ports
 }
 
 fn reason(snapshot: &Snapshot, own: &str, rule: &Rule, other: End<'_>, destination: End<'_>) -> RuleReason {
@@ -164,7 +187,7 @@ fn block_ports(snapshot: &Snapshot, side: &Side, direction: Direction, other: u3
 fn may_hold(snapshot: &Snapshot, block: &AddressSet, pod: u32) -> bool {
     let known = &snapshot.spec(pod).addresses;
     if known.is_empty() {
-        return snapshot.pod_cidrs.iter().any(|net| !block.intersection(&AddressSet::of(*net)).is_empty());
+        return snapshot.options.pod_cidrs.iter().any(|net| !block.intersection(&AddressSet::of(*net)).is_empty());
     }
     known.iter().any(|address| block.contains(*address))
 }

@@ -164,7 +164,7 @@ fn destination<'q>(snapshot: &Snapshot, question: &'q Question) -> Result<Destin
         Subject::Addresses(addresses, _) => {
             Ok((Vec::new(), vec![(End::Addresses(addresses), asked_number(&question.port))]))
         }
-        Subject::Workload(_, pods) => {
+        Subject::Workload(at, pods) => {
             let asked = |pod: &u32| match &question.port {
                 Some(AskedPort::Named(name)) => {
                     let mut set = PortSet::none();
@@ -175,7 +175,13 @@ fn destination<'q>(snapshot: &Snapshot, question: &'q Question) -> Result<Destin
                 }
                 other => asked_number(other),
             };
-            Ok((Vec::new(), pods.iter().map(|pod| (End::Pod(*pod), asked(pod))).collect()))
+            let pods: Vec<(End<'q>, PortSet)> = pods.iter().map(|pod| (End::Pod(*pod), asked(pod))).collect();
+            if pods.iter().all(|(_, asked)| asked.is_empty()) {
+                let workload = &snapshot.workloads[*at];
+                let name = format!("{} {}", workload.kind, workload.full_name());
+                return Err(unknown(&name, "none of its pods has the port", None));
+            }
+            Ok((Vec::new(), pods))
         }
         Subject::Service(at) => service(snapshot, *at, question.port.as_ref()),
     }
@@ -185,19 +191,7 @@ fn service<'q>(snapshot: &Snapshot, at: usize, port: Option<&AskedPort>) -> Resu
     let service = &snapshot.objects.services[at];
     let name = service.metadata.full_name();
     let place = service.metadata.origin.map(Place::Whole);
-    let unknown = |why: String| {
-        let steps = vec![Step::new(None, format!("Service {name}: {why}"), place.clone())];
-        Err(Box::new(Explanation {
-            allowed: None,
-            in_part: false,
-            summary: format!("nobody can tell: {why}"),
-            asked: PortSet::none(),
-            ports: PortSet::none(),
-            chain: steps,
-            caveats: Vec::new(),
-            fixes: Vec::new(),
-        }))
-    };
+    let unknown = |why: String| Err(unknown(&format!("Service {name}"), &why, place.clone()));
     if service.external_name {
         return unknown("it is an ExternalName, an alias that no NetworkPolicy can stand before".into());
     }
@@ -239,7 +233,24 @@ fn service<'q>(snapshot: &Snapshot, at: usize, port: Option<&AskedPort>) -> Resu
     Ok((steps, by_pod.into_iter().map(|(pod, ports)| (End::Pod(pod), ports)).collect()))
 }
 
+/// What there is to say where nobody can tell.
+fn unknown(what: &str, why: &str, place: Option<Place>) -> Box<Explanation> {
+    Box::new(Explanation {
+        allowed: None,
+        in_part: false,
+        summary: format!("nobody can tell: {why}"),
+        asked: PortSet::none(),
+        ports: PortSet::none(),
+        chain: vec![Step::new(None, format!("{what}: {why}"), place)],
+        caveats: Vec::new(),
+        fixes: Vec::new(),
+    })
+}
+
 /// Addresses as a person writes them.
 fn addresses_text(addresses: &AddressSet) -> String {
     addresses.cidrs().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,3 +40,5 @@ pub mod resolve;
 pub mod selector;
 pub mod snapshot;
 pub mod suggest;
+#[cfg(test)]
+mod testing;

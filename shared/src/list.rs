@@ -4,118 +4,17 @@ use crate::cidr::AddressSet;
 use crate::connection::{Connections, PortSetId, PortSets};
 use crate::evaluate::{End, evaluate, hangs_on_blocks};
 use crate::policy::Direction;
-use crate::port::{Interval, PortSet, Protocol};
+use crate::port::PortSet;
 use crate::snapshot::{Snapshot, Workload};
 
+mod connection;
 mod declared;
 mod grouped;
+mod own;
 
+pub use connection::{Caveat, Connection, Party, PortRange};
 use declared::Declarations;
 pub use grouped::{Group, grouped};
-
-/// One end of a listed connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Party<'a> {
-    /// The pods of a workload.
-    Workload(&'a Workload),
-    /// Addresses outside the cluster.
-    Addresses(AddressSet),
-}
-
-/// What a verdict does not cover.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Caveat {
-    /// A pod of either end uses its node's network, which most CNIs do not police.
-    HostNetwork,
-    /// A policy of another API may select either end: its kind and name.
-    OtherApi(String),
-    /// A block of addresses holds, or may hold, the other pod: some CNIs would let it in.
-    IpBlock,
-}
-
-impl std::fmt::Display for Caveat {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::HostNetwork => f.write_str("hostNetwork"),
-            Self::OtherApi(policy) => f.write_str(policy),
-            Self::IpBlock => f.write_str("ipBlock"),
-        }
-    }
-}
-
-/// One connection: a pair of ends, and the ports of the destination.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Connection<'a> {
-    /// Who calls.
-    pub source: Party<'a>,
-    /// Who is called.
-    pub destination: Party<'a>,
-    /// What every pod of the source may connect to on every pod of the destination.
-    pub ports: PortSet,
-    /// What only some of the pods may.
-    pub in_part: PortSet,
-    /// What the source declares, by the pods' ports behind the Services it names.
-    pub declared: PortSet,
-    /// What of `declared` is approved.
-    pub approved: PortSet,
-    /// Whether a policy isolates some pod of the source for egress.
-    pub egress_isolated: bool,
-    /// Whether a policy isolates some pod of the destination for ingress.
-    pub ingress_isolated: bool,
-    /// What the verdict does not cover.
-    pub caveats: Vec<Caveat>,
-}
-
-/// A range of ports, all of which are alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortRange {
-    /// The protocol.
-    pub protocol: Protocol,
-    /// The first and last port.
-    pub interval: Interval,
-    /// Whether the source declares it.
-    pub declared: bool,
-    /// Whether what it declares is approved.
-    pub approved: bool,
-}
-
-impl Connection<'_> {
-    /// What is declared but not allowed for every pod.
-    pub fn cut(&self) -> PortSet {
-        self.declared.difference(&self.ports)
-    }
-
-    /// The allowed ports, cut where what is declared or approved begins or ends.
-    pub fn ranges(&self) -> Vec<PortRange> {
-        self.flagged(&self.ports)
-    }
-
-    /// Any of the connection's ports with what is declared and approved of them.
-    pub fn flagged(&self, ports: &PortSet) -> Vec<PortRange> {
-        if self.declared.is_empty() {
-            let undeclared = |(protocol, interval)| PortRange { protocol, interval, declared: false, approved: false };
-            return ports.iter().map(undeclared).collect();
-        }
-        let parts = [
-            (ports.difference(&self.declared), false, false),
-            (ports.intersection(&self.declared.difference(&self.approved)), true, false),
-            (ports.intersection(&self.approved), true, true),
-        ];
-        let mut ranges: Vec<PortRange> = parts
-            .iter()
-            .flat_map(|(set, declared, approved)| {
-                set.iter().map(|(protocol, interval)| PortRange {
-                    protocol,
-                    interval,
-                    declared: *declared,
-                    approved: *approved,
-                })
-            })
-            .collect();
-        ranges.sort_by_key(|r| (r.protocol, r.interval));
-        ranges
-    }
-}
 
 /// Which connections to list. Both ends must be selected.
 #[derive(Clone, Debug, Default)]
@@ -332,7 +231,7 @@ impl<'a> Lister<'a> {
     fn hangs_on_block(&self, source: usize, destination: usize) -> bool {
         let pods = |w: usize| self.snapshot.workloads[w].pods.clone();
         let no_address = |w: usize| pods(w).all(|pod| self.snapshot.spec(pod).addresses.is_empty());
-        if self.snapshot.pod_cidrs.is_empty() && no_address(source) && no_address(destination) {
+        if self.snapshot.options.pod_cidrs.is_empty() && no_address(source) && no_address(destination) {
             return false;
         }
         pods(source).any(|from| {
@@ -433,7 +332,7 @@ impl Lister<'_> {
         filter: &Filter,
         emit: &mut dyn FnMut(&Connection<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let entries = self.row(source);
+        let entries = if filter.own { self.row_with_own(source) } else { self.row(source) };
         let declared = self.declarations.of_workload(source);
         let mut entries = entries.iter().peekable();
         let mut declared = declared.iter().peekable();
@@ -464,3 +363,6 @@ impl Lister<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

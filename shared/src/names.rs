@@ -109,6 +109,15 @@ fn is_token(text: &str) -> bool {
         && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
+/// A name as it stands in YAML: in quotes where it would be read as a number, a boolean or null.
+pub fn yaml(name: &str) -> std::borrow::Cow<'_, str> {
+    let words = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
+    if name.starts_with(|c: char| c.is_ascii_lowercase()) && !words.contains(&name) {
+        return name.into();
+    }
+    format!("\"{name}\"").into()
+}
+
 /// `text` without control characters, for messages: what comes from objects must not reach a terminal as escapes.
 pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()

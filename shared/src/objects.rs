@@ -107,7 +107,7 @@ pub struct PodSpec {
     pub host_network: bool,
     /// Whether a kubelet runs the pod from a file: such a pod gets no grants.
     pub mirror: bool,
-    /// Whether the pod has ended (phase `Succeeded` or `Failed`), so that it connects to nothing.
+    /// Whether the pod has ended (phase `Succeeded` or `Failed`): it stands for its workload only where nothing else does.
     pub ended: bool,
     /// The ports of its containers, those of restartable init containers included.
     pub ports: Vec<ContainerPort>,

@@ -282,3 +282,6 @@ pub fn service_port(snapshot: &Snapshot, service: usize, text: &str) -> Result<c
     let help = near.or_else(|| (!all.is_empty()).then(|| format!("its ports are {}", all.join(", "))));
     Err(ResolveError { message, help })
 }
+
+#[cfg(test)]
+mod tests;

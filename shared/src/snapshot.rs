@@ -2,18 +2,16 @@
 //! write. Every answer is a function of a snapshot.
 
 use std::collections::BTreeMap;
-use std::hash::{Hash, Hasher};
 use std::ops::Range;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::FxHashMap;
 
 use crate::callee::{CalleePattern, Scope};
-use crate::caller::{self, Caller};
+use crate::caller::Caller;
 use crate::compile::{self, compile};
-use crate::derive::{Derivation, Statements, derive};
-use crate::intent::{self, Calls};
+use crate::derive::{Derivation, Statements};
 use crate::mode::{Mode, ModeOverride, overridden};
 use crate::names;
 use crate::objects::{Kind, Objects, Origin, PodSpec, Service, TargetPort, Text};
@@ -21,8 +19,11 @@ use crate::policy::NetworkPolicy;
 use crate::port::Protocol;
 use crate::selector::{Labels, Selector};
 
+mod index;
+mod pods;
 mod warnings;
 
+use index::LabelIndex;
 pub use warnings::{Place, Warning};
 
 /// What a snapshot depends on besides the objects.
@@ -136,10 +137,8 @@ pub struct Policy {
 pub struct Snapshot {
     /// The objects.
     pub objects: Objects,
-    /// The moment.
-    pub now: Timestamp,
-    /// Addresses that pods have.
-    pub pod_cidrs: Vec<IpNet>,
+    /// What it depends on besides.
+    pub options: Options,
     /// By name.
     pub namespaces: BTreeMap<String, NamespaceState>,
     /// In order of namespace, name and kind.
@@ -163,13 +162,15 @@ impl Snapshot {
     pub fn new(objects: Objects, options: &Options) -> Self {
         let mut namespaces = namespaces(&objects, options);
         let mut warnings = warnings::of_namespaces(&objects, &namespaces);
-        let mut pods = pods(&objects, &namespaces, options.now, &mut warnings);
-        let workloads = workloads(&objects, &mut pods, &mut namespaces);
+        let mut pods = pods::derived(&objects, &namespaces, options.now, &mut warnings);
+        if objects.workloads.iter().any(|w| w.pod.ended) {
+            pods::without_ended(&objects, &mut pods);
+        }
+        let workloads = pods::workloads(&objects, &mut pods, &mut namespaces);
         let pods: Vec<Pod> = pods.into_iter().map(|(_, pod)| pod).collect();
         let index = LabelIndex::new(&pods);
         let mut snapshot = Self {
-            now: options.now,
-            pod_cidrs: options.pod_cidrs.clone(),
+            options: options.clone(),
             namespaces,
             workloads,
             pods,
@@ -186,6 +187,23 @@ impl Snapshot {
         snapshot
     }
 
+    /// The same objects, were all that is in `shadow` in `enforce`. Workloads, pods and Services keep their numbers.
+    #[must_use]
+    pub fn enforced(&self) -> Self {
+        let mut objects = self.objects.clone();
+        for service in &mut objects.services {
+            let labels = &mut service.metadata.labels;
+            if labels.get(names::MODE).and_then(Mode::parse) == Some(Mode::Shadow) {
+                labels.insert(names::MODE, Mode::Enforce.as_str());
+            }
+        }
+        let shadows = self.namespaces.iter().filter(|(_, state)| state.mode == Mode::Shadow);
+        let enforce = |name: &String| ModeOverride { namespace: Some(name.clone()), mode: Mode::Enforce };
+        let mut options = self.options.clone();
+        options.modes.extend(shadows.map(|(name, _)| enforce(name)));
+        Self::new(objects, &options)
+    }
+
     fn service_state(&self, service: &Service) -> ServiceState {
         let namespace = &service.metadata.namespace;
         let pods = service.enforceable().map_or_else(Vec::new, |selector| self.select(Some(namespace), selector));
@@ -195,7 +213,7 @@ impl Snapshot {
     fn add_policies(&mut self) {
         let modes: BTreeMap<String, Mode> = self.namespaces.iter().map(|(n, s)| (n.clone(), s.mode)).collect();
         let objects = &self.objects;
-        let compiled = compile(&objects.services, &modes, &objects.approvals, &objects.prohibitions, self.now);
+        let compiled = compile(&objects.services, &modes, &objects.approvals, &objects.prohibitions, self.options.now);
         let written = |p: &NetworkPolicy| (p.metadata.namespace.clone(), p.metadata.name.clone());
         let names: rustc_hash::FxHashSet<_> = objects.policies.iter().map(written).collect();
         // A policy in the input holds as it stands there, ours included.
@@ -308,7 +326,7 @@ impl Snapshot {
 
     /// The approvals and prohibitions, indexed.
     pub fn statements(&self) -> Statements<'_> {
-        Statements::new(&self.objects.approvals, &self.objects.prohibitions, self.now)
+        Statements::new(&self.objects.approvals, &self.objects.prohibitions, self.options.now)
     }
 }
 
@@ -353,174 +371,5 @@ fn namespaces(objects: &Objects, options: &Options) -> BTreeMap<String, Namespac
     all
 }
 
-/// The pods with their controllers; the workload of each is not yet set.
-fn pods(
-    objects: &Objects,
-    namespaces: &BTreeMap<String, NamespaceState>,
-    now: Timestamp,
-    warnings: &mut Vec<Warning>,
-) -> Vec<(caller::Controller, Pod)> {
-    let statements = Statements::new(&objects.approvals, &objects.prohibitions, now);
-    let controllers: FxHashMap<(&str, &str, &str), &crate::objects::Owner> = objects
-        .workloads
-        .iter()
-        .filter(|w| matches!(&*w.kind, "ReplicaSet" | "Job"))
-        .filter_map(|w| {
-            Some(((w.metadata.namespace.as_str(), &*w.kind, w.metadata.name.as_str()), w.metadata.controller.as_ref()?))
-        })
-        .collect();
-    let accounts: FxHashMap<(&str, &str), (usize, Calls)> = objects
-        .service_accounts
-        .iter()
-        .enumerate()
-        .filter_map(|(at, account)| {
-            let text = account.metadata.annotation(names::CALLS)?;
-            let calls = intent::parse(&text.value, &account.metadata.namespace);
-            warnings::of_intents(&calls, text, warnings);
-            Some(((account.metadata.namespace.as_str(), account.metadata.name.as_str()), (at, calls)))
-        })
-        .collect();
-    let mut all = Vec::with_capacity(objects.workloads.len());
-    for (at, object) in objects.workloads.iter().enumerate() {
-        // What another controller owns contributes its pods, never its template: its owner's template stands.
-        let owned = match (&*object.kind, &object.metadata.controller) {
-            ("ReplicaSet", Some(_)) => true,
-            ("Job", Some(owner)) => owner.kind == "CronJob" && owner.group == "batch",
-            _ => false,
-        };
-        if owned || object.pod.ended {
-            continue;
-        }
-        let namespace = object.metadata.namespace.as_str();
-        let controller = caller::controller(&object.kind, &object.metadata, &object.pod.labels, &|kind, name| {
-            controllers.get(&(namespace, kind, name)).map(|owner| (*owner).clone())
-        });
-        let overriding = object.pod.caller.as_ref().filter(|text| match caller::check_override(&text.value) {
-            Ok(()) => true,
-            Err(message) => {
-                warnings.push(Warning::at_text(message, None, text, 0..text.value.len()));
-                false
-            }
-        });
-        let caller = Caller {
-            namespace: namespace.to_owned(),
-            name: overriding.map_or_else(|| controller.name.clone(), |text| text.value.clone()),
-        };
-        let account = accounts.get(&(namespace, object.pod.service_account.as_str()));
-        let intents = declared(&object.pod, namespace, account, warnings);
-        let derivation = if intents.is_empty() || object.pod.mirror {
-            Derivation::default()
-        } else {
-            derive(&caller, intents.iter().map(|d| &d.callee), &statements)
-        };
-        let mut labels = object.pod.labels.clone();
-        labels.retain(|key| !names::is_reserved(key));
-        if namespaces.get(namespace).is_some_and(|n| n.mode.is_managed()) {
-            for key in derivation.label_keys() {
-                labels.insert(&key, names::ALLOWED);
-            }
-        }
-        all.push((controller, Pod { object: at, workload: 0, labels, caller, intents, derivation }));
-    }
-    all
-}
-
-/// A pod's intents: the union of its own and its ServiceAccount's.
-fn declared(
-    pod: &PodSpec,
-    namespace: &str,
-    account: Option<&(usize, Calls)>,
-    warnings: &mut Vec<Warning>,
-) -> Vec<Declared> {
-    let mut all = Vec::new();
-    if let Some(text) = &pod.calls {
-        let calls = intent::parse(&text.value, namespace);
-        warnings::of_intents(&calls, text, warnings);
-        all.extend(calls.intents.into_iter().map(|i| Declared { callee: i.callee, service_account: None, at: i.at }));
-    }
-    if let Some((at, calls)) = account {
-        for intent in &calls.intents {
-            if !all.iter().any(|d| d.callee == intent.callee) {
-                let (callee, range) = (intent.callee.clone(), intent.at.clone());
-                all.push(Declared { callee, service_account: Some(*at), at: range });
-            }
-        }
-    }
-    if all.len() > intent::MAX_INTENTS {
-        let text = pod.calls.as_ref();
-        warnings.push(Warning::too_many(all.len(), text));
-        all.clear();
-    }
-    all
-}
-
-/// Groups pods by controller, puts both in order and notes each namespace's pods.
-fn workloads(
-    objects: &Objects,
-    pods: &mut Vec<(caller::Controller, Pod)>,
-    namespaces: &mut BTreeMap<String, NamespaceState>,
-) -> Vec<Workload> {
-    pods.sort_by(|(a, p), (b, q)| {
-        (&p.caller.namespace, &a.name, &a.kind, p.object).cmp(&(&q.caller.namespace, &b.name, &b.kind, q.object))
-    });
-    let mut workloads: Vec<Workload> = Vec::new();
-    for (at, (controller, pod)) in (0..).zip(pods.iter_mut()) {
-        let namespace = &objects.workloads[pod.object].metadata.namespace;
-        let same = workloads.last().is_some_and(|w| w.key() == (namespace, &controller.name, &controller.kind));
-        match workloads.last_mut().filter(|_| same) {
-            Some(workload) => workload.pods.end = at + 1,
-            None => workloads.push(Workload {
-                kind: controller.kind.clone(),
-                namespace: namespace.clone(),
-                name: controller.name.clone(),
-                pods: at..at + 1,
-            }),
-        }
-        pod.workload = u32::try_from(workloads.len() - 1).unwrap_or(u32::MAX);
-        if let Some(state) = namespaces.get_mut(namespace) {
-            if state.pods.is_empty() {
-                state.pods = at..at;
-            }
-            state.pods.end = at + 1;
-        }
-    }
-    workloads
-}
-
-/// Which pods carry a label. Keyed by hash: whoever asks checks the labels of what is found.
-#[derive(Debug, Default)]
-struct LabelIndex(FxHashMap<u64, Vec<u32>>);
-
-impl LabelIndex {
-    fn new(pods: &[Pod]) -> Self {
-        let mut index: FxHashMap<u64, Vec<u32>> = FxHashMap::default();
-        for (at, pod) in (0..).zip(pods) {
-            for (key, value) in pod.labels.iter() {
-                index.entry(Self::hash(key, value)).or_default().push(at);
-            }
-        }
-        Self(index)
-    }
-
-    /// The pods of a range among which are all that a selector selects, as one list for each value of a label: of those
-    /// that it requires, the label that the fewest carry. `None`: it requires no label to have a value.
-    fn candidates(&self, selector: &Selector, range: &Range<u32>) -> Option<Vec<&[u32]>> {
-        let lists = |(key, values): (&str, &[String])| -> Vec<&[u32]> {
-            values.iter().map(|value| self.with(key, value, range)).filter(|list| !list.is_empty()).collect()
-        };
-        selector.required_values().map(lists).min_by_key(|lists| lists.iter().map(|list| list.len()).sum::<usize>())
-    }
-
-    fn with(&self, key: &str, value: &str, range: &Range<u32>) -> &[u32] {
-        let all = self.0.get(&Self::hash(key, value)).map_or(&[][..], Vec::as_slice);
-        let start = all.partition_point(|pod| *pod < range.start);
-        let end = all.partition_point(|pod| *pod < range.end);
-        &all[start..end]
-    }
-
-    fn hash(key: &str, value: &str) -> u64 {
-        let mut hasher = FxHasher::default();
-        (key, value).hash(&mut hasher);
-        hasher.finish()
-    }
-}
+#[cfg(test)]
+mod tests;

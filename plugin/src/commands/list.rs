@@ -157,13 +157,14 @@ fn declared(connection: &Connection<'_>) -> Field {
         return plain("-");
     }
     if allowed.is_empty() {
-        return if connection.declared.is_empty() { plain("-") } else { ("declared".into(), Tone::Note) };
+        let approved = connection.approved == connection.declared;
+        return if approved { ("approved".into(), Tone::Good) } else { ("not approved".into(), Tone::Note) };
     }
     let (declared, approved) = (of(&connection.declared), of(&connection.approved));
     if declared.is_empty() {
         ("no".into(), Tone::Note)
     } else if declared != *allowed {
-        (format!("{declared} alone"), Tone::Note)
+        (format!("only {declared}"), Tone::Note)
     } else if approved == *allowed {
         ("approved".into(), Tone::Good)
     } else {

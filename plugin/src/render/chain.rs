@@ -60,18 +60,34 @@ fn write_step(out: &mut dyn Write, step: &Step, sources: &Sources, depth: usize,
     let place =
         place.map_or_else(String::new, |(file, at)| styled(FAINT, &format!("  {}:{}", printable(file), at.line)));
     writeln!(out, "{}{mark} {}{place}", "  ".repeat(depth), printable(&step.text))?;
-    let peers = step.steps.iter().all(|s| s.steps.is_empty()) && depth > 2;
-    let matched = step.steps.iter().any(|s| s.holds == Some(true));
-    // Peers that are somebody else are of interest only where none is the other end, and they are few.
-    let idle = |inner: &Step| peers && inner.holds != Some(true) && (matched || step.steps.len() > FEW);
-    for inner in step.steps.iter().filter(|inner| wide || !idle(inner)) {
+    let shown = Shown::of(step, depth, wide);
+    for inner in shown.steps {
         write_step(out, inner, sources, depth + 1, wide)?;
     }
-    if peers && !matched && step.steps.len() > FEW && !wide {
-        let line = format!("none of its {} peers is the other end (-o wide shows each)", step.steps.len());
-        writeln!(out, "{}{mark} {}", "  ".repeat(depth + 1), styled(FAINT, &line))?;
+    match shown.left_out {
+        Some(line) => writeln!(out, "{}{mark} {}", "  ".repeat(depth + 1), styled(FAINT, &line)),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The parts of a step that are shown.
+struct Shown<'a> {
+    steps: Vec<&'a Step>,
+    left_out: Option<String>,
+}
+
+impl<'a> Shown<'a> {
+    /// Peers that are somebody else are of interest only where none is the other end, and they are few.
+    fn of(step: &'a Step, depth: usize, wide: bool) -> Self {
+        let peers = depth > 2 && step.steps.iter().all(|s| s.steps.is_empty());
+        let matched = step.steps.iter().any(|s| s.holds == Some(true));
+        let idle = |inner: &Step| peers && inner.holds != Some(true) && (matched || step.steps.len() > FEW);
+        let steps: Vec<&Step> = step.steps.iter().filter(|inner| wide || !idle(inner)).collect();
+        let none = steps.is_empty() && !step.steps.is_empty();
+        let left_out =
+            none.then(|| format!("none of its {} peers is the other end (-o wide shows each)", step.steps.len()));
+        Self { steps, left_out }
+    }
 }
 
 /// So many peers that do not match are shown each.
@@ -98,7 +114,7 @@ pub(crate) fn markdown(
 ) -> io::Result<()> {
     writeln!(out, "**{question}: {}**: {}\n", verdict(explanation), printable(&explanation.summary))?;
     for step in &explanation.chain {
-        markdown_step(out, step, sources, 0)?;
+        markdown_step(out, step, sources, 1)?;
     }
     for (_, sentence) in &explanation.caveats {
         writeln!(out, "\n> Caveat: {}", printable(sentence))?;
@@ -106,7 +122,7 @@ pub(crate) fn markdown(
     for (index, fix) in explanation.fixes.iter().enumerate() {
         writeln!(out, "\n**{}** {}", if index == 0 { "Fix:" } else { "Then:" }, printable(&fix.what))?;
         if let Some(paste) = &fix.paste {
-            writeln!(out, "\n```yaml\n{}\n```", paste.trim_end())?;
+            writeln!(out, "\n```\n{}\n```", paste.trim_end())?;
         }
     }
     Ok(())
@@ -120,6 +136,11 @@ fn markdown_step(out: &mut dyn Write, step: &Step, sources: &Sources, depth: usi
     };
     let place = step.place.as_ref().and_then(|place| sources.position(place));
     let place = place.map_or_else(String::new, |(file, at)| format!(" (`{}:{}`)", printable(file), at.line));
-    writeln!(out, "{}- {mark}{}{place}", "  ".repeat(depth), printable(&step.text))?;
-    step.steps.iter().try_for_each(|inner| markdown_step(out, inner, sources, depth + 1))
+    writeln!(out, "{}- {mark}{}{place}", "  ".repeat(depth - 1), printable(&step.text))?;
+    let shown = Shown::of(step, depth, false);
+    shown.steps.iter().try_for_each(|inner| markdown_step(out, inner, sources, depth + 1))?;
+    match shown.left_out {
+        Some(line) => writeln!(out, "{}- {mark}{line}", "  ".repeat(depth)),
+        None => Ok(()),
+    }
 }

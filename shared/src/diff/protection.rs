@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::callee::CalleePattern;
 use crate::caller::Caller;
-use crate::derive::{Reason, Strictness, strictness};
+use crate::derive::{Reason, Refusal, Strictness, strictness};
 use crate::mode::Mode;
 use crate::snapshot::Snapshot;
 
@@ -88,26 +88,30 @@ pub struct Needed {
     pub strictness: Strictness,
 }
 
-/// Intents that are refused afterwards and were not declared, or were granted, before; in order of caller and callee.
-/// Those whose callee takes no part need no approval.
+/// Intents that are refused afterwards and were not declared, were granted, or were refused less strictly before; in
+/// order of caller and callee. Those whose callee takes no part need no approval.
 pub fn needed(before: &Snapshot, after: &Snapshot) -> Vec<Needed> {
-    let old: BTreeSet<(&Caller, &CalleePattern)> = refusals(before).map(|(c, r)| (c, &r.callee)).collect();
+    let strictness_in = |snapshot: &Snapshot, caller: &Caller, refusal: &Refusal| {
+        strictness(snapshot.mode(&caller.namespace), snapshot.callee_mode(&refusal.callee))
+    };
+    let old: BTreeSet<(&Caller, &CalleePattern, Strictness)> =
+        refusals(before).map(|(caller, r)| (caller, &r.callee, strictness_in(before, caller, r))).collect();
     let mut all: Vec<Needed> = refusals(after)
-        .filter(|(caller, refusal)| !old.contains(&(*caller, &refusal.callee)))
         .map(|(caller, refusal)| Needed {
             caller: caller.clone(),
             callee: refusal.callee.clone(),
             reason: refusal.reason.clone(),
-            strictness: strictness(after.mode(&caller.namespace), after.callee_mode(&refusal.callee)),
+            strictness: strictness_in(after, caller, refusal),
         })
         .filter(|needed| needed.strictness != Strictness::None)
+        .filter(|needed| !old.contains(&(&needed.caller, &needed.callee, needed.strictness)))
         .collect();
     all.sort_by(|a, b| (&a.caller, &a.callee).cmp(&(&b.caller, &b.callee)));
     all.dedup();
     all
 }
 
-fn refusals(snapshot: &Snapshot) -> impl Iterator<Item = (&Caller, &crate::derive::Refusal)> {
+fn refusals(snapshot: &Snapshot) -> impl Iterator<Item = (&Caller, &Refusal)> {
     snapshot.pods.iter().flat_map(|pod| pod.derivation.refusals.iter().map(move |r| (&pod.caller, r)))
 }
 

@@ -3,7 +3,7 @@
 use super::{Explanation, Pair, Question, Step, policies};
 use crate::callee::{CalleePattern, Port};
 use crate::derive::Reason;
-use crate::evaluate::End;
+use crate::evaluate::{End, evaluate};
 use crate::mode::Mode;
 use crate::names;
 use crate::resolve::Subject;
@@ -78,20 +78,50 @@ impl<'a> Told<'a> {
         self.callee.as_ref().map(|(service, _)| self.snapshot.services[*service].mode)
     }
 
+    /// Whether the callee's policies let the source of a pair in on all that one port of the Service leads to.
+    pub(super) fn lets_in(&self, pair: &Pair<'_>, service: usize, callee: &CalleePattern) -> bool {
+        let End::Pod(to) = pair.destination else { return false };
+        let mut leads = self.snapshot.ports_meant(callee, service).into_iter().filter(|(pod, ..)| *pod == to);
+        leads.all(|(_, protocol, number)| pair.verdict.ingress.ports.contains(protocol, number))
+    }
+
     pub(super) fn steps(&self, pairs: &[Pair<'_>]) -> Vec<Step> {
         let mut steps = Vec::new();
         if let (Some(pod), Some((service, callees))) = (self.pod, &self.callee) {
             for callee in callees {
-                steps.extend(self.intent_steps(pod, *service, callee));
+                let open = pairs.iter().all(|pair| self.lets_in(pair, *service, callee));
+                steps.extend(self.intent_steps(pod, *service, callee, open));
             }
         }
         steps.extend(policies::steps(self.snapshot, pairs));
+        steps.extend(self.shadow_step(pairs));
         steps
     }
 
-    fn intent_steps(&self, pod: u32, service: usize, callee: &CalleePattern) -> Vec<Step> {
+    /// What the callee's policies would say, were all that is in `shadow` in `enforce`.
+    fn shadow_step(&self, pairs: &[Pair<'_>]) -> Option<Step> {
+        let (service, _) = self.callee.as_ref()?;
+        if self.snapshot.services[*service].mode != Mode::Shadow {
+            return None;
+        }
+        // The same objects in the same order: pods keep their numbers.
+        let enforced = self.snapshot.enforced();
+        let denied = pairs.iter().any(|pair| {
+            let then = evaluate(&enforced, pair.source, pair.destination).ports.intersection(&pair.asked);
+            !then.is_superset(&pair.allowed())
+        });
+        let name = self.snapshot.objects.services[*service].metadata.full_name();
+        Some(if denied {
+            Step::new(false, format!("Service {name} is in shadow: once it is in enforce, this is cut"), None)
+        } else {
+            Step::new(true, format!("Service {name} is in shadow: once it is in enforce, this stays as it is"), None)
+        })
+    }
+
+    fn intent_steps(&self, pod: u32, service: usize, callee: &CalleePattern, open: bool) -> Vec<Step> {
         let caller = &self.snapshot.pods[pod as usize].caller;
-        let needed = self.snapshot.services[service].mode != Mode::Off;
+        let mode = self.snapshot.services[service].mode;
+        let needed = mode == Mode::Shadow || mode == Mode::Enforce && !open;
         // Without a part in it, what is missing is no fault.
         let missing = if needed { Some(false) } else { None };
         let place = |declared: &Declared| {
@@ -99,6 +129,9 @@ impl<'a> Told<'a> {
             text.origin.map(|_| Place::Part(text.clone(), declared.at.clone()))
         };
         match self.link(pod, service, callee) {
+            Link::Undeclared if self.snapshot.spec(pod).mirror => {
+                vec![Step::new(missing, format!("{caller} is a mirror pod, which gets no grants"), None)]
+            }
             Link::Undeclared => vec![self.undeclared(pod, callee, missing)],
             Link::Refused(declared, reason) => {
                 let text = format!("{caller} declares {}", declared.callee);
@@ -197,6 +230,9 @@ impl<'a> Told<'a> {
     fn ingress_summary(&self) -> String {
         if let (Some(pod), Some((service, callees)), Some(Mode::Enforce)) = (self.pod, &self.callee, self.callee_mode())
         {
+            if self.snapshot.spec(pod).mirror {
+                return "the caller is a mirror pod, which gets no grants".to_owned();
+            }
             let first = callees.iter().map(|callee| self.link(pod, *service, callee));
             for link in first {
                 match link {

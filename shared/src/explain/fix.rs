@@ -1,16 +1,20 @@
 //! What to do about a denial: the first missing link, who owns it, and what to paste.
 
 use super::chain::{Link, Told};
-use super::{Fix, Pair, policies};
+use super::{Fix, Pair};
 use crate::approval;
 use crate::callee::{CalleePattern, Port};
 use crate::caller::Caller;
 use crate::derive::Reason;
-use crate::evaluate::{End, Side};
+use crate::evaluate::End;
 use crate::mode::Mode;
 use crate::names;
 use crate::policy::Direction;
 use crate::snapshot::Snapshot;
+
+mod policy;
+
+use policy::by_policy;
 
 pub(super) fn fixes(told: &Told<'_>, pairs: &[Pair<'_>]) -> Vec<Fix> {
     let mut fixes = Vec::new();
@@ -21,7 +25,14 @@ pub(super) fn fixes(told: &Told<'_>, pairs: &[Pair<'_>]) -> Vec<Fix> {
     if !pair.verdict.egress.ports.is_superset(&pair.asked) {
         fixes.push(by_policy(told.snapshot, Direction::Egress, pair, &pair.verdict.egress));
     }
-    fixes
+    // One intent may stand for several of the ports asked about.
+    let mut once: Vec<Fix> = Vec::with_capacity(fixes.len());
+    for fix in fixes {
+        if !once.contains(&fix) {
+            once.push(fix);
+        }
+    }
+    once
 }
 
 fn ingress(told: &Told<'_>, pair: &Pair<'_>, fixes: &mut Vec<Fix>) {
@@ -35,14 +46,15 @@ fn ingress(told: &Told<'_>, pair: &Pair<'_>, fixes: &mut Vec<Fix>) {
         return;
     };
     let snapshot = told.snapshot;
+    if snapshot.spec(pod).mirror {
+        fixes.push(by_policy(snapshot, Direction::Ingress, pair, &pair.verdict.ingress));
+        return;
+    }
     let caller = &snapshot.pods[pod as usize].caller;
-    let asked_all = callees.len() > 1;
     let before = fixes.len();
     for callee in callees {
         // Of a port that is allowed already nothing is missing.
-        let leads: Vec<_> = snapshot.ports_meant(callee, *service);
-        let open = |to: u32| leads.iter().filter(|l| l.0 == to).all(|l| pair.verdict.ingress.ports.contains(l.1, l.2));
-        if asked_all && matches!(pair.destination, End::Pod(to) if open(to)) {
+        if told.lets_in(pair, *service, callee) {
             continue;
         }
         match told.link(pod, *service, callee) {
@@ -61,7 +73,7 @@ fn ingress(told: &Told<'_>, pair: &Pair<'_>, fixes: &mut Vec<Fix>) {
     if !snapshot.mode(namespace).is_managed() {
         fixes.push(Fix {
             what: format!("let namespace {namespace} take part, so that its pods carry labels (an administrator does)"),
-            paste: Some(format!("kubectl label namespace {namespace} {}={}\n", names::MODE, Mode::Shadow)),
+            paste: Some(format!("kubectl label --overwrite namespace {namespace} {}={}\n", names::MODE, Mode::Shadow)),
         });
     }
     if fixes.len() == before {
@@ -143,81 +155,34 @@ fn from_fix(told: &Told<'_>, pair: &Pair<'_>) -> Fix {
     let Some((_, callees)) = &told.callee else {
         return by_policy(told.snapshot, Direction::Ingress, pair, &pair.verdict.ingress);
     };
-    let mut names: Vec<String> = Vec::new();
+    let mut callable: Vec<String> = Vec::new();
     let mut namespace = "";
     for callee in callees {
         if let crate::callee::Scope::Service { namespace: ns, name } = &callee.scope {
             namespace = ns;
-            names.push(match &callee.port {
+            callable.push(match &callee.port {
                 Port::All => format!("\"{name}\""),
                 port => format!("\"{name}:{port}\""),
             });
         }
     }
     let who = callees.first().map_or_else(String::new, |callee| owner(told, callee));
-    let peers: Vec<String> = match pair.source {
-        End::Addresses(addresses) => {
-            addresses.cidrs().iter().map(|net| format!("    - ipBlock: {{cidr: \"{net}\"}}\n")).collect()
-        }
-        End::Pod(_) => Vec::new(),
-    };
+    let nets = if let End::Addresses(addresses) = pair.source { addresses.cidrs() } else { Vec::new() };
+    let peers: Vec<String> = nets.iter().map(|net| format!("    - ipBlock: {{cidr: \"{net}\"}}\n")).collect();
+    // The name says all of it, so that what is pasted for somebody else takes nothing back.
+    let mut object_name: String = nets.iter().map(|net| format!("{net}-")).chain(["calls".to_owned()]).collect();
+    for name in &callable {
+        object_name.extend(["-", name.trim_matches('"')]);
+    }
+    let object_name = format!("from-{}", object_name.replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
+    let object_name = &object_name[..object_name.len().min(253)].trim_end_matches('-');
     Fix {
         what: format!("an address can declare nothing: {who} applies this"),
         paste: Some(format!(
-            "apiVersion: netintent.dev/v1alpha1\nkind: Approval\nmetadata: {{namespace: {namespace}, name: from-outside}}\nspec:\n  callees: [{}]\n  from:\n{}",
-            names.join(", "),
+            "apiVersion: netintent.dev/v1alpha1\nkind: Approval\nmetadata: {{namespace: {}, name: {object_name}}}\nspec:\n  callees: [{}]\n  from:\n{}",
+            names::yaml(namespace),
+            callable.join(", "),
             peers.concat()
         )),
     }
-}
-
-/// A policy of somebody's own stands in the way.
-fn by_policy(snapshot: &Snapshot, direction: Direction, pair: &Pair<'_>, side: &Side) -> Fix {
-    let own = side.policies.iter().map(|p| &snapshot.policies[p.policy]).find(|p| !p.generated);
-    let any = side.policies.first().map(|p| &snapshot.policies[p.policy]);
-    let name = own.or(any).map_or_else(String::new, |p| p.policy.metadata.full_name());
-    let (other, key) = match direction {
-        Direction::Ingress => (pair.source, "from"),
-        Direction::Egress => (pair.destination, "to"),
-    };
-    let missing = pair.asked.difference(&side.ports);
-    let what = format!(
-        "let {} {} {}: add this to NetworkPolicy {name}",
-        policies::end_text(snapshot, other),
-        if direction == Direction::Ingress { "in" } else { "be reached" },
-        if missing.is_all() { "on all ports".to_owned() } else { format!("on {missing}") },
-    );
-    let peer = match other {
-        End::Addresses(addresses) => {
-            addresses.cidrs().iter().map(|net| format!("        - ipBlock: {{cidr: \"{net}\"}}\n")).collect::<String>()
-        }
-        End::Pod(pod) => {
-            let labels: String = snapshot.pods[pod as usize]
-                .labels
-                .iter()
-                .filter(|(key, _)| !names::is_reserved(key) && !key.ends_with("template-hash"))
-                .map(|(key, value)| format!("              {key}: \"{value}\"\n"))
-                .collect();
-            let namespace = snapshot.namespace_of(pod);
-            let selector = if labels.is_empty() {
-                "          podSelector: {}\n".to_owned()
-            } else {
-                format!("          podSelector:\n            matchLabels:\n{labels}")
-            };
-            format!(
-                "        - namespaceSelector:\n            matchLabels: {{{}: {namespace}}}\n{selector}",
-                names::NAMESPACE_NAME
-            )
-        }
-    };
-    let ports: String = missing
-        .iter()
-        .map(|(protocol, i)| match (i.from, i.to) {
-            (1, u16::MAX) => format!("        - {{protocol: {protocol}}}\n"),
-            (from, to) if from == to => format!("        - {{protocol: {protocol}, port: {from}}}\n"),
-            (from, to) => format!("        - {{protocol: {protocol}, port: {from}, endPort: {to}}}\n"),
-        })
-        .collect();
-    let ports = if missing.is_all() || missing.is_empty() { String::new() } else { format!("      ports:\n{ports}") };
-    Fix { what, paste: Some(format!("  {}:\n    - {key}:\n{peer}{ports}", direction.as_str())) }
 }

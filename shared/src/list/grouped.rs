@@ -64,7 +64,7 @@ fn by_row(lister: &mut Lister<'_>, filter: &Filter) -> Vec<(Vec<u32>, Vec<Sides>
         if filter.from.as_ref().is_some_and(|set| !set[source]) {
             continue;
         }
-        let mut row = lister.row(source);
+        let mut row = if filter.own { lister.row_with_own(source) } else { lister.row(source) };
         row.retain(|e| filter.wants(Some(source), Some(e.workload as usize)));
         let next = sources.len();
         let at = *known.entry((row, lister.egress_isolated[source])).or_insert(next);

@@ -1,0 +1,103 @@
+//! A policy stands in the way: the rule to add to it, or to write beside it.
+
+use crate::evaluate::{End, Side};
+use crate::explain::{Fix, Pair, policies};
+use crate::names;
+use crate::policy::Direction;
+use crate::port::PortSet;
+use crate::snapshot::{Policy, Snapshot};
+
+/// Lets the other end through one side of a pair.
+///
+/// What netintent writes is nobody's to change: where nothing else stands in the way, the fix is a policy of the
+/// callee's own. Policies add up, and this one selects no pod that none selects already.
+pub(super) fn by_policy(snapshot: &Snapshot, direction: Direction, pair: &Pair<'_>, side: &Side) -> Fix {
+    let own = side.policies.iter().map(|p| &snapshot.policies[p.policy]).find(|p| !is_ours(p));
+    let (selected, other) = match direction {
+        Direction::Ingress => (pair.destination, pair.source),
+        Direction::Egress => (pair.source, pair.destination),
+    };
+    let missing = pair.asked.difference(&side.ports);
+    let what = format!(
+        "let {} {} {}: ",
+        policies::end_text(snapshot, other),
+        if direction == Direction::Ingress { "in" } else { "be reached" },
+        if missing.is_all() { "on all ports".to_owned() } else { format!("on {missing}") },
+    );
+    let rule = rule(snapshot, direction, other, &missing);
+    match (own, selected) {
+        (None, End::Pod(pod)) => {
+            // Named by the pod's own object, so that what is pasted for another replaces nothing.
+            let object = &snapshot.objects.workloads[snapshot.pods[pod as usize].object];
+            let namespace = &object.metadata.namespace;
+            let way = direction.as_str();
+            let name = format!("{}-{}-{way}", object.kind.to_lowercase(), object.metadata.name);
+            let kind = if direction == Direction::Ingress { "Ingress" } else { "Egress" };
+            let pods = pod_selector(snapshot, pod, "  ");
+            let manifest = format!(
+                "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{namespace: {}, name: {name}}}\nspec:\n{pods}  policyTypes: [{kind}]\n{rule}",
+                names::yaml(namespace)
+            );
+            Fix { what: format!("{what}whoever owns namespace {namespace} applies this"), paste: Some(manifest) }
+        }
+        (own, _) => {
+            let name = own.map_or_else(String::new, |p| p.policy.metadata.full_name());
+            Fix { what: format!("{what}add this to NetworkPolicy {name}"), paste: Some(rule) }
+        }
+    }
+}
+
+/// Whether the controller wrote a policy, or would.
+fn is_ours(policy: &Policy) -> bool {
+    policy.generated || policy.policy.metadata.labels.get("app.kubernetes.io/managed-by") == Some("netintent")
+}
+
+/// One rule under its direction, as it stands in a policy's spec.
+fn rule(snapshot: &Snapshot, direction: Direction, other: End<'_>, ports: &PortSet) -> String {
+    let key = match direction {
+        Direction::Ingress => "from",
+        Direction::Egress => "to",
+    };
+    let peer = match other {
+        End::Addresses(addresses) => {
+            let blocks = addresses.cidrs();
+            let blocks: Vec<String> =
+                blocks.iter().map(|net| format!("        - ipBlock: {{cidr: \"{net}\"}}\n")).collect();
+            blocks.concat()
+        }
+        End::Pod(pod) => {
+            let namespace = names::yaml(snapshot.namespace_of(pod));
+            let selector = pod_selector(snapshot, pod, "          ");
+            format!(
+                "        - namespaceSelector:\n            matchLabels: {{{}: {namespace}}}\n{selector}",
+                names::NAMESPACE_NAME
+            )
+        }
+    };
+    let listed: Vec<String> = ports
+        .iter()
+        .map(|(protocol, i)| match (i.from, i.to) {
+            (1, u16::MAX) => format!("        - {{protocol: {protocol}}}\n"),
+            (from, to) if from == to => format!("        - {{protocol: {protocol}, port: {from}}}\n"),
+            (from, to) => format!("        - {{protocol: {protocol}, port: {from}, endPort: {to}}}\n"),
+        })
+        .collect();
+    let listed =
+        if ports.is_all() || ports.is_empty() { String::new() } else { format!("      ports:\n{}", listed.concat()) };
+    format!("  {}:\n    - {key}:\n{peer}{listed}", direction.as_str())
+}
+
+/// A `podSelector` on the labels that somebody wrote, but for what a rollout changes.
+fn pod_selector(snapshot: &Snapshot, pod: u32, indent: &str) -> String {
+    let labels: Vec<String> = snapshot.pods[pod as usize]
+        .labels
+        .iter()
+        .filter(|(key, _)| !names::is_reserved(key) && !key.ends_with("template-hash"))
+        .map(|(key, value)| format!("{indent}    {key}: \"{value}\"\n"))
+        .collect();
+    if labels.is_empty() {
+        format!("{indent}podSelector: {{}}\n")
+    } else {
+        format!("{indent}podSelector:\n{indent}  matchLabels:\n{}", labels.concat())
+    }
+}

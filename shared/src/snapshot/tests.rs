@@ -1,0 +1,117 @@
+use crate::list::Filter;
+use crate::testing::{approval, deployment, edges, objects, service, snapshot};
+
+use super::*;
+
+fn labels(snapshot: &Snapshot, name: &str) -> Vec<String> {
+    let at = snapshot.workloads.iter().position(|w| w.full_name() == name).unwrap();
+    let pod = &snapshot.pods[snapshot.workloads[at].pods.start as usize];
+    pod.labels.iter().filter(|(k, _)| names::is_reserved(k)).map(|(k, v)| format!("{k}={v}")).collect()
+}
+
+#[test]
+fn pods_of_managed_namespaces_carry_what_is_approved() {
+    let text = deployment("shop", "web", "bank/ledger:http,bank/cards")
+        + &service("bank", "ledger")
+        + &approval("bank", "shop/web", "ledger:http");
+    for (mode, expected) in [("shop=enforce", 1), ("shop=shadow", 1), ("shop=off", 0)] {
+        let labels = labels(&snapshot(&text, &[mode]), "shop/web");
+        assert_eq!(labels.len(), expected, "{mode}");
+        assert!(labels.iter().all(|l| l == "ledger.bank.to.netintent.dev/http=allowed"));
+    }
+}
+
+#[test]
+fn reserved_labels_written_by_hand_never_count() {
+    let forged = deployment("shop", "web", "")
+        .replace("labels: {app: web}", "labels: {app: web, ledger.bank.to.netintent.dev/http: allowed}");
+    for mode in ["shop=enforce", "shop=off"] {
+        assert!(labels(&snapshot(&forged, &[mode]), "shop/web").is_empty(), "{mode}");
+    }
+}
+
+#[test]
+fn a_service_account_declares_for_its_pods() {
+    let account = "---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {namespace: shop, name: robot, annotations: {netintent.dev/calls: \"bank/ledger:http\"}}\n";
+    let web = deployment("shop", "web", "bank/cards")
+        .replace("    spec:\n      containers", "    spec:\n      serviceAccountName: robot\n      containers");
+    let text = web + account + &approval("bank", "shop/*", "*");
+    let snapshot = snapshot(&text, &["shop=enforce"]);
+    assert_eq!(
+        labels(&snapshot, "shop/web"),
+        ["cards.bank.to.netintent.dev/all.ports=allowed", "ledger.bank.to.netintent.dev/http=allowed"]
+    );
+    assert_eq!(snapshot.pods[0].intents.iter().filter(|d| d.service_account.is_some()).count(), 1);
+}
+
+#[test]
+fn owned_replicasets_and_jobs_give_no_template_of_their_own() {
+    let owned = |kind: &str, api: &str, owner: &str, owner_kind: &str, spec: &str| {
+        format!(
+            "---\napiVersion: {api}\nkind: {kind}\nmetadata:\n  namespace: shop\n  name: {owner}-1\n  ownerReferences: [{{apiVersion: {api}, kind: {owner_kind}, name: {owner}, controller: true}}]\nspec: {spec}\n"
+        )
+    };
+    let template = "{selector: {matchLabels: {app: old}}, template: {metadata: {labels: {app: old}}, spec: {containers: [{name: a, image: x}]}}}";
+    let job = "{template: {spec: {containers: [{name: a, image: x}]}}}";
+    let text = deployment("shop", "web", "")
+        + &owned("ReplicaSet", "apps/v1", "web", "Deployment", template)
+        + &owned("Job", "batch/v1", "report", "CronJob", job);
+    let names: Vec<String> = snapshot(&text, &[]).workloads.iter().map(Workload::full_name).collect();
+    assert_eq!(names, ["shop/web"]);
+}
+
+#[test]
+fn ended_pods_stand_for_their_workload_only_where_nothing_else_does() {
+    let pod = |name: &str, phase: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: {name}\n  ownerReferences: [{{apiVersion: batch/v1, kind: Job, name: load, controller: true}}]\nspec: {{containers: [{{name: a, image: x}}]}}\nstatus: {{phase: {phase}}}\n"
+        )
+    };
+    let pods = |text: String| snapshot(&text, &[]).pods.len();
+    assert_eq!(pods(pod("a", "Succeeded") + &pod("b", "Running")), 1);
+    assert_eq!(pods(pod("a", "Succeeded") + &pod("b", "Failed")), 2);
+}
+
+#[test]
+fn mirror_pods_get_no_grants() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata:\n  namespace: shop\n  name: mirror\n  annotations: {netintent.dev/calls: bank/ledger, kubernetes.io/config.mirror: x}\nspec: {containers: [{name: a, image: x}]}\n";
+    let snapshot = snapshot(&(pod.to_owned() + &approval("bank", "*/*", "*")), &["shop=enforce"]);
+    assert!(labels(&snapshot, "shop/mirror").is_empty());
+}
+
+#[test]
+fn a_policy_in_the_input_holds_in_place_of_ours() {
+    let open = "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {namespace: bank, name: netintent-ledger}\nspec: {podSelector: {matchLabels: {app: ledger}}, ingress: [{}]}\n";
+    let text = deployment("bank", "ledger", "") + &service("bank", "ledger") + &deployment("shop", "web", "");
+    assert!(
+        !edges(&snapshot(&text, &["bank=enforce"]), &Filter::default())
+            .contains(&"shop/web -> bank/ledger: all ports".to_owned())
+    );
+    assert!(
+        edges(&snapshot(&(text + open), &["bank=enforce"]), &Filter::default())
+            .contains(&"shop/web -> bank/ledger: all ports".to_owned())
+    );
+}
+
+#[test]
+fn what_is_read_with_reservations_is_told() {
+    let text = deployment("shop", "web", "bank/led ger, x")
+        + &service("bank", "ledger").replace("name: ledger}", "name: ledger, labels: {netintent.dev/mode: strict}}");
+    let snapshot = Snapshot::new(objects(&text), &Options::at(crate::testing::NOW.parse().unwrap()));
+    let told: Vec<&str> = snapshot.warnings.iter().map(|w| w.message.as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "`strict` is no mode: Service bank/ledger is in the mode of its namespace",
+            "no Namespace bank in the input: it is read as off",
+            "no Namespace shop in the input: it is read as off",
+            "`bank/led ger` is read as one intent, and an intent has no spaces; taken as undeclared",
+        ]
+    );
+    assert_eq!(snapshot.pods[0].intents.len(), 1, "the other intent holds");
+}
+
+#[test]
+fn who_declares_nothing_is_told_nothing() {
+    assert!(snapshot(&deployment("shop", "web", ""), &[]).warnings.is_empty());
+}
