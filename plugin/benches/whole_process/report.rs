@@ -12,7 +12,7 @@ const MIB: u64 = 1 << 20;
 
 /// A line of the table.
 pub(crate) struct Row {
-    cells: [String; 7],
+    cells: [String; 8],
     within: bool,
 }
 
@@ -30,6 +30,7 @@ impl Row {
             format!("{:.3} s", measured.time.as_secs_f64()),
             format!("{:.3} s ({})", measured.yardstick.as_secs_f64(), case.compared_with),
             format!("{:.2}", measured.ratio),
+            format!("{:.2}", measured.cpu_ratio),
             format!("{} MiB", measured.peak.div_ceil(MIB)),
             format!("{:.1} MiB", tenths(measured.output)),
             format!("{}{verdict}", if limits.is_empty() { "-".to_owned() } else { limits.join(", ") }),
@@ -50,9 +51,10 @@ fn tenths(bytes: u64) -> f64 {
 
 /// Prints the table.
 pub(crate) fn print(clusters: &Clusters, rows: &[Row]) -> Result<(), Box<dyn Error>> {
-    let headers = ["COMMAND", "MEDIAN", "COMPARED WITH", "RATIO", "PEAK", "OUTPUT", "LIMIT"].map(str::to_owned);
-    let lines: Vec<&[String; 7]> = std::iter::once(&headers).chain(rows.iter().map(|row| &row.cells)).collect();
-    let mut widths = [0; 7];
+    let headers =
+        ["COMMAND", "MEDIAN", "COMPARED WITH", "RATIO", "CPU RATIO", "PEAK", "OUTPUT", "LIMIT"].map(str::to_owned);
+    let lines: Vec<&[String; 8]> = std::iter::once(&headers).chain(rows.iter().map(|row| &row.cells)).collect();
+    let mut widths = [0; 8];
     for line in &lines {
         for (width, cell) in widths.iter_mut().zip(*line) {
             *width = (*width).max(cell.len());

@@ -19,6 +19,8 @@ pub(crate) struct Measured {
     pub(crate) yardstick: Duration,
     /// The median of each pair's ratio.
     pub(crate) ratio: f64,
+    /// The same of the time on processors, which says less of what a user waits for, but hardly hangs on what else runs.
+    pub(crate) cpu_ratio: f64,
     /// The most memory of any run of the command, in bytes.
     pub(crate) peak: u64,
     /// The size of its output, in bytes.
@@ -31,18 +33,28 @@ pub(crate) fn measure(case: &Case, rounds: usize) -> Result<Measured, Box<dyn Er
     case.yardstick.run()?;
     let output = case.command.output_size()?;
     let start = Instant::now();
-    let (mut times, mut yardsticks, mut ratios, mut peak) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let (mut times, mut yardsticks, mut peak) = (Vec::new(), Vec::new(), 0);
+    let (mut ratios, mut cpu_ratios) = (Vec::new(), Vec::new());
     while times.len() < rounds.max(1) && (times.len() < LEAST || start.elapsed() < ENOUGH) {
         let yardstick = case.yardstick.run()?;
         let command = case.command.run()?;
         ratios.push(command.time.as_secs_f64() / yardstick.time.as_secs_f64());
+        cpu_ratios.push(command.cpu.as_secs_f64() / yardstick.cpu.as_secs_f64());
         times.push(command.time);
         yardsticks.push(yardstick.time);
         peak = peak.max(command.peak);
     }
     ratios.sort_by(f64::total_cmp);
+    cpu_ratios.sort_by(f64::total_cmp);
     times.sort();
     yardsticks.sort();
     let middle = times.len() / 2;
-    Ok(Measured { time: times[middle], yardstick: yardsticks[middle], ratio: ratios[middle], peak, output })
+    Ok(Measured {
+        time: times[middle],
+        yardstick: yardsticks[middle],
+        ratio: ratios[middle],
+        cpu_ratio: cpu_ratios[middle],
+        peak,
+        output,
+    })
 }

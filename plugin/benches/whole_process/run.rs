@@ -49,7 +49,7 @@ impl Line {
         if !matches!(ended.status.code(), Some(0 | 1)) {
             return Err(format!("{} {}: {}", self.program, self.arguments.join(" "), ended.status).into());
         }
-        Ok(Usage { time, peak: ended.rusage.maxrss })
+        Ok(Usage { time, cpu: ended.rusage.utime + ended.rusage.stime, peak: ended.rusage.maxrss })
     }
 
     /// Runs it and counts the bytes of its output.
@@ -76,6 +76,8 @@ impl Line {
 pub(crate) struct Usage {
     /// From start to exit.
     pub(crate) time: Duration,
+    /// Time on processors, all threads together.
+    pub(crate) cpu: Duration,
     /// The most memory it had at once, in bytes.
     ///
     /// The kernel counts from before the program replaces its parent's image. The benchmark itself must stay small,
