@@ -87,8 +87,7 @@ pub fn compile(
     let mode_of = |namespace: &str| namespaces.get(namespace).copied().unwrap_or_default();
     let mut result = Compiled::default();
     let managed = Arc::new(managed_namespaces());
-    let openings: Vec<(usize, &Approval)> =
-        approvals.iter().enumerate().filter(|(_, a)| !a.from.is_empty() && !a.is_expired(now)).collect();
+    let openings = Openings::new(approvals, now);
     let mut kept_open: BTreeMap<&str, usize> = BTreeMap::new();
     let mut left_out: Vec<Finding> = Vec::new();
     for (at, service) in services.iter().enumerate() {
@@ -109,13 +108,10 @@ pub fn compile(
             let identifier = port.identifier();
             let mut peers = granting_peers(service, &identifier, mode_of(namespace), &managed);
             let callee = CalleePattern { scope: scope_of(service), port: identifier };
-            for (index, approval) in &openings {
-                let covers = approval
-                    .callees
-                    .iter()
-                    .any(|c| means(c, service, mode_of(namespace)) && c.port.covers(&callee.port));
-                if covers {
-                    add_from(&mut peers, *index, approval, &callee, prohibitions, &mut left_out);
+            for (index, approval) in openings.about(namespace) {
+                let covers = |c: &CalleePattern| means(c, service, mode_of(namespace)) && c.port.covers(&callee.port);
+                if approval.callees.iter().any(covers) {
+                    add_from(&mut peers, index, approval, &callee, prohibitions, &mut left_out);
                 }
             }
             rules.push(Rule {
@@ -158,6 +154,29 @@ pub fn compile(
     left_out.dedup();
     result.findings.append(&mut left_out);
     result
+}
+
+/// The unexpired approvals that have a `from`, by the namespace that each can be about.
+struct Openings<'a> {
+    of_namespace: BTreeMap<&'a str, Vec<(usize, &'a Approval)>>,
+    of_cluster: Vec<(usize, &'a Approval)>,
+}
+
+impl<'a> Openings<'a> {
+    fn new(approvals: &'a [Approval], now: Timestamp) -> Self {
+        let mut all = Self { of_namespace: BTreeMap::new(), of_cluster: Vec::new() };
+        for (at, approval) in approvals.iter().enumerate().filter(|(_, a)| !a.from.is_empty() && !a.is_expired(now)) {
+            match approval.metadata.namespace.as_str() {
+                "" => all.of_cluster.push((at, approval)),
+                namespace => all.of_namespace.entry(namespace).or_default().push((at, approval)),
+            }
+        }
+        all
+    }
+
+    fn about(&self, namespace: &str) -> impl Iterator<Item = (usize, &'a Approval)> + '_ {
+        self.of_namespace.get(namespace).into_iter().flatten().chain(&self.of_cluster).copied()
+    }
 }
 
 fn generated(namespace: &str, name: &str) -> Metadata {

@@ -62,8 +62,6 @@ pub struct Connections<'a> {
     snapshot: &'a Snapshot,
     ingress: Sides,
     egress: Sides,
-    /// For each set: its pods.
-    sets: Vec<Arc<[u32]>>,
     /// For each pod: the sets it is in, but for [`EVERYBODY`], in ascending order.
     sets_of: Vec<Vec<SetId>>,
     /// For each set: the ingress classes with a rule that names it.
@@ -97,7 +95,7 @@ impl<'a> Connections<'a> {
             }
         }
         let open = (0..).zip(&ingress.class_of).filter(|(_, c)| c.is_none()).map(|(pod, _)| pod).collect();
-        Self { snapshot, ingress, egress, sets, sets_of, behind, open }
+        Self { snapshot, ingress, egress, sets_of, behind, open }
     }
 
     /// Whether some policy isolates a pod in a direction.
@@ -141,36 +139,14 @@ impl<'a> Connections<'a> {
         row
     }
 
-    /// The row of a source whose egress is restricted.
+    /// The row of a source whose egress is restricted: what lets it in, as far as it is let out.
     fn restricted(&self, source: u32, class: ClassId, ports: &mut PortSets) -> Row {
-        let mut candidates: Vec<u32> = Vec::new();
-        for set in self.egress.rules[class as usize].iter().flat_map(|r| &r.sets) {
-            candidates.extend_from_slice(&self.sets[*set as usize]);
-        }
-        candidates.sort_unstable();
-        candidates.dedup();
-        let mut row = Row::new();
-        let mut known: FxHashMap<ClassId, PortSetId> = FxHashMap::default();
-        for pod in candidates {
-            let ingress = match self.ingress.class_of[pod as usize] {
-                None => PortSetId::ALL,
-                Some(class) => match known.get(&class) {
-                    Some(allowed) => *allowed,
-                    None => match self.fixed_ports(source, class, ports) {
-                        Some(allowed) => *known.entry(class).or_insert(allowed),
-                        None => self.class_ports(&self.ingress, class, source, pod, ports),
-                    },
-                },
-            };
-            if ingress == PortSetId::NONE {
-                continue;
-            }
-            let egress = self.class_ports(&self.egress, class, pod, pod, ports);
-            let allowed = ports.intersection(ingress, egress);
-            if allowed != PortSetId::NONE {
-                row.push((pod, allowed));
-            }
-        }
+        let mut row = self.reachable(source, ports);
+        row.retain_mut(|(pod, allowed)| {
+            let egress = self.class_ports(&self.egress, class, *pod, *pod, ports);
+            *allowed = ports.intersection(*allowed, egress);
+            *allowed != PortSetId::NONE
+        });
         row
     }
 
