@@ -180,10 +180,10 @@ mod tests {
         Owner { group: group.into(), kind: kind.into(), name: name.into() }
     }
 
-    fn pod(owner: Option<Owner>, labels: &[(&str, &str)], known: Option<Owner>) -> (String, String) {
+    fn pod(owner: Option<Owner>, labels: &[(&str, &str)], known: Option<&Owner>) -> (String, String) {
         let metadata = Metadata { name: "web-5c6d-x2x".into(), controller: owner, ..Metadata::default() };
         let labels = labels.iter().copied().collect();
-        let found = controller(&"Pod".into(), &metadata, &labels, &|_, _| known.clone());
+        let found = controller(&"Pod".into(), &metadata, &labels, &|_, _| known.cloned());
         (found.kind.into_owned(), found.name)
     }
 
@@ -198,10 +198,10 @@ mod tests {
         assert_eq!(pod(rs(), &hash, None), pair("Deployment", "web"));
         assert_eq!(pod(rs(), &[("rollouts-pod-template-hash", "5c6d")], None), pair("Rollout", "web"));
         assert_eq!(pod(rs(), &[("pod-template-hash", "other")], None), pair("ReplicaSet", "web-5c6d"));
-        assert_eq!(pod(rs(), &[], Some(owner("apps", "Deployment", "web"))), pair("Deployment", "web"));
+        assert_eq!(pod(rs(), &[], Some(&owner("apps", "Deployment", "web"))), pair("Deployment", "web"));
         let job = || Some(owner("batch", "Job", "report-123"));
         assert_eq!(pod(job(), &[], None), pair("Job", "report-123"));
-        assert_eq!(pod(job(), &[], Some(owner("batch", "CronJob", "report"))), pair("CronJob", "report"));
+        assert_eq!(pod(job(), &[], Some(&owner("batch", "CronJob", "report"))), pair("CronJob", "report"));
         assert_eq!(pod(Some(owner("apps", "StatefulSet", "db")), &[], None), pair("StatefulSet", "db"));
         assert_eq!(pod(Some(owner("kafka.example", "Broker", "b")), &[], None), pair("Broker", "b"));
         assert_eq!(pod(None, &hash, None), pair("Pod", "web-5c6d-x2x"));
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn a_kind_of_the_same_name_in_another_group_is_a_custom_controller() {
         let volcano = Some(owner("batch.volcano.sh", "Job", "train"));
-        assert_eq!(pod(volcano, &[], Some(owner("batch", "CronJob", "no"))), pair("Job", "train"));
+        assert_eq!(pod(volcano, &[], Some(&owner("batch", "CronJob", "no"))), pair("Job", "train"));
     }
 
     #[test]

@@ -97,20 +97,20 @@ impl AddressSet {
     /// set included where there is one; ordered by the indices.
     pub fn partition(sets: &[&Self]) -> Vec<(Self, Vec<usize>)> {
         let mut parts = std::collections::BTreeMap::<Vec<usize>, Self>::new();
-        for family in 0..2 {
+        for (family, last) in MAX.into_iter().enumerate() {
             let lists: Vec<&[Range]> = sets.iter().map(|s| s.family(family)).collect();
             // A range begins or ends only where some set does.
             let mut starts: Vec<u128> = vec![0];
             for (from, to) in lists.iter().flat_map(|l| l.iter()) {
                 starts.push(*from);
-                if *to < MAX[family] {
+                if *to < last {
                     starts.push(to + 1);
                 }
             }
             starts.sort_unstable();
             starts.dedup();
             for (index, from) in starts.iter().enumerate() {
-                let to = starts.get(index + 1).map_or(MAX[family], |next| next - 1);
+                let to = starts.get(index + 1).map_or(last, |next| next - 1);
                 let holders: Vec<usize> = (0..sets.len())
                     .filter(|s| {
                         let list = lists[*s];

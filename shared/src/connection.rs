@@ -225,16 +225,15 @@ fn sides(snapshot: &Snapshot, direction: Direction, resolver: &mut Resolver<'_>,
             result.class_of.push(None);
             continue;
         }
-        let class = match classes.get(&policies) {
-            Some(class) => *class,
-            None => {
-                let class = ClassId::try_from(result.rules.len()).unwrap_or(ClassId::MAX);
-                result.rules.push(resolver.rules(&policies, direction, ports));
-                result.members.push(Vec::new());
-                result.policies.push(policies.clone());
-                classes.insert(policies, class);
-                class
-            }
+        let class = if let Some(class) = classes.get(&policies) {
+            *class
+        } else {
+            let class = ClassId::try_from(result.rules.len()).unwrap_or(ClassId::MAX);
+            result.rules.push(resolver.rules(&policies, direction, ports));
+            result.members.push(Vec::new());
+            result.policies.push(policies.clone());
+            classes.insert(policies, class);
+            class
         };
         result.members[class as usize].push(pod);
         result.class_of.push(Some(class));

@@ -100,14 +100,15 @@ pub fn resolve(snapshot: &Snapshot, text: &str, role: Role, home: Home<'_>) -> R
             Some(kind) => (None, Some(kind), name),
             None => return Err(unknown_namespace(snapshot, first)),
         },
-        [namespace, written, name] if snapshot.namespaces.contains_key(namespace) => match kind(snapshot, written) {
-            Some(kind) => (Some(namespace), Some(kind), name),
-            None => {
+        [namespace, written, name] if snapshot.namespaces.contains_key(namespace) => {
+            if let Some(kind) = kind(snapshot, written) {
+                (Some(namespace), Some(kind), name)
+            } else {
                 let kinds = KINDS.iter().flat_map(|(names, _)| names.iter().copied());
                 let message = format!("`{}` is no kind that can call or be called", printable(written));
                 return Err(ResolveError { message, help: did_you_mean(written, kinds) });
             }
-        },
+        }
         [namespace, _, _] => return Err(unknown_namespace(snapshot, namespace)),
         _ => {
             let message =
@@ -116,12 +117,11 @@ pub fn resolve(snapshot: &Snapshot, text: &str, role: Role, home: Home<'_>) -> R
         }
     };
     let search = Search { snapshot, kind, name, role };
-    let found = match namespace {
-        Some(namespace) => search.within(&|n| n == namespace),
-        None => {
-            let here = search.within(&|n| n == home.namespace);
-            if here.is_empty() && !home.only { search.within(&|_| true) } else { here }
-        }
+    let found = if let Some(namespace) = namespace {
+        search.within(&|n| n == namespace)
+    } else {
+        let here = search.within(&|n| n == home.namespace);
+        if here.is_empty() && !home.only { search.within(&|_| true) } else { here }
     };
     match &found[..] {
         [only] => Ok(only.clone()),

@@ -90,6 +90,7 @@ fn items(snapshot: &Snapshot, filter: &Filter, mut items: Items<'_>) -> io::Resu
 }
 
 /// Which columns a table has, besides the ends and the ports.
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of its own")]
 struct Columns {
     /// What is declared: who declares nothing anywhere wants to read nothing of declarations.
     declared: bool,

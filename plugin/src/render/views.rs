@@ -20,8 +20,8 @@ pub(crate) enum EndView<'a> {
         kind: &'a str,
         namespace: &'a str,
         name: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none", serialize_with = "displayed")]
-        caller: Option<&'a Caller>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        caller: Option<Displayed<'a>>,
     },
     /// A Service.
     Service { kind: &'static str, namespace: &'a str, name: &'a str },
@@ -29,16 +29,22 @@ pub(crate) enum EndView<'a> {
     Outside { cidrs: Vec<String> },
 }
 
-/// As text, written where it goes.
-fn displayed<S: Serializer>(caller: &Option<&Caller>, serializer: S) -> Result<S::Ok, S::Error> {
-    match caller {
-        Some(caller) => serializer.collect_str(caller),
-        None => serializer.serialize_none(),
+/// A caller as text, written where it goes.
+pub(crate) struct Displayed<'a>(&'a Caller);
+
+impl Serialize for Displayed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
     }
 }
 
 fn workload_view<'a>(workload: &'a Workload, caller: Option<&'a Caller>) -> EndView<'a> {
-    EndView::Workload { kind: &workload.kind, namespace: &workload.namespace, name: &workload.name, caller }
+    EndView::Workload {
+        kind: &workload.kind,
+        namespace: &workload.namespace,
+        name: &workload.name,
+        caller: caller.map(Displayed),
+    }
 }
 
 /// The caller of a workload's pods.

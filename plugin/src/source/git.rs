@@ -70,8 +70,8 @@ fn blobs(folder: &Path, wanted: &[(String, String)]) -> Result<Vec<(String, Vec<
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let ids: String = wanted.iter().map(|(_, id)| format!("{id}\n")).collect();
-    let out = git(folder, ["cat-file", "--batch"].iter().map(AsRef::as_ref), Some(ids))?;
+    let ids: Vec<String> = wanted.iter().map(|(_, id)| format!("{id}\n")).collect();
+    let out = git(folder, ["cat-file", "--batch"].iter().map(AsRef::as_ref), Some(ids.concat()))?;
     let mut rest = out.as_slice();
     let mut files = Vec::with_capacity(wanted.len());
     for (name, _) in wanted {

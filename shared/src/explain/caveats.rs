@@ -13,10 +13,10 @@ pub(super) fn of(snapshot: &Snapshot, pairs: &[Pair<'_>]) -> Vec<(Caveat, String
                 found.extend(own_caveats(snapshot, snapshot.workload_of(pod)));
             }
         }
-        if let (End::Pod(from), End::Pod(to)) = (pair.source, pair.destination) {
-            if hangs_on_blocks(snapshot, from, to, &pair.verdict, &pair.asked) {
-                found.push(Caveat::IpBlock);
-            }
+        if let (End::Pod(from), End::Pod(to)) = (pair.source, pair.destination)
+            && hangs_on_blocks(snapshot, from, to, &pair.verdict, &pair.asked)
+        {
+            found.push(Caveat::IpBlock);
         }
     }
     found.sort();

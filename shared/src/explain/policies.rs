@@ -4,10 +4,13 @@ use super::{Pair, Step, addresses_text};
 use crate::approval::Approval;
 use crate::cidr::AddressSet;
 use crate::evaluate::{End, PolicyReason, Side};
+use crate::names;
 use crate::objects::{Metadata, Origin};
 use crate::policy::{Direction, Mismatch, Peer, Rule};
 use crate::port::PortSet;
+use crate::selector::{Operator, Requirement};
 use crate::snapshot::{Place, Snapshot};
+use crate::suggest::nearest;
 
 /// The policies of all pairs; pairs for which they say the same are told once.
 pub(super) fn steps(snapshot: &Snapshot, pairs: &[Pair<'_>]) -> Vec<Step> {
@@ -111,7 +114,7 @@ fn policy_step(
         for (peer, matched) in rule.peers.iter().zip(&reason.peers) {
             let why = match matched {
                 Ok(()) => String::new(),
-                Err(mismatch) => format!(": {}", mismatch_text(mismatch)),
+                Err(mismatch) => format!(": {}", mismatch_text(snapshot, mismatch)),
             };
             let from = if policy.generated && matched.is_ok() { from_of(snapshot, metadata, peer) } else { None };
             let (by, place) = from.map_or((String::new(), None), |(approval, origin)| {
@@ -149,15 +152,31 @@ fn ports_text(rule: &Rule) -> String {
     rule.ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn mismatch_text(mismatch: &Mismatch) -> String {
+fn mismatch_text(snapshot: &Snapshot, mismatch: &Mismatch) -> String {
     match mismatch {
         Mismatch::OtherNamespace => "the other pod is in another namespace".to_owned(),
         Mismatch::Namespace(requirement) => format!("the other pod's namespace is not {requirement}"),
-        Mismatch::Pod(requirement) => format!("the other pod is not {requirement}"),
+        Mismatch::Pod(requirement) => {
+            let nobody = nobody_is(snapshot, requirement).unwrap_or_default();
+            format!("the other pod is not {requirement}{nobody}")
+        }
         Mismatch::IsBlock => "blocks of addresses do not match pods".to_owned(),
         Mismatch::IsPods => "an address is no pod".to_owned(),
         Mismatch::OutsideBlock => "the address is not in it".to_owned(),
     }
+}
+
+/// That no pod at all has a label, and the nearest that one has: mostly a slip of the keyboard. Labels of grants are nobody's
+/// to write.
+fn nobody_is(snapshot: &Snapshot, requirement: &Requirement) -> Option<String> {
+    let wanted = requirement.values.first().filter(|_| requirement.operator == Operator::In)?;
+    if names::is_reserved(&requirement.key) || snapshot.pods.iter().any(|pod| requirement.matches(&pod.labels)) {
+        return None;
+    }
+    let values = snapshot.pods.iter().filter_map(|pod| pod.labels.get(&requirement.key));
+    let near = nearest(wanted, values);
+    let near = near.map_or_else(String::new, |near| format!("; did you mean {}={near}?", requirement.key));
+    Some(format!(", and no pod is{near}"))
 }
 
 /// An end as a person calls it.

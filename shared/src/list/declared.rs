@@ -14,7 +14,7 @@ pub(super) struct Declared {
     /// The destination.
     pub(super) workload: u32,
     /// The pods' ports behind what its intents name.
-    pub(super) declared: PortSet,
+    pub(super) ports: PortSet,
     /// Those of granted intents.
     pub(super) approved: PortSet,
 }
@@ -71,7 +71,7 @@ impl<'a> Declarations<'a> {
                 let mut sum = Declared::default();
                 for ((workload, protocol, port), approved) in same {
                     sum.workload = *workload;
-                    sum.declared.insert(*protocol, *port, *port);
+                    sum.ports.insert(*protocol, *port, *port);
                     if *approved {
                         sum.approved.insert(*protocol, *port, *port);
                     }

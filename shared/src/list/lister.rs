@@ -251,7 +251,7 @@ impl<'a> Lister<'a> {
 
 /// What is declared and approved of a connection; nothing, where nothing is said of it.
 pub(super) fn overlay(declared: Option<&Declared>) -> (PortSet, PortSet) {
-    declared.map(|d| (d.declared.clone(), d.approved.clone())).unwrap_or_default()
+    declared.map(|d| (d.ports.clone(), d.approved.clone())).unwrap_or_default()
 }
 
 /// What makes every verdict about a workload uncertain.

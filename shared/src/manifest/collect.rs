@@ -18,10 +18,10 @@ pub fn collect(
     last.reserve(objects.len());
     let mut earlier: Vec<(usize, usize)> = Vec::new();
     for (at, object) in objects.iter().enumerate() {
-        if let Some((kind, metadata)) = object.as_ref().and_then(Object::identity) {
-            if let Some(before) = last.insert((kind, &metadata.namespace, &metadata.name), at) {
-                earlier.push((before, at));
-            }
+        if let Some((kind, metadata)) = object.as_ref().and_then(Object::identity)
+            && let Some(before) = last.insert((kind, &metadata.namespace, &metadata.name), at)
+        {
+            earlier.push((before, at));
         }
     }
     for (before, at) in earlier {

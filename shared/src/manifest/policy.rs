@@ -154,9 +154,10 @@ fn port(context: &Context<'_>, node: &Node) -> Result<PolicyPort> {
 pub(super) fn protocol(context: &Context<'_>, node: &Node) -> Result<Protocol> {
     match context.optional_string(node, "protocol")? {
         None | Some("") => Ok(Protocol::Tcp),
-        Some(written) => match Protocol::parse(written) {
-            Some(protocol) => Ok(protocol),
-            None => {
+        Some(written) => {
+            if let Some(protocol) = Protocol::parse(written) {
+                Ok(protocol)
+            } else {
                 let span = node.get("protocol").map_or(node.span, |n| n.span);
                 let message = format!("`{}` is no protocol: TCP, UDP or SCTP was expected", names::printable(written));
                 context.error(
@@ -166,11 +167,11 @@ pub(super) fn protocol(context: &Context<'_>, node: &Node) -> Result<Protocol> {
                         .or_else(|| Protocol::parse(&written.to_uppercase()).map(|p| format!("write `{p}`"))),
                 )
             }
-        },
+        }
     }
 }
 
-/// A port by number or name (an IntOrString); `None` for zero and the empty string.
+/// A port by number or name (an `IntOrString`); `None` for zero and the empty string.
 pub(super) fn port_or_name(context: &Context<'_>, node: &Node, key: &str) -> Result<Option<TargetPort>> {
     match &node.value {
         Value::Number(written) if written == "0" => Ok(None),

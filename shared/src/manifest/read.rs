@@ -35,6 +35,7 @@ impl Context<'_> {
     }
 
     /// The field, if it is there and not null: to the API server both are the same.
+    #[expect(clippy::unused_self, reason = "it is asked beside the others, and reads like them")]
     pub(super) fn present<'n>(&self, node: &'n Node, key: &str) -> Option<&'n Node> {
         node.get(key).filter(|value| !matches!(value.value, Value::Null))
     }

@@ -35,7 +35,7 @@ pub(super) fn workload(context: &Context<'_>, node: &Node, kind: &str) -> Result
         }
     }
     selects_its_pods(context, node, kind, &pod)?;
-    pod.service_account = "default".to_owned();
+    "default".clone_into(&mut pod.service_account);
     let Some(spec) = context.present(template, "spec") else {
         return context.error(head(template), "`spec` of the pods is missing", None);
     };
@@ -153,11 +153,11 @@ fn container_ports(context: &Context<'_>, node: &Node, pod: &mut PodSpec) -> Res
             let message = format!("two ports of one container have the name `{}`", name.unwrap_or_default());
             return context.error(span, message, None);
         }
-        if let Some(host) = context.present(item, "hostPort").filter(|_| pod.host_network) {
-            if context.port_number(host, "hostPort")? != port {
-                let message = format!("with hostNetwork, `hostPort` must be `containerPort`, which is {port}");
-                return context.error(host.span, message, None);
-            }
+        if let Some(host) = context.present(item, "hostPort").filter(|_| pod.host_network)
+            && context.port_number(host, "hostPort")? != port
+        {
+            let message = format!("with hostNetwork, `hostPort` must be `containerPort`, which is {port}");
+            return context.error(host.span, message, None);
         }
         pod.ports.push(ContainerPort { name, port, protocol });
     }
@@ -168,10 +168,10 @@ fn read_status(context: &Context<'_>, status: &Node, pod: &mut PodSpec) -> Resul
     context.mapping(status, "`status`")?;
     pod.ended = matches!(context.optional_string(status, "phase")?, Some("Succeeded" | "Failed"));
     let mut add = |text: &str| {
-        if let Ok(address) = text.parse::<IpAddr>() {
-            if !pod.addresses.contains(&address) {
-                pod.addresses.push(address);
-            }
+        if let Ok(address) = text.parse::<IpAddr>()
+            && !pod.addresses.contains(&address)
+        {
+            pod.addresses.push(address);
         }
     };
     if let Some(address) = context.optional_string(status, "podIP")? {

@@ -125,7 +125,7 @@ pub(super) fn without_ended(objects: &Objects, pods: &mut Vec<(caller::Controlle
 /// Groups pods by controller, puts both in order and notes each namespace's pods.
 pub(super) fn workloads(
     objects: &Objects,
-    pods: &mut Vec<(caller::Controller, Pod)>,
+    pods: &mut [(caller::Controller, Pod)],
     namespaces: &mut BTreeMap<String, NamespaceState>,
 ) -> Vec<Workload> {
     pods.sort_by(|(a, p), (b, q)| {

@@ -9,10 +9,16 @@ use crate::snapshot::{Policy, Snapshot};
 
 /// Lets the other end through one side of a pair.
 ///
-/// What netintent writes is nobody's to change: where nothing else stands in the way, the fix is a policy of the
-/// callee's own. Policies add up, and this one selects no pod that none selects already.
+/// The rule goes into the policy that selects the fewest pods. What netintent writes is nobody's to change, and what selects
+/// every pod would open every pod: where nothing else stands in the way, the fix is a policy of the callee's own. Policies add up, and this one selects no pod that none selects already.
 pub(super) fn by_policy(snapshot: &Snapshot, direction: Direction, pair: &Pair<'_>, side: &Side) -> Fix {
-    let own = side.policies.iter().map(|p| &snapshot.policies[p.policy]).find(|p| !is_ours(p));
+    // A policy of all pods, such as one that denies by default, is no place for an exception of one's own.
+    let own = side
+        .policies
+        .iter()
+        .map(|p| &snapshot.policies[p.policy])
+        .filter(|p| !is_ours(p) && !p.policy.pods.is_empty())
+        .min_by_key(|p| p.pods.len());
     let (selected, other) = match direction {
         Direction::Ingress => (pair.destination, pair.source),
         Direction::Egress => (pair.source, pair.destination),
