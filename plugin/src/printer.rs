@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
+use netintent::names::printable;
 
 use crate::cli::Format;
 
@@ -38,7 +39,7 @@ fn buffered(out: Box<dyn Write>) -> Out {
     BufWriter::with_capacity(1 << 16, out)
 }
 
-/// How many columns a table may have: those of the terminal, or of COLUMNS; `None` where nothing bounds it.
+/// How many columns a table may have: those of the terminal; `None` where standard output is none.
 pub(crate) fn width() -> Option<u16> {
     if !io::stdout().is_terminal() {
         return None;
@@ -58,8 +59,8 @@ fn to_stderr(text: &str) {
 
 /// Prints an error and what to do about it.
 pub(crate) fn error(message: &str, help: Option<&str>) {
-    let help = help.map_or_else(String::new, |help| format!("{}: {help}\n", styled(BOLD, "help")));
-    to_stderr(&format!("{}: {message}\n{help}", styled(BAD.bold(), "error")));
+    let help = help.map_or_else(String::new, |help| format!("{}: {}\n", styled(BOLD, "help"), printable(help)));
+    to_stderr(&format!("{}: {}\n{help}", styled(BAD.bold(), "error"), printable(message)));
 }
 
 /// Prints errors that were worded with their places, the first ones of many.
@@ -75,7 +76,7 @@ pub(crate) fn reports(reports: &[String]) {
 
 /// Prints a warning.
 pub(crate) fn warning(text: &str) {
-    to_stderr(&format!("{}: {text}\n", styled(NOTE.bold(), "warning")));
+    to_stderr(&format!("{}: {}\n", styled(NOTE.bold(), "warning"), printable(text)));
 }
 
 /// Prints a remark.

@@ -3,5 +3,6 @@
 pub(crate) mod chain;
 pub(crate) mod ends;
 pub(crate) mod items;
+pub(crate) mod markdown;
 pub(crate) mod table;
 pub(crate) mod views;

@@ -105,7 +105,7 @@ fn report_kinds(objects: &Objects, files: usize) {
         objects.approvals.len(),
     ));
     for (kind, count) in &objects.skipped {
-        printer::note(&format!("passed over: {count} of kind {kind}"));
+        printer::note(&format!("passed over: {count} of kind {}", netintent::names::printable(kind)));
     }
 }
 

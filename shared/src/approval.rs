@@ -73,7 +73,8 @@ impl Prohibition {
 
 /// The manifest that approves one caller for one callee, to be pasted or applied.
 ///
-/// An intent within one namespace needs an Approval there; one across namespaces a ClusterApproval.
+/// What is within one namespace is approved there, by an Approval; every Service of the cluster or of a type by a
+/// ClusterApproval.
 pub fn manifest(caller: &Caller, callee: &CalleePattern) -> String {
     use std::fmt::Write as _;
     let port = match &callee.port {

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use rustc_hash::FxHashSet;
 
-use crate::approval::{Approval, Prohibition};
+use crate::approval::{Approval, FromPeer, Prohibition};
 use crate::callee::{CalleePattern, Port, Scope};
 use crate::caller::CallerPattern;
 use crate::mode::Mode;
@@ -65,7 +66,7 @@ pub enum Finding {
 pub struct Compiled {
     /// In order of namespace and name.
     pub policies: Vec<NetworkPolicy>,
-    /// In order of Services, then Approvals.
+    /// Of Services, then of namespaces, then of Approvals, each in order.
     pub findings: Vec<Finding>,
 }
 
@@ -108,10 +109,17 @@ pub fn compile(
             let identifier = port.identifier();
             let mut peers = granting_peers(service, &identifier, mode_of(namespace), &managed);
             let callee = CalleePattern { scope: scope_of(service), port: identifier };
+            let mut known: FxHashSet<Peer> = peers.iter().cloned().collect();
             for (index, approval) in openings.about(namespace) {
-                let covers = |c: &CalleePattern| means(c, service, mode_of(namespace)) && c.port.covers(&callee.port);
-                if approval.callees.iter().any(covers) {
-                    add_from(&mut peers, index, approval, &callee, prohibitions, &mut left_out);
+                if !opens(approval, service, mode_of(namespace), &callee.port) {
+                    continue;
+                }
+                for from in &approval.from {
+                    match admitted(from, &callee, namespace, prohibitions) {
+                        Ok(peer) if known.insert(peer.clone()) => peers.push(peer.clone()),
+                        Ok(_) => {}
+                        Err(why) => left_out.push(why.finding(index, from)),
+                    }
                 }
             }
             rules.push(Rule {
@@ -124,7 +132,6 @@ pub fn compile(
         let own = Peer::Pods { pods: Some(selector.clone()), namespaces: None };
         rules.push(Rule { peers: vec![own], ports: vec![], origin: None });
         let mut metadata = generated(namespace, &policy_name(&service.metadata.name));
-        metadata.labels.insert("app.kubernetes.io/managed-by", "netintent");
         metadata.origin = service.metadata.origin;
         result.policies.push(NetworkPolicy { metadata, pods: selector.clone(), ingress: Some(rules), egress: None });
     }
@@ -181,7 +188,7 @@ impl<'a> Openings<'a> {
 
 fn generated(namespace: &str, name: &str) -> Metadata {
     let mut labels = Labels::default();
-    labels.insert("app.kubernetes.io/managed-by", "netintent");
+    labels.insert(names::MANAGED_BY, names::NETINTENT);
     Metadata { namespace: namespace.to_owned(), name: name.to_owned(), labels, ..Metadata::default() }
 }
 
@@ -231,35 +238,41 @@ fn granting_peers(service: &Service, port: &Port, mode: Mode, managed: &Arc<Sele
     peers
 }
 
-fn add_from(
-    peers: &mut Vec<Peer>,
-    index: usize,
-    approval: &Approval,
-    callee: &CalleePattern,
-    prohibitions: &[Prohibition],
-    left_out: &mut Vec<Finding>,
-) {
-    let Scope::Service { namespace, .. } = &callee.scope else { return };
-    for from in &approval.from {
-        let peer = match &from.peer {
-            Ok(peer) => peer,
-            Err(message) => {
-                let message = message.clone();
-                left_out.push(Finding::InvalidPeer { approval: index, message, origin: from.origin });
-                continue;
-            }
-        };
-        let prohibition = prohibitions.iter().position(|p| {
-            p.callees.iter().any(|c| c.overlaps(callee)) && p.callers.iter().any(|c| may_select(peer, namespace, c))
-        });
-        match prohibition {
-            Some(prohibition) => {
-                left_out.push(Finding::ProhibitedPeer { approval: index, prohibition, origin: from.origin });
-            }
-            None if !peers.contains(peer) => peers.push(peer.clone()),
-            None => {}
+/// Whether an approval's `from` is about a port of a Service whose namespace is in `mode`, expiry apart.
+pub(crate) fn opens(approval: &Approval, service: &Service, mode: Mode, port: &Port) -> bool {
+    approval.callees.iter().any(|callee| means(callee, service, mode) && callee.port.covers(port))
+}
+
+/// Why a `from` peer is left out.
+pub(crate) enum LeftOut {
+    /// It is no peer.
+    Invalid(String),
+    /// It may select a namespace that this prohibition names.
+    Prohibited(usize),
+}
+
+impl LeftOut {
+    fn finding(self, approval: usize, from: &FromPeer) -> Finding {
+        let origin = from.origin;
+        match self {
+            Self::Invalid(message) => Finding::InvalidPeer { approval, message, origin },
+            Self::Prohibited(prohibition) => Finding::ProhibitedPeer { approval, prohibition, origin },
         }
     }
+}
+
+/// The peer that goes into the policy of a callee in `namespace`, or why none does.
+pub(crate) fn admitted<'a>(
+    from: &'a FromPeer,
+    callee: &CalleePattern,
+    namespace: &str,
+    prohibitions: &[Prohibition],
+) -> Result<&'a Peer, LeftOut> {
+    let peer = from.peer.as_ref().map_err(|message| LeftOut::Invalid(message.clone()))?;
+    let prohibition = prohibitions.iter().position(|p| {
+        p.callees.iter().any(|c| c.overlaps(callee)) && p.callers.iter().any(|c| may_select(peer, namespace, c))
+    });
+    prohibition.map_or(Ok(peer), |at| Err(LeftOut::Prohibited(at)))
 }
 
 /// Whether a peer, in a policy of `own_namespace`, may now or later select pods of these callers' namespaces. Of a

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use crate::number::number;
 use crate::policy::{Direction, Peer, Rule};
 use crate::selector::{Labels, Selector};
 use crate::snapshot::Snapshot;
@@ -228,7 +229,7 @@ fn sides(snapshot: &Snapshot, direction: Direction, resolver: &mut Resolver<'_>,
         let class = if let Some(class) = classes.get(&policies) {
             *class
         } else {
-            let class = ClassId::try_from(result.rules.len()).unwrap_or(ClassId::MAX);
+            let class = number(result.rules.len());
             result.rules.push(resolver.rules(&policies, direction, ports));
             result.members.push(Vec::new());
             result.policies.push(policies.clone());
@@ -252,7 +253,7 @@ struct Resolver<'a> {
 
 impl<'a> Resolver<'a> {
     fn new(snapshot: &'a Snapshot) -> Self {
-        let everybody: Arc<[u32]> = (0..u32::try_from(snapshot.pods.len()).unwrap_or(u32::MAX)).collect();
+        let everybody: Arc<[u32]> = (0..number(snapshot.pods.len())).collect();
         let namespace_ids = snapshot.namespaces.keys().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
         let (by_peer, namespaces) = (FxHashMap::default(), FxHashMap::default());
         Self { snapshot, sets: vec![everybody, Arc::new([])], by_peer, namespaces, namespace_ids }
@@ -331,7 +332,7 @@ impl<'a> Resolver<'a> {
 
     fn add(&mut self, pods: Arc<[u32]>) -> SetId {
         self.sets.push(pods);
-        SetId::try_from(self.sets.len() - 1).unwrap_or(SetId::MAX)
+        number(self.sets.len() - 1)
     }
 
     /// Which namespaces a selector selects.

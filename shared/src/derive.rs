@@ -49,11 +49,6 @@ impl<'a> Statements<'a> {
         Self { approvals, prohibitions, now, index }
     }
 
-    /// The moment for which the statements hold.
-    pub fn now(&self) -> Timestamp {
-        self.now
-    }
-
     /// The approvals that cover an intent, expired ones too, in the order of the input.
     fn covering(&self, caller: &Caller, callee: &CalleePattern) -> Vec<u32> {
         let mut found = Vec::new();

@@ -2,6 +2,7 @@
 
 use crate::cidr::AddressSet;
 use crate::list::{Caveat, Lister, Party};
+use crate::number::number;
 use crate::policy::Direction;
 use crate::port::PortSet;
 use crate::snapshot::Snapshot;
@@ -39,9 +40,9 @@ pub struct Allowed {
     pub ports: PortSet,
     /// What only some may.
     pub in_part: PortSet,
-    /// What is declared, and what of that approved.
+    /// What is declared.
     pub declared: PortSet,
-    /// See `declared`.
+    /// What of that is approved.
     pub approved: PortSet,
 }
 
@@ -97,7 +98,7 @@ impl Union {
                 (Some(_), None) => std::cmp::Ordering::Less,
                 (None, _) => std::cmp::Ordering::Greater,
             };
-            let place = u32::try_from(union.pairs.len()).unwrap_or(u32::MAX);
+            let place = number(union.pairs.len());
             let (left, right) = (order.is_le().then_some(i), order.is_ge().then_some(j));
             if left.is_some() {
                 union.places[0].push(place);

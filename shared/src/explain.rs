@@ -9,6 +9,7 @@ use crate::port::{PortSet, Protocol};
 use crate::resolve::Subject;
 use crate::snapshot::{Place, Snapshot};
 
+mod alike;
 mod caveats;
 mod chain;
 mod fix;
@@ -92,7 +93,10 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Explanation {
         Ok(found) => found,
         Err(unknown) => return *unknown,
     };
-    let sources = ends(&question.source);
+    let alone = |end| (end, PortSet::none());
+    let sources = alike::distinct(snapshot, ends(&question.source).into_iter().map(alone).collect());
+    let sources: Vec<End<'_>> = sources.into_iter().map(|(end, _)| end).collect();
+    let pods = alike::distinct(snapshot, pods);
     let cut = cut(snapshot, question, &sources, &pods);
     let (sources, pods) = match (&cut, &question.source) {
         (None, _) => (sources, pods),
@@ -115,7 +119,8 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Explanation {
         // A port that is not asked of this pod is not denied by it.
         sum.difference(&pair.asked.difference(&pair.verdict.ports))
     });
-    let every = pairs.iter().all(Pair::is_allowed);
+    // Without a pair there is nothing that could be allowed.
+    let every = !pairs.is_empty() && pairs.iter().all(Pair::is_allowed);
     let some = pairs.iter().any(|pair| !pair.allowed().is_empty());
     let mut explanation = Explanation {
         allowed: Some(every),

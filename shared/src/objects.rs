@@ -116,7 +116,7 @@ pub struct PodSpec {
 }
 
 /// A port of a container.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ContainerPort {
     /// Its name, if it has one.
     pub name: Option<String>,
@@ -197,6 +197,8 @@ impl std::fmt::Display for TargetPort {
 /// A policy of another API, which may change what NetworkPolicy alone decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignPolicy {
+    /// Its API group.
+    pub group: String,
     /// Its kind.
     pub kind: Kind,
     /// Its name, and its namespace where that bounds what it selects.

@@ -1,6 +1,5 @@
 //! NetworkPolicy (`networking.k8s.io/v1`) as the API server understands it, its defaults filled in.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -49,11 +48,6 @@ impl NetworkPolicy {
             Direction::Ingress => self.ingress.as_deref(),
             Direction::Egress => self.egress.as_deref(),
         }
-    }
-
-    /// Whether it selects a pod.
-    pub fn selects(&self, namespace: &str, labels: &Labels) -> bool {
-        self.metadata.namespace == namespace && self.pods.matches(labels)
     }
 }
 
@@ -204,11 +198,6 @@ impl Peer {
             Self::Block { .. } if addresses.difference(&self.addresses()).is_empty() => Ok(()),
             Self::Block { .. } => Err(Mismatch::OutsideBlock),
         }
-    }
-
-    /// Whether a block holds the address, were it not a pod's.
-    pub fn block_holds(&self, address: IpAddr) -> bool {
-        self.addresses().contains(address)
     }
 }
 

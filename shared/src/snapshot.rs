@@ -14,6 +14,7 @@ use crate::compile::{self, compile};
 use crate::derive::{Derivation, Statements};
 use crate::mode::{Mode, ModeOverride, overridden};
 use crate::names;
+use crate::number::number;
 use crate::objects::{Kind, Objects, Origin, PodSpec, Service, TargetPort, Text};
 use crate::policy::NetworkPolicy;
 use crate::port::Protocol;
@@ -236,6 +237,7 @@ impl Snapshot {
                 Policy { policy, generated, pods }
             })
             .collect();
+        self.warnings.extend(warnings::of_policies(&self.objects, &compiled.findings));
         self.findings = compiled.findings;
     }
 
@@ -243,7 +245,7 @@ impl Snapshot {
     pub fn select(&self, namespace: Option<&str>, selector: &Selector) -> Vec<u32> {
         let range = match namespace {
             Some(name) => self.namespaces.get(name).map_or(0..0, |n| n.pods.clone()),
-            None => 0..u32::try_from(self.pods.len()).unwrap_or(u32::MAX),
+            None => 0..number(self.pods.len()),
         };
         let matches = |pod: &u32| selector.matches(&self.pods[*pod as usize].labels);
         match self.index.candidates(selector, &range) {

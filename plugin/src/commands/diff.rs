@@ -7,7 +7,7 @@ use netintent::approval;
 use netintent::callee::Scope;
 use netintent::derive::{Reason, Strictness};
 use netintent::diff::{Change, Difference, Needed, Protection, ProtectionChange, diff, needed, protection_changes};
-use netintent::names;
+use netintent::owner::Owner;
 use netintent::snapshot::Snapshot;
 use netintent::suggest::did_you_mean;
 use serde::Serialize;
@@ -17,6 +17,7 @@ use crate::error::{Result, Status};
 use crate::printer::{self, BOLD, styled};
 use crate::render::ends::{self, caveats, full, short};
 use crate::render::items::Items;
+use crate::render::markdown;
 use crate::render::table::{TableWriter, Tone, plain};
 use crate::render::views::{EndView, PortView, destination, ports, source};
 use crate::source::{self, Loaded};
@@ -185,8 +186,8 @@ fn table(out: &mut dyn Write, before: &Snapshot, after: &Snapshot, changes: &Cha
         }
         writer.finish()?;
         for text in changes.needed.iter().filter_map(paste) {
-            let fence = if format == Format::Markdown { ("```yaml\n", "```\n") } else { ("---\n", "") };
-            write!(out, "\n{}{text}{}", fence.0, fence.1)?;
+            let text = if format == Format::Markdown { markdown::block(&text) } else { format!("---\n{text}") };
+            write!(out, "\n{text}")?;
         }
     }
     out.flush()?;
@@ -216,20 +217,21 @@ fn paste(needed: &Needed) -> Option<String> {
 /// Whose approval it takes.
 fn owner(snapshot: &Snapshot, needed: &Needed) -> String {
     if matches!(needed.reason, Reason::Prohibited { .. }) {
-        return "the platform team".to_owned();
+        return Owner::Platform.to_string();
     }
+    if let Some((namespace, name)) = missing(snapshot, needed) {
+        let here = snapshot.objects.services.iter().map(|s| &s.metadata);
+        let here = here.filter(|m| m.namespace == namespace).map(|m| m.name.as_str());
+        let near = did_you_mean(name, here).map_or_else(String::new, |near| format!(": {near}"));
+        return format!("namespace {namespace}, which has no such Service{near}");
+    }
+    Owner::of(snapshot, &needed.callee).to_string()
+}
+
+/// The Service that an intent names though there is none of the name.
+fn missing<'n>(snapshot: &Snapshot, needed: &'n Needed) -> Option<(&'n str, &'n str)> {
     match &needed.callee.scope {
-        Scope::Service { namespace, name } => {
-            let Some(at) = snapshot.service(namespace, name) else {
-                let here = snapshot.objects.services.iter().map(|s| &s.metadata);
-                let here = here.filter(|m| m.namespace == *namespace).map(|m| m.name.as_str());
-                let near = did_you_mean(name, here).map_or_else(String::new, |near| format!(": {near}"));
-                return format!("namespace {namespace}, which has no such Service{near}");
-            };
-            let owner = snapshot.objects.services[at].metadata.annotation(names::OWNER);
-            owner.map_or_else(|| format!("namespace {namespace}"), |t| names::printable(&t.value))
-        }
-        Scope::Namespace(namespace) => format!("namespace {namespace}"),
-        Scope::Cluster | Scope::Type(_) => "the platform team".to_owned(),
+        Scope::Service { namespace, name } if snapshot.service(namespace, name).is_none() => Some((namespace, name)),
+        _ => None,
     }
 }

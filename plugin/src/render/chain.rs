@@ -6,6 +6,7 @@ use netintent::explain::{Explanation, Fix, Step};
 use netintent::names::printable;
 
 use crate::printer::{BAD, BOLD, FAINT, GOOD, NOTE, styled};
+use crate::render::markdown;
 use crate::source::Sources;
 
 /// The verdict in one or two words.
@@ -105,17 +106,17 @@ pub(crate) fn markdown(
     explanation: &Explanation,
     sources: &Sources,
 ) -> io::Result<()> {
-    writeln!(out, "**{question}: {}**: {}\n", verdict(explanation), printable(&explanation.summary))?;
+    writeln!(out, "**{question}: {}**: {}\n", verdict(explanation), markdown::text(&explanation.summary))?;
     for step in &explanation.chain {
         markdown_step(out, step, sources, 1)?;
     }
     for (_, sentence) in &explanation.caveats {
-        writeln!(out, "\n> Caveat: {}", printable(sentence))?;
+        writeln!(out, "\n> Caveat: {}", markdown::text(sentence))?;
     }
     for (index, fix) in explanation.fixes.iter().enumerate() {
-        writeln!(out, "\n**{}** {}", if index == 0 { "Fix:" } else { "Then:" }, printable(&fix.what))?;
+        writeln!(out, "\n**{}** {}", if index == 0 { "Fix:" } else { "Then:" }, markdown::text(&fix.what))?;
         if let Some(paste) = &fix.paste {
-            writeln!(out, "\n```\n{}\n```", paste.trim_end())?;
+            write!(out, "\n{}", markdown::block(paste))?;
         }
     }
     Ok(())
@@ -130,7 +131,7 @@ fn markdown_step(out: &mut dyn Write, step: &Step, sources: &Sources, depth: usi
     let place = step.place.as_ref().and_then(|place| sources.position(place));
     let place = place.map_or_else(String::new, |(file, at)| format!(" (`{}:{}`)", printable(file), at.line));
     let indent = "  ".repeat(depth - 1);
-    writeln!(out, "{indent}- {mark}{}{place}", printable(&step.text))?;
+    writeln!(out, "{indent}- {mark}{}{place}", markdown::text(&step.text))?;
     let (shown, left_out) = within(step, depth, false);
     shown.into_iter().try_for_each(|inner| markdown_step(out, inner, sources, depth + 1))?;
     left_out.map_or(Ok(()), |line| writeln!(out, "{indent}  - {mark}{line}"))

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use netintent::names::printable;
 use netintent::snapshot::Snapshot;
 
 use crate::cli::Format;
 use crate::printer;
+use crate::render::markdown;
 
 /// Rows that are laid out together; after so many they are printed, so that a table of millions needs no memory.
 const BLOCK: usize = 5000;
@@ -46,7 +48,8 @@ impl<'w> TableWriter<'w> {
     }
 
     pub(crate) fn row(&mut self, row: Vec<Field>) -> io::Result<()> {
-        self.rows.push(row);
+        // Whatever stands in an object must not reach the terminal as an escape.
+        self.rows.push(row.into_iter().map(|(text, tone)| (printable(&text), tone)).collect());
         if self.rows.len() == BLOCK { self.flush() } else { Ok(()) }
     }
 
@@ -103,7 +106,7 @@ impl<'w> TableWriter<'w> {
             writeln!(self.out, "|{}", " --- |".repeat(self.headers.len()))?;
         }
         for row in rows {
-            let cells: Vec<String> = row.iter().map(|(text, _)| text.replace('|', "\\|")).collect();
+            let cells: Vec<String> = row.iter().map(|(text, _)| markdown::text(text)).collect();
             writeln!(self.out, "| {} |", cells.join(" | "))?;
         }
         Ok(())

@@ -37,7 +37,9 @@ pub(super) fn collect(revision: &str, paths: &[String]) -> Result<Vec<File>> {
             let (mode, id) = (meta.next().unwrap_or_default(), meta.nth(1).unwrap_or_default());
             let hidden = name.split('/').any(|part| part.starts_with('.') && part != "..");
             // Neither a submodule nor a link has a manifest's text.
-            if mode.starts_with("100") && !hidden && (!path.is_dir() || is_manifest(Path::new(name))) {
+            // A file is read whatever its name; what lies in a folder, which may be gone by now, by its name.
+            let named = wanted.to_str() == Some(name);
+            if mode.starts_with("100") && !hidden && (named || is_manifest(Path::new(name))) {
                 found.push((folder.join(name).display().to_string(), id.to_owned()));
             }
         }
@@ -56,9 +58,10 @@ fn commit(folder: &Path, revision: &str) -> Result<String> {
     let args = ["rev-parse", "--verify", "--quiet", "--end-of-options", &spec];
     match git(folder, args.iter().map(AsRef::as_ref), None) {
         Ok(out) => Ok(String::from_utf8_lossy(&out).trim().to_owned()),
-        Err(error) => {
+        // In a repository that git can read, a revision that it does not know is all that is left to fail.
+        Err(_) => {
             git(folder, ["rev-parse", "--git-dir"].iter().map(AsRef::as_ref), None)?;
-            let _ = error;
+            git(folder, ["count-objects"].iter().map(AsRef::as_ref), None)?;
             let help = "a branch, tag or commit was expected; in a shallow clone fetch it first".to_owned();
             Err(Error::with_help(format!("git knows no revision `{}`", netintent::names::printable(revision)), help))
         }

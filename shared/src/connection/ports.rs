@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::number::number;
 use crate::port::PortSet;
 
 /// A set of ports in [`PortSets`]. Equal ids mean equal sets.
@@ -38,7 +39,7 @@ impl PortSets {
         if let Some(id) = self.ids.get(set) {
             return *id;
         }
-        let id = PortSetId(u32::try_from(self.sets.len()).unwrap_or(u32::MAX));
+        let id = PortSetId(number(self.sets.len()));
         self.sets.push(set.clone());
         self.ids.insert(set.clone(), id);
         id

@@ -195,7 +195,11 @@ impl<'a> Told<'a> {
         match reason {
             Reason::NotApproved => Step::new(missing, "no approval covers it", None),
             Reason::TooWide { approved } => {
-                let narrower: Vec<String> = approved.iter().map(ToString::to_string).collect();
+                const MOST: usize = 5;
+                let mut narrower: Vec<String> = approved.iter().take(MOST).map(ToString::to_string).collect();
+                if approved.len() > MOST {
+                    narrower.push(format!("{} more", approved.len() - MOST));
+                }
                 Step::new(missing, format!("no approval covers all of it; approved is {}", narrower.join(", ")), None)
             }
             Reason::Expired { approvals } => {
@@ -304,7 +308,7 @@ impl<'a> Told<'a> {
         for pair in pairs {
             for reason in &pair.verdict.ingress.policies {
                 let policy = &self.snapshot.policies[reason.policy];
-                for (rule, reason) in policy.policy.ingress.iter().flatten().zip(&reason.rules) {
+                for (at, (rule, reason)) in policy.policy.ingress.iter().flatten().zip(&reason.rules).enumerate() {
                     if reason.ports.intersection(&pair.asked).is_empty() {
                         continue;
                     }
@@ -314,7 +318,9 @@ impl<'a> Told<'a> {
                         "a policy of the callee's own lets it in"
                     } else if rule.ports.is_empty() {
                         "the pods of a Service may reach each other"
-                    } else if matched.any(|p| policies::from_of(self.snapshot, &policy.policy.metadata, p).is_some()) {
+                    } else if matched
+                        .any(|p| policies::from_of(self.snapshot, &policy.policy.metadata, at, p).is_some())
+                    {
                         "`from` in an approval lets it in"
                     } else {
                         "an approved intent lets it in"

@@ -9,6 +9,7 @@ use crate::derive::Reason;
 use crate::evaluate::End;
 use crate::mode::Mode;
 use crate::names;
+use crate::owner::Owner;
 use crate::policy::Direction;
 
 mod policy;
@@ -146,18 +147,11 @@ fn refused(
     }
 }
 
-/// Who owns the callee, by the annotations of its Service.
+/// Who owns the callee, as the subject of a sentence.
 fn owner(told: &Told<'_>, callee: &CalleePattern) -> String {
-    let namespace = match &callee.scope {
-        crate::callee::Scope::Service { namespace, .. } => namespace.as_str(),
-        _ => "",
-    };
-    let metadata = told.callee.as_ref().map(|(service, _)| &told.snapshot.objects.services[*service].metadata);
-    let annotation = |key| metadata.and_then(|m| m.annotation(key)).map(|t| names::printable(&t.value));
-    match (annotation(names::OWNER), annotation(names::CHAT)) {
-        (Some(owner), Some(chat)) => format!("{owner} ({chat}), who owns it,"),
-        (Some(one), None) | (None, Some(one)) => format!("{one}, who owns it,"),
-        (None, None) => format!("whoever owns namespace {namespace}"),
+    match Owner::of(told.snapshot, callee) {
+        Owner::Named(name) => format!("{name}, who owns it,"),
+        other => other.to_string(),
     }
 }
 

@@ -1,8 +1,10 @@
 //! The links that are policies: each that selects either side, rule by rule, peer by peer.
 
 use super::{Pair, Step, addresses_text};
-use crate::approval::Approval;
+use crate::approval::{Approval, FromPeer};
+use crate::callee::CalleePattern;
 use crate::cidr::AddressSet;
+use crate::compile;
 use crate::evaluate::{End, PolicyReason, Side};
 use crate::names;
 use crate::objects::{Metadata, Origin};
@@ -89,9 +91,9 @@ fn policy_step(
 ) -> Step {
     let policy = &snapshot.policies[reason.policy];
     let metadata = &policy.policy.metadata;
-    let written = match (policy.generated, metadata.origin) {
-        (true, Some(_)) => " (that enforce gives its Service)",
-        (true, None) => " (that enforce gives its namespace)",
+    let written = match (policy.generated, metadata.name == compile::NAMESPACE_POLICY) {
+        (true, false) => " (that enforce gives its Service)",
+        (true, true) => " (that enforce gives its namespace)",
         (false, _) => "",
     };
     let rules = policy.policy.rules(direction).unwrap_or_default();
@@ -100,7 +102,7 @@ fn policy_step(
     let text = format!("NetworkPolicy {}{written}{nothing}", metadata.full_name());
     let mark = |good: bool| if good { Some(true) } else { missing };
     let mut step = Step::new(mark(allows), text, metadata.origin.map(Place::Whole));
-    for (rule, reason) in rules.iter().zip(&reason.rules) {
+    for (at, (rule, reason)) in rules.iter().zip(&reason.rules).enumerate() {
         let allowed = reason.ports.intersection(asked);
         let place = rule.origin.map(Place::Whole);
         let mut text = format!("rule: {}", ports_text(rule));
@@ -116,7 +118,7 @@ fn policy_step(
                 Ok(()) => String::new(),
                 Err(mismatch) => format!(": {}", mismatch_text(snapshot, mismatch)),
             };
-            let from = if policy.generated && matched.is_ok() { from_of(snapshot, metadata, peer) } else { None };
+            let from = if policy.generated && matched.is_ok() { from_of(snapshot, metadata, at, peer) } else { None };
             let (by, place) = from.map_or((String::new(), None), |(approval, origin)| {
                 (format!(": `from` of {} {}", approval.kind(), approval.metadata.full_name()), origin)
             });
@@ -127,20 +129,29 @@ fn policy_step(
     step
 }
 
-/// The Approval whose `from` put a peer into the policy of a Service, and where.
+/// The Approval whose `from` put a peer into a rule of a Service's policy, and where. Rules are in the order of the ports.
 pub(super) fn from_of<'a>(
     snapshot: &'a Snapshot,
     policy: &Metadata,
+    rule: usize,
     peer: &Peer,
 ) -> Option<(&'a Approval, Option<Origin>)> {
-    let services = &snapshot.objects.services;
-    let service = services.iter().find(|s| {
-        s.metadata.namespace == policy.namespace && crate::compile::policy_name(&s.metadata.name) == policy.name
-    })?;
+    let objects = &snapshot.objects;
+    let service = objects
+        .services
+        .iter()
+        .find(|s| s.metadata.namespace == policy.namespace && compile::policy_name(&s.metadata.name) == policy.name)?;
+    let port = service.ports.get(rule)?.identifier();
     let mode = snapshot.mode(&policy.namespace);
-    let covers = |approval: &&Approval| approval.callees.iter().any(|c| crate::compile::means(c, service, mode));
-    snapshot.objects.approvals.iter().filter(covers).find_map(|approval| {
-        let from = approval.from.iter().find(|from| from.peer.as_ref() == Ok(peer))?;
+    let callee = CalleePattern { scope: compile::scope_of(service), port };
+    let holds = |approval: &&Approval| {
+        !approval.is_expired(snapshot.options.now) && compile::opens(approval, service, mode, &callee.port)
+    };
+    objects.approvals.iter().filter(holds).find_map(|approval| {
+        let admits = |from: &&FromPeer| {
+            compile::admitted(from, &callee, &policy.namespace, &objects.prohibitions).is_ok_and(|p| p == peer)
+        };
+        let from = approval.from.iter().find(admits)?;
         Some((approval, from.origin))
     })
 }

@@ -120,7 +120,8 @@ fn an_egress_policy_of_the_caller_is_named() {
     );
     assert_eq!(
         answer.fixes[0].what,
-        "let Deployment bank/ledger be reached on TCP 8080: add this to NetworkPolicy shop/closed"
+        "let Deployment bank/ledger be reached on TCP 8080: whoever owns namespace shop applies this",
+        "a policy of every pod is no place for it"
     );
 }
 
@@ -149,4 +150,41 @@ fn addresses_are_let_in_by_blocks_that_hold_all_of_them() {
         assert_eq!(ask(&cluster, source, "bank/ledger:http").allowed, Some(allowed), "{source}");
     }
     assert_eq!(ask(&cluster, "shop/web", "bank/ledger:http").allowed, Some(false), "a block matches no pod");
+}
+
+#[test]
+fn a_from_is_credited_to_the_approval_that_holds() {
+    let from = |name: &str, callee: &str, expires: &str| {
+        format!(
+            "---\napiVersion: netintent.dev/v1alpha1\nkind: Approval\nmetadata: {{namespace: bank, name: {name}}}\nspec:\n  callees: [\"{callee}\"]\n  from: [{{podSelector: {{matchLabels: {{app: web}}}}, namespaceSelector: {{}}}}]\n{expires}"
+        )
+    };
+    let more = from("expired", "ledger:http", "  expiresAt: 2020-01-01T00:00:00Z\n")
+        + &from("other-port", "ledger:metrics", "")
+        + &from("holds", "ledger:http", "");
+    let answer = ask(&snapshot(&shop("", &more), &["bank=enforce"]), "shop/web", "bank/ledger:http");
+    assert_eq!(answer.allowed, Some(true));
+    let told = format!("{:?}", answer.chain);
+    assert!(told.contains("bank/holds") && !told.contains("bank/expired"), "{told}");
+}
+
+#[test]
+fn replicas_that_are_alike_are_asked_once() {
+    let pod = |name: &str, at: usize| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata:\n  namespace: shop\n  name: {name}-{at}\n  labels: {{app: {name}}}\n  ownerReferences: [{{apiVersion: apps/v1, kind: StatefulSet, name: {name}, controller: true}}]\nspec: {{containers: [{{name: a, image: x}}]}}\n"
+        )
+    };
+    let text: String = (0..400).map(|at| pod("a", at) + &pod("b", at)).collect();
+    let cluster = snapshot(&text, &[]);
+    let pods = |at: usize| cluster.workloads[at].pods.clone().map(|pod| (End::Pod(pod), PortSet::all())).collect();
+    assert_eq!(alike::distinct(&cluster, pods(0)).len(), 1);
+    assert_eq!(ask(&cluster, "shop/a", "shop/b").allowed, Some(true));
+}
+
+#[test]
+fn no_pair_is_nothing_allowed() {
+    let cluster = snapshot(&shop("", ""), &[]);
+    let nobody = Question { source: Subject::Service(0), destination: Subject::Service(0), port: None };
+    assert_eq!(explain(&cluster, &nobody).allowed, Some(false));
 }

@@ -2,6 +2,7 @@
 
 use super::{Entry, Lister};
 use crate::connection::{PortSetId, Row};
+use crate::number::number;
 
 impl Lister<'_> {
     /// The row of a workload, in which its connection to itself is that of its pods to each other.
@@ -38,6 +39,6 @@ impl Lister<'_> {
             }
         }
         let every = every.filter(|_| some != PortSetId::NONE)?;
-        Some(Entry { workload: u32::try_from(workload).unwrap_or(u32::MAX), every, some })
+        Some(Entry { workload: number(workload), every, some })
     }
 }

@@ -260,7 +260,7 @@ metadata: {name: a}
         let spec = "metadata: {name: a}\nspec: {callers: ['*/*'], callees: ['@backend:rpc']}";
         let object = read(&format!("apiVersion: netintent.dev/v1alpha1\nkind: ClusterApproval\n{spec}")).unwrap();
         assert_eq!(
-            object.identity().map(|(kind, metadata)| (kind, metadata.namespace.as_str())),
+            object.identity().map(|(_, kind, metadata)| (kind, metadata.namespace.as_str())),
             Some(("ClusterApproval", ""))
         );
     }

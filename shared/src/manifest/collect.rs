@@ -6,7 +6,7 @@ use super::Object;
 use crate::objects::{Objects, Origin};
 use crate::snapshot::Warning;
 
-/// Puts objects together in the order of the input. Of two with the same kind, namespace and name the later holds, as
+/// Puts objects together in the order of the input. Of two with the same group, kind, namespace and name the later holds, as
 /// with `kubectl apply`; `place` words where the earlier one stands.
 pub fn collect(
     decoded: impl IntoIterator<Item = Object>,
@@ -14,19 +14,19 @@ pub fn collect(
     warnings: &mut Vec<Warning>,
 ) -> Objects {
     let mut objects: Vec<Option<Object>> = decoded.into_iter().map(Some).collect();
-    let mut last: FxHashMap<(&str, &str, &str), usize> = FxHashMap::default();
+    let mut last: FxHashMap<(&str, &str, &str, &str), usize> = FxHashMap::default();
     last.reserve(objects.len());
     let mut earlier: Vec<(usize, usize)> = Vec::new();
     for (at, object) in objects.iter().enumerate() {
-        if let Some((kind, metadata)) = object.as_ref().and_then(Object::identity)
-            && let Some(before) = last.insert((kind, &metadata.namespace, &metadata.name), at)
+        if let Some((group, kind, metadata)) = object.as_ref().and_then(Object::identity)
+            && let Some(before) = last.insert((group, kind, &metadata.namespace, &metadata.name), at)
         {
             earlier.push((before, at));
         }
     }
     for (before, at) in earlier {
         let replaced = objects[before].take();
-        let (Some((kind, metadata)), Some((_, holds))) =
+        let (Some((_, kind, metadata)), Some((_, _, holds))) =
             (replaced.as_ref().and_then(Object::identity), objects[at].as_ref().and_then(Object::identity))
         else {
             continue;

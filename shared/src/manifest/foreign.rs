@@ -38,7 +38,7 @@ pub(super) fn foreign(
         namespace.clone_into(&mut metadata.namespace);
     }
     let selector = selector.and_then(|key| match_labels(node.get("spec")?.get(key)?));
-    Ok(Some(ForeignPolicy { kind: kind.to_owned().into(), metadata, selector }))
+    Ok(Some(ForeignPolicy { group: group.to_owned(), kind: kind.to_owned().into(), metadata, selector }))
 }
 
 /// A selector that has nothing but labels, wherever this API puts them; `None` where it can't be told.

@@ -57,9 +57,9 @@ fn check_label_name(context: &Context<'_>, node: &Node, metadata: &Metadata) -> 
     context.error(span, message, None)
 }
 
-/// The metadata of an object of any kind, whatever its name may be.
+/// The metadata of an object of another API, whose names may have any printable form.
 pub(super) fn any(context: &Context<'_>, node: &Node) -> Result<Metadata> {
-    metadata(context, node, |_| true, "")
+    metadata(context, node, |name| names::printable(name) == name, "printable characters")
 }
 
 /// The fields of `metav1.ObjectMeta`, and one that old servers gave.
@@ -166,11 +166,13 @@ fn controller(context: &Context<'_>, metadata: &Node) -> Result<Option<Owner>> {
         if context.bool(owner, "controller")? {
             let api_version = context.required_string(owner, "apiVersion")?;
             let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
-            return Ok(Some(Owner {
-                group: group.to_owned(),
-                kind: context.required_string(owner, "kind")?.to_owned(),
-                name: context.required_string(owner, "name")?.to_owned(),
-            }));
+            let kind = context.required_string(owner, "kind")?;
+            let name = context.required_string(owner, "name")?;
+            // Both become the name of a workload and of a caller.
+            if !names::is_dns_subdomain(name) || !names::is_kind(kind) {
+                return context.error(owner.span, "this owner has no valid `kind` and `name`", None);
+            }
+            return Ok(Some(Owner { group: group.to_owned(), kind: kind.to_owned(), name: name.to_owned() }));
         }
     }
     Ok(None)

@@ -10,6 +10,7 @@ use crate::caller::{self, Caller};
 use crate::derive::{Derivation, Statements, derive};
 use crate::intent::{self, Calls};
 use crate::names;
+use crate::number::number;
 use crate::objects::{Objects, PodSpec};
 
 /// The pods with their controllers; the workload of each is not yet set.
@@ -144,7 +145,7 @@ pub(super) fn workloads(
                 pods: at..at + 1,
             }),
         }
-        pod.workload = u32::try_from(workloads.len() - 1).unwrap_or(u32::MAX);
+        pod.workload = number(workloads.len() - 1);
         if let Some(state) = namespaces.get_mut(namespace) {
             if state.pods.is_empty() {
                 state.pods = at..at;

@@ -115,3 +115,42 @@ fn what_is_read_with_reservations_is_told() {
 fn who_declares_nothing_is_told_nothing() {
     assert!(snapshot(&deployment("shop", "web", ""), &[]).warnings.is_empty());
 }
+
+#[test]
+fn a_policy_of_another_api_takes_nothing_from_one_of_its_name() {
+    let deny = |api: &str| {
+        format!(
+            "---\napiVersion: {api}\nkind: NetworkPolicy\nmetadata: {{namespace: bank, name: deny}}\nspec: {{podSelector: {{}}}}\n"
+        )
+    };
+    let text = deployment("bank", "ledger", "") + &deny("networking.k8s.io/v1") + &deny("projectcalico.org/v3");
+    let snapshot = snapshot(&text, &[]);
+    assert_eq!((snapshot.policies.len(), snapshot.objects.foreign.len()), (1, 1));
+}
+
+#[test]
+fn what_a_policy_leaves_out_is_told() {
+    let from = approval("bank", "shop/web", "*") + "  from: [{ipBlock: {cidr: 10.0.0/8}}]\n";
+    let open = service("bank", "cards").replace("name: cards}", "name: cards, labels: {netintent.dev/mode: \"off\"}}");
+    let snapshot = snapshot(&(service("bank", "ledger") + &open + &from), &["bank=enforce"]);
+    let told: Vec<&str> = snapshot.warnings.iter().map(|w| w.message.as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "namespace bank is in enforce, and Service cards keeps it open",
+            "this peer of Approval bank/a is left out: `10.0.0` is no IP address",
+        ]
+    );
+}
+
+#[test]
+fn an_owner_with_a_name_that_is_none_is_refused() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  ownerReferences: [{apiVersion: a/v1, kind: A, name: \"b\\nc\", controller: true}]\nspec: {containers: [{name: a, image: x}]}\n";
+    let document = &crate::manifest::text::documents(pod.as_bytes()).unwrap()[0];
+    let node = crate::manifest::text::parse(document).unwrap().unwrap();
+    let error = crate::manifest::decode(&node, 0, "default").unwrap_err();
+    assert_eq!(
+        (error.message.as_str(), error.origin.span.start.line),
+        ("this owner has no valid `kind` and `name`", 5)
+    );
+}

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::NamespaceState;
+use crate::compile::Finding;
 use crate::intent::Calls;
 use crate::mode::Mode;
 use crate::names;
@@ -97,4 +98,37 @@ pub(super) fn of_namespaces(objects: &Objects, namespaces: &BTreeMap<String, Nam
         }
     }
     warnings
+}
+
+/// What the policies of Services leave out, or leave open.
+pub(super) fn of_policies(objects: &Objects, findings: &[Finding]) -> Vec<Warning> {
+    let warning = |finding: &Finding| match finding {
+        Finding::NotEnforceable { service } => {
+            let metadata = &objects.services[*service].metadata;
+            let message = format!("Service {} is in enforce, and nothing can stand before it", metadata.full_name());
+            let help = "a policy needs a selector to know its pods by; an ExternalName has none";
+            Warning::at(message, Some(help.to_owned()), metadata.origin)
+        }
+        Finding::KeptOpen { namespace, service } => {
+            let metadata = &objects.services[*service].metadata;
+            let message = format!("namespace {namespace} is in enforce, and Service {} keeps it open", metadata.name);
+            let help = "its own mode is weaker: what no Service in enforce covers is not closed";
+            Warning::at(message, Some(help.to_owned()), metadata.origin)
+        }
+        Finding::InvalidPeer { approval, message, origin } => {
+            let approval = &objects.approvals[*approval];
+            let name = approval.metadata.full_name();
+            let message = format!("this peer of {} {name} is left out: {message}", approval.kind());
+            Warning::at(message, None, *origin)
+        }
+        Finding::ProhibitedPeer { approval, prohibition, origin } => {
+            let approval = &objects.approvals[*approval];
+            let (kind, name) = (approval.kind(), approval.metadata.full_name());
+            let by = &objects.prohibitions[*prohibition].metadata.name;
+            let message = format!("this peer of {kind} {name} is left out: ClusterProhibition {by} forbids it");
+            let help = "it may select a namespace that the prohibition names";
+            Warning::at(message, Some(help.to_owned()), *origin)
+        }
+    };
+    findings.iter().map(warning).collect()
 }

@@ -55,7 +55,7 @@ pub(super) fn by_policy(snapshot: &Snapshot, direction: Direction, pair: &Pair<'
 
 /// Whether the controller wrote a policy, or would.
 fn is_ours(policy: &Policy) -> bool {
-    policy.generated || policy.policy.metadata.labels.get("app.kubernetes.io/managed-by") == Some("netintent")
+    policy.generated || policy.policy.metadata.labels.get(names::MANAGED_BY) == Some(names::NETINTENT)
 }
 
 /// One rule under its direction, as it stands in a policy's spec.
