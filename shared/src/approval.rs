@@ -87,13 +87,14 @@ pub fn manifest(caller: &Caller, callee: &CalleePattern) -> String {
         Scope::Cluster => ("ClusterApproval", None, callee.to_string(), "every-service".to_owned()),
         Scope::Type(r#type) => ("ClusterApproval", None, callee.to_string(), format!("type-{type}")),
     };
-    let mut object_name = format!("{}-{}-calls-{name}", caller.namespace, caller.name);
+    // Namespaces, Services and ports have no dot: two different pairs never get one name, and neither replaces the other.
+    let mut object_name = format!("{}.{}.calls.{name}", caller.namespace, caller.name);
     if let Port::Named(_) | Port::Number(_) = callee.port {
-        let _ = write!(object_name, "-{}", callee.port);
+        let _ = write!(object_name, ".{}", callee.port);
     }
-    // The name is only a handle: cut to what Kubernetes permits, not at a dash or dot.
+    // Only a caller's name can be so long that this cuts it.
     object_name.truncate(object_name.floor_char_boundary(253));
-    let object_name = names::yaml(object_name.trim_end_matches(['-', '.']));
+    let object_name = object_name.trim_end_matches(['-', '.']);
     let metadata = match namespace {
         Some(namespace) => format!("{{namespace: {}, name: {object_name}}}", names::yaml(namespace)),
         None => format!("{{name: {object_name}}}"),
@@ -116,12 +117,12 @@ mod tests {
     fn what_to_paste() {
         assert_eq!(
             text("bank/ledger:rpc"),
-            "apiVersion: netintent.dev/v1alpha1\nkind: Approval\nmetadata: {namespace: bank, name: shop-frontend-calls-ledger-rpc}\nspec:\n  callers: [shop/frontend]\n  callees: [\"ledger:rpc\"]\n"
+            "apiVersion: netintent.dev/v1alpha1\nkind: Approval\nmetadata: {namespace: bank, name: shop.frontend.calls.ledger.rpc}\nspec:\n  callers: [shop/frontend]\n  callees: [\"ledger:rpc\"]\n"
         );
         assert!(text("bank/*").contains("callees: [\"*\"]"));
         assert!(
             text("*/*:metrics")
-                .contains("kind: ClusterApproval\nmetadata: {name: shop-frontend-calls-every-service-metrics}")
+                .contains("kind: ClusterApproval\nmetadata: {name: shop.frontend.calls.every-service.metrics}")
         );
         assert!(text("@backend").contains("callees: [\"@backend\"]"));
     }

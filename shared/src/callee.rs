@@ -23,17 +23,18 @@ impl Port {
     /// # Errors
     /// What was read and what was expected.
     pub fn parse(text: &str) -> Result<Self, String> {
-        if names::is_port_name(text) {
-            return Ok(Self::Named(text.to_owned()));
-        }
         if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
             return match text.parse::<u16>() {
                 Ok(number) if number > 0 && !text.starts_with('0') => Ok(Self::Number(number)),
                 _ => Err(format!("`{text}` is no port number: 1 to 65535, without leading zeros")),
             };
         }
+        // A Service's port may have any DNS label as name; a container's has fewer characters.
+        if names::is_dns_label(text) {
+            return Ok(Self::Named(text.to_owned()));
+        }
         let shown = names::printable(text);
-        Err(format!("`{shown}` is no port: a port's name (at most 15 of a-z, 0-9, -) or its Service port number"))
+        Err(format!("`{shown}` is no port: a port's name (of a-z, 0-9 and -) or its Service port number"))
     }
 
     /// Whether every port that `other` can mean is meant by `self`.

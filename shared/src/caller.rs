@@ -106,6 +106,8 @@ pub fn controller(
 ) -> Controller {
     let own = || Controller { kind: kind.clone(), name: metadata.name.clone() };
     match (&**kind, &metadata.controller) {
+        // A mirror pod's node runs it, and controls nothing else.
+        ("Pod", Some(owner)) if owner.group.is_empty() && owner.kind == "Node" => own(),
         ("Pod", Some(owner)) => match builtin(owner) {
             Some(kind @ ("ReplicaSet" | "Job")) => {
                 outer(kind, &owner.name, pod_labels, controller_of(kind, &owner.name).as_ref())

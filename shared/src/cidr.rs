@@ -37,11 +37,7 @@ impl AddressSet {
 
     /// What a NetworkPolicy's `ipBlock` means: the addresses of `cidr` that are in none of `except`.
     pub fn block(cidr: IpNet, except: &[IpNet]) -> Self {
-        let mut cut = Self::none();
-        for net in except {
-            cut = cut.union(&Self::of(*net));
-        }
-        Self::of(cidr).difference(&cut)
+        Self::of(cidr).difference(&Self::union_of(except.iter().map(|net| Self::of(*net))))
     }
 
     /// Whether there is no address in the set.
@@ -67,6 +63,16 @@ impl AddressSet {
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         Self { v4: merged(&self.v4, &other.v4), v6: merged(&self.v6, &other.v6) }
+    }
+
+    /// The addresses in any of the sets, put in order once.
+    pub fn union_of(sets: impl IntoIterator<Item = Self>) -> Self {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        for set in sets {
+            first.extend(set.v4);
+            second.extend(set.v6);
+        }
+        Self { v4: merged(&first, &[]), v6: merged(&second, &[]) }
     }
 
     /// The addresses in both.

@@ -154,7 +154,7 @@ pub fn rule_addresses(rule: &Rule) -> AddressSet {
     if rule.peers.is_empty() {
         return AddressSet::all();
     }
-    rule.peers.iter().fold(AddressSet::none(), |sum, peer| sum.union(&peer.addresses()))
+    AddressSet::union_of(rule.peers.iter().map(Peer::addresses))
 }
 
 /// Whether, of the ports `asked`, a CNI that matches blocks of addresses against pods would allow more between two pods

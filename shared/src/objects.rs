@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::approval::{Approval, Prohibition};
+use crate::callee::Port;
 use crate::manifest::text::{Span, Style};
 use crate::policy::NetworkPolicy;
 use crate::port::Protocol;
@@ -167,11 +168,12 @@ pub struct ServicePort {
 }
 
 impl ServicePort {
-    /// How intents and approvals name this port: by name, or by Service port number where it has none.
-    pub fn identifier(&self) -> crate::callee::Port {
+    /// How intents and approvals name this port: by name, or by Service port number where it has none. A name of digits
+    /// alone, which Kubernetes permits, reads as a number and means this port all the same.
+    pub fn identifier(&self) -> Port {
         match &self.name {
-            Some(name) => crate::callee::Port::Named(name.clone()),
-            None => crate::callee::Port::Number(self.port),
+            Some(name) => Port::parse(name).unwrap_or_else(|_| Port::Named(name.clone())),
+            None => Port::Number(self.port),
         }
     }
 }

@@ -163,6 +163,7 @@ impl Snapshot {
     pub fn new(objects: Objects, options: &Options) -> Self {
         let mut namespaces = namespaces(&objects, options);
         let mut warnings = warnings::of_namespaces(&objects, &namespaces);
+        warnings.extend(warnings::of_unknown(&objects, &namespaces, options));
         let mut pods = pods::derived(&objects, &namespaces, options.now, &mut warnings);
         if objects.workloads.iter().any(|w| w.pod.ended) {
             pods::without_ended(&objects, &mut pods);
@@ -185,6 +186,8 @@ impl Snapshot {
         };
         snapshot.services = snapshot.objects.services.iter().map(|s| snapshot.service_state(s)).collect();
         snapshot.add_policies();
+        let of_ports = warnings::of_ports(&snapshot);
+        snapshot.warnings.extend(of_ports);
         snapshot
     }
 

@@ -87,7 +87,7 @@ fn items(before: &Snapshot, after: &Snapshot, changes: &Changes, mut items: Item
                 "callee": n.callee.to_string(),
                 "owner": owner(after, n),
                 "rejected": n.strictness == Strictness::Reject,
-                "paste": paste(n),
+                "paste": paste(after, n),
             })
         })
         .collect();
@@ -185,7 +185,7 @@ fn table(out: &mut dyn Write, before: &Snapshot, after: &Snapshot, changes: &Cha
             ])?;
         }
         writer.finish()?;
-        for text in changes.needed.iter().filter_map(paste) {
+        for text in changes.needed.iter().filter_map(|needed| paste(after, needed)) {
             let text = if format == Format::Markdown { markdown::block(&text) } else { format!("---\n{text}") };
             write!(out, "\n{text}")?;
         }
@@ -208,10 +208,10 @@ fn heading(out: &mut dyn Write, printed: &mut bool, format: Format, title: &str)
     }
 }
 
-/// The Approval that would do, where one can.
-fn paste(needed: &Needed) -> Option<String> {
-    let prohibited = matches!(needed.reason, Reason::Prohibited { .. });
-    (!prohibited).then(|| approval::manifest(&needed.caller, &needed.callee))
+/// The Approval that would do, where one can: none helps against a prohibition, or for a Service that there is not.
+fn paste(snapshot: &Snapshot, needed: &Needed) -> Option<String> {
+    let helpless = matches!(needed.reason, Reason::Prohibited { .. }) || missing(snapshot, needed).is_some();
+    (!helpless).then(|| approval::manifest(&needed.caller, &needed.callee))
 }
 
 /// Whose approval it takes.

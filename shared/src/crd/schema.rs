@@ -14,8 +14,8 @@ use crate::approval::{MAX_ITEMS, MAX_REASON};
 const LABEL: &str = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
 /// A DNS subdomain, of any length: a caller's name.
 const SUBDOMAIN: &str = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*";
-/// A port's name, of any length: words joined by single dashes, a letter in one of them.
-const PORT_NAME: &str = "([0-9]+-)*[0-9]*[a-z][a-z0-9]*(-[a-z0-9]+)*";
+/// A port's name, of any length: a DNS label that is not digits alone.
+const PORT_NAME: &str = "[0-9]*[a-z]([-a-z0-9]*[a-z0-9])?|[0-9]+-[-a-z0-9]*[a-z0-9]";
 /// 1 to 65535, without leading zeros.
 const PORT_NUMBER: &str = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]";
 /// RFC 3339 as Kubernetes writes it: `T` and `Z` in upper case, seconds to be given, at most nanoseconds.
@@ -25,7 +25,7 @@ const TIME: &str =
 /// A namespace and a slash, then a name with dots.
 const LONGEST_CALLER: usize = 63 + 1 + 253;
 /// A namespace, a slash, a Service, a colon, a port's name.
-const LONGEST_CALLEE: usize = 63 + 1 + 63 + 1 + 15;
+const LONGEST_CALLEE: usize = 63 + 1 + 63 + 1 + 63;
 
 /// `callers` of an Approval.
 pub(super) fn callers_of_approval(_: &mut SchemaGenerator) -> Schema {
@@ -93,7 +93,7 @@ const FULL_CALLER: (&str, &str) =
     ("self.contains('/') && !self.startsWith('./')", "a caller needs its namespace here: write `namespace/name`");
 const CALLER_LENGTH: (&str, &str) =
     ("self.matches('^[^/]*(/.{0,253})?$')", "a caller's name has at most 253 characters");
-const PORT_LENGTH: (&str, &str) = ("self.matches('^[^:]*(:.{0,15})?$')", "a port's name has at most 15 characters");
+const PORT_LENGTH: (&str, &str) = ("self.matches('^[^:]*(:.{0,63})?$')", "a port's name has at most 63 characters");
 
 /// A list of `items`. How long it may be keeps the rules about its items within the API server's budget.
 fn list(min: usize, items: &Value) -> Schema {

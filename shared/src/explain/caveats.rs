@@ -1,6 +1,7 @@
 //! What a verdict does not cover.
 
 use super::Pair;
+use crate::cidr::AddressSet;
 use crate::evaluate::{End, hangs_on_blocks};
 use crate::list::{Caveat, own_caveats};
 use crate::snapshot::Snapshot;
@@ -19,9 +20,23 @@ pub(super) fn of(snapshot: &Snapshot, pairs: &[Pair<'_>]) -> Vec<(Caveat, String
             found.push(Caveat::IpBlock);
         }
     }
+    let addresses = pairs.iter().flat_map(|pair| [pair.source, pair.destination]);
+    if addresses
+        .filter_map(|end| if let End::Addresses(a) = end { Some(a) } else { None })
+        .any(|a| are_pods(snapshot, a))
+    {
+        found.push(Caveat::IpBlock);
+    }
     found.sort();
     found.dedup();
     found.into_iter().map(|caveat| (caveat.clone(), sentence(&caveat))).collect()
+}
+
+/// Whether addresses that are asked about as outside are, or may be, those of pods.
+fn are_pods(snapshot: &Snapshot, addresses: &AddressSet) -> bool {
+    let known =
+        (0..).zip(&snapshot.pods).any(|(pod, _)| snapshot.spec(pod).addresses.iter().any(|a| addresses.contains(*a)));
+    known || snapshot.options.pod_cidrs.iter().any(|net| !addresses.intersection(&AddressSet::of(*net)).is_empty())
 }
 
 fn sentence(caveat: &Caveat) -> String {
@@ -31,7 +46,7 @@ fn sentence(caveat: &Caveat) -> String {
             format!("{policy} may allow or deny more: it is of another API, which is not evaluated")
         }
         Caveat::IpBlock => {
-            "an ipBlock holds a pod's address: Kubernetes means addresses outside, some CNIs match pods too".to_owned()
+            "this hangs on the address of a pod: to Kubernetes an ipBlock means addresses outside, and some CNIs match pods too".to_owned()
         }
     }
 }

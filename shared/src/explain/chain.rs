@@ -107,16 +107,20 @@ impl<'a> Told<'a> {
         }
         // The same objects in the same order: pods keep their numbers.
         let enforced = self.snapshot.enforced();
-        let denied = pairs.iter().any(|pair| {
-            let then = evaluate(&enforced, pair.source, pair.destination).ports.intersection(&pair.asked);
-            !then.is_superset(&pair.allowed())
-        });
+        let then = |pair: &Pair<'_>| evaluate(&enforced, pair.source, pair.destination).ports.intersection(&pair.asked);
+        let lost = pairs.iter().any(|pair| !then(pair).is_superset(&pair.allowed()));
+        let won = pairs.iter().any(|pair| !pair.allowed().is_superset(&then(pair)));
         let name = self.snapshot.objects.services[*service].metadata.full_name();
-        Some(if denied {
-            Step::new(false, format!("Service {name} is in shadow: once it is in enforce, this is cut"), None)
-        } else {
-            Step::new(true, format!("Service {name} is in shadow: once it is in enforce, this stays as it is"), None)
-        })
+        let (holds, outcome) = match (lost, won) {
+            (true, _) => (Some(false), "this is cut"),
+            (false, true) => (Some(true), "more of this is allowed"),
+            (false, false) => (None, "this stays as it is"),
+        };
+        Some(Step::new(
+            holds,
+            format!("Service {name} is in shadow: once all of shadow is in enforce, {outcome}"),
+            None,
+        ))
     }
 
     fn intent_steps(&self, pod: u32, service: usize, callee: &CalleePattern, open: bool) -> Vec<Step> {
@@ -291,15 +295,24 @@ impl<'a> Told<'a> {
             };
             let mode = self.snapshot.services[*service].mode;
             return match (isolated, mode) {
-                (true, Mode::Enforce) if all(|l| matches!(l, Link::Undeclared)) => {
-                    format!("{declared}; {}", self.opened_by(pairs))
+                (true, Mode::Enforce) if all(|l| matches!(l, Link::Granted(..))) && self.labelled(pod, &links) => {
+                    declared.to_owned()
                 }
-                (true, Mode::Enforce) => declared.to_owned(),
+                (true, Mode::Enforce) => format!("{declared}; {}", self.opened_by(pairs)),
                 (true, _) => format!("{declared}; policies of the callee's own let it in (mode {mode})"),
                 (false, _) => format!("{declared}; no policy stands before the callee (mode {mode})"),
             };
         }
         if isolated { self.opened_by(pairs) } else { "no policy stands before the callee".to_owned() }
+    }
+
+    /// Whether the pod carries the label of each grant.
+    fn labelled(&self, pod: u32, links: &[Link<'_>]) -> bool {
+        let labels = &self.snapshot.pods[pod as usize].labels;
+        links.iter().all(|link| match link {
+            Link::Granted(declared, _) => labels.get(&declared.callee.label_key()) == Some(names::ALLOWED),
+            _ => false,
+        })
     }
 
     /// What lets the caller in where no intent of it does.

@@ -59,8 +59,12 @@ fn ingress(told: &Told<'_>, pair: &Pair<'_>, fixes: &mut Vec<Fix>) {
         }
         match told.link(pod, *service, callee) {
             Link::Granted(..) => {}
-            Link::Refused(declared, reason) => refused(told, caller, &declared.callee, callee, reason, fixes),
-            Link::Undeclared => {
+            // What is declared as a whole is approved as a whole.
+            Link::Refused(declared, reason) if is_narrow(&declared.callee, callee, reason) => {
+                refused(told, caller, &declared.callee, callee, reason, fixes);
+            }
+            // A wildcard, or what is prohibited in part: what is asked, alone, opens no more than it must.
+            Link::Refused(..) | Link::Undeclared => {
                 fixes.push(declare(told, pod, callee));
                 let covered = crate::derive::derive(caller, [callee], &snapshot.statements());
                 if let Some(refusal) = covered.refusals.first() {
@@ -147,6 +151,14 @@ fn refused(
     }
 }
 
+/// Whether a refused intent is what is to be approved itself: it names this Service alone, and is not forbidden as a whole.
+fn is_narrow(declared: &CalleePattern, asked: &CalleePattern, reason: &Reason) -> bool {
+    match reason {
+        Reason::Prohibited { .. } => declared == asked,
+        Reason::NotApproved | Reason::TooWide { .. } | Reason::Expired { .. } => declared.scope == asked.scope,
+    }
+}
+
 /// Who owns the callee, as the subject of a sentence.
 fn owner(told: &Told<'_>, callee: &CalleePattern) -> String {
     match Owner::of(told.snapshot, callee) {
@@ -162,7 +174,8 @@ fn from_fix(told: &Told<'_>, pair: &Pair<'_>) -> Fix {
     };
     let mut callable: Vec<String> = Vec::new();
     let mut namespace = "";
-    for callee in callees {
+    let service = told.callee.as_ref().map(|(service, _)| *service);
+    for callee in callees.iter().filter(|callee| service.is_none_or(|s| !told.lets_in(pair, s, callee))) {
         if let crate::callee::Scope::Service { namespace: ns, name } = &callee.scope {
             namespace = ns;
             callable.push(match &callee.port {
@@ -177,10 +190,11 @@ fn from_fix(told: &Told<'_>, pair: &Pair<'_>) -> Fix {
     // The name says all of it, so that what is pasted for somebody else takes nothing back.
     let mut object_name: String = nets.iter().map(|net| format!("{net}-")).chain(["calls".to_owned()]).collect();
     for name in &callable {
-        object_name.extend(["-", name.trim_matches('"')]);
+        object_name.extend([".", name.trim_matches('"')]);
     }
-    let object_name = format!("from-{}", object_name.replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
-    let object_name = &object_name[..object_name.len().min(253)].trim_end_matches('-');
+    let object_name = object_name.replace(':', ".").replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "-");
+    let object_name = format!("from.{}", object_name.replace("..", ".x."));
+    let object_name = &object_name[..object_name.len().min(253)].trim_end_matches(['-', '.']);
     Fix {
         what: format!("an address can declare nothing: {who} applies this"),
         paste: Some(format!(

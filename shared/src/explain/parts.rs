@@ -3,8 +3,8 @@
 
 use super::addresses_text;
 use crate::cidr::AddressSet;
-use crate::evaluate::{End, Verdict, evaluate};
-use crate::policy::{Direction, Peer};
+use crate::evaluate::{End, Verdict, evaluate, rule_addresses};
+use crate::policy::Direction;
 use crate::snapshot::Snapshot;
 
 /// The parts of `addresses`, each of which is all alike to the policies of the pods at the other end. `direction` is the
@@ -39,26 +39,18 @@ pub(super) fn parts(
     alike.into_iter().flat_map(together).collect()
 }
 
-/// Cuts at the edge of every block that a policy of these pods names.
+/// Cuts where one rule of these pods' policies ends and another begins.
 fn cut(snapshot: &Snapshot, addresses: &AddressSet, pods: &[End<'_>], direction: Direction) -> Vec<AddressSet> {
-    let mut parts = vec![addresses.clone()];
     let selects = |policy: &&crate::snapshot::Policy| {
         pods.iter().any(|end| matches!(end, End::Pod(pod) if policy.pods.binary_search(pod).is_ok()))
     };
-    let mut blocks: Vec<AddressSet> = Vec::new();
-    for policy in snapshot.policies.iter().filter(selects) {
-        let rules = policy.policy.rules(direction).unwrap_or_default();
-        for block in rules.iter().flat_map(|rule| &rule.peers).map(Peer::addresses) {
-            if !block.is_empty() && !blocks.contains(&block) {
-                blocks.push(block);
-            }
-        }
-    }
-    for block in blocks {
-        let halves = |part: AddressSet| [part.intersection(&block), part.difference(&block)];
-        parts = parts.into_iter().flat_map(halves).filter(|part| !part.is_empty()).collect();
-    }
-    parts
+    let policies = snapshot.policies.iter().filter(selects);
+    let rules = policies.filter_map(|policy| policy.policy.rules(direction)).flatten();
+    let mut sets: Vec<AddressSet> = rules.map(rule_addresses).filter(|set| !set.is_empty() && !set.is_all()).collect();
+    sets.sort();
+    sets.dedup();
+    let parts = AddressSet::partition(&sets.iter().collect::<Vec<_>>());
+    parts.into_iter().map(|(part, _)| part.intersection(addresses)).filter(|part| !part.is_empty()).collect()
 }
 
 /// Addresses in a sentence: of many blocks the first ones.

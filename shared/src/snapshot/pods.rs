@@ -40,12 +40,23 @@ pub(super) fn derived(
             Some(((account.metadata.namespace.as_str(), account.metadata.name.as_str()), (at, calls)))
         })
         .collect();
+    let cron_jobs: FxHashSet<(&str, &str)> = objects
+        .workloads
+        .iter()
+        .filter(|w| w.kind == "CronJob")
+        .map(|w| (w.metadata.namespace.as_str(), w.metadata.name.as_str()))
+        .collect();
     let mut all = Vec::with_capacity(objects.workloads.len());
     for (at, object) in objects.workloads.iter().enumerate() {
         // What another controller owns contributes its pods, never its template: its owner's template stands.
         let owned = match (&*object.kind, &object.metadata.controller) {
             ("ReplicaSet", Some(_)) => true,
-            ("Job", Some(owner)) => owner.kind == "CronJob" && owner.group == "batch",
+            ("Job", Some(owner)) => {
+                let namespace = object.metadata.namespace.as_str();
+                owner.kind == "CronJob"
+                    && owner.group == "batch"
+                    && cron_jobs.contains(&(namespace, owner.name.as_str()))
+            }
             _ => false,
         };
         if owned {

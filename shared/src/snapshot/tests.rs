@@ -56,8 +56,14 @@ fn owned_replicasets_and_jobs_give_no_template_of_their_own() {
     let text = deployment("shop", "web", "")
         + &owned("ReplicaSet", "apps/v1", "web", "Deployment", template)
         + &owned("Job", "batch/v1", "report", "CronJob", job);
-    let names: Vec<String> = snapshot(&text, &[]).workloads.iter().map(Workload::full_name).collect();
-    assert_eq!(names, ["shop/web"]);
+    let pods = |text: &str| -> Vec<(String, usize)> {
+        snapshot(text, &[]).workloads.iter().map(|w| (w.full_name(), w.pods.len())).collect()
+    };
+    let one = |name: &str| (name.to_owned(), 1);
+    // The CronJob's own template is not there: its Job stands for it.
+    assert_eq!(pods(&text), [one("shop/report"), one("shop/web")]);
+    let cron = "---\napiVersion: batch/v1\nkind: CronJob\nmetadata: {namespace: shop, name: report}\nspec: {jobTemplate: {spec: {template: {spec: {containers: [{name: a, image: x}]}}}}}\n";
+    assert_eq!(pods(&(text + cron)), [one("shop/report"), one("shop/web")]);
 }
 
 #[test]
@@ -152,5 +158,50 @@ fn an_owner_with_a_name_that_is_none_is_refused() {
     assert_eq!(
         (error.message.as_str(), error.origin.span.start.line),
         ("this owner has no valid `kind` and `name`", 5)
+    );
+}
+
+#[test]
+fn ports_that_no_policy_will_know_are_told() {
+    let text =
+        deployment("shop", "web", "bank/ledger:htpp, bank/ledger:80, bank/ledger:9091, bank/ledger, bank/other:x")
+            + &deployment("bank", "ledger", "")
+            + &service("bank", "ledger");
+    let snapshot = snapshot(&text, &["*=enforce"]);
+    let told: Vec<(&str, Option<&str>)> =
+        snapshot.warnings.iter().map(|w| (w.message.as_str(), w.help.as_deref())).collect();
+    assert_eq!(
+        told,
+        [
+            ("Service bank/ledger has no port `htpp`", Some("did you mean `http`?")),
+            ("port 80 of Service bank/ledger has a name, and is known by it alone", Some("write `bank/ledger:http`")),
+            ("Service bank/ledger has no port `9091`", Some("its ports are http, metrics")),
+        ]
+    );
+}
+
+#[test]
+fn a_port_called_by_digits_is_callable() {
+    let digits = service("bank", "ledger").replace("name: http", "name: \"8080\"");
+    let text = deployment("shop", "web", "bank/ledger:8080")
+        + &deployment("bank", "ledger", "")
+        + &digits
+        + &approval("bank", "shop/web", "ledger:8080");
+    let snapshot = snapshot(&text, &["*=enforce"]);
+    assert!(edges(&snapshot, &Filter::default()).contains(&"shop/web -> bank/ledger: TCP 8080".to_owned()));
+    assert!(snapshot.warnings.is_empty(), "{:?}", snapshot.warnings);
+}
+
+#[test]
+fn what_is_not_in_the_input_is_not_guessed_in_silence() {
+    let policy = "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {namespace: shop, name: p}\nspec: {podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {team: x}}}]}]}\n";
+    let snapshot = snapshot(&(deployment("shop", "web", "") + policy), &["shpo=enforce"]);
+    let told: Vec<&str> = snapshot.warnings.iter().map(|w| w.message.as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "nothing in the input is in namespace shpo: its --mode changes nothing",
+            "NetworkPolicy shop/p asks for labels of namespaces, and no Namespace shop is in the input: read as having none",
+        ]
     );
 }

@@ -3,12 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use super::NamespaceState;
+use rustc_hash::FxHashSet;
+
+use super::{NamespaceState, Options, Snapshot};
+use crate::callee::{Port, Scope};
 use crate::compile::Finding;
 use crate::intent::Calls;
 use crate::mode::Mode;
 use crate::names;
-use crate::objects::{Objects, Origin, Text};
+use crate::objects::{Objects, Origin, ServicePort, Text};
+use crate::policy::{NetworkPolicy, Peer};
+use crate::suggest::did_you_mean;
 
 /// Something that the reader should know of the input. It never changes the exit status.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,4 +136,90 @@ pub(super) fn of_policies(objects: &Objects, findings: &[Finding]) -> Vec<Warnin
         }
     };
     findings.iter().map(warning).collect()
+}
+
+/// Intents that name a port which the Service has not, or by a number where it has a name: no policy will know their label.
+pub(super) fn of_ports(snapshot: &Snapshot) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut told = FxHashSet::default();
+    for (at, pod) in (0..).zip(&snapshot.pods) {
+        for declared in &pod.intents {
+            let Scope::Service { namespace, name } = &declared.callee.scope else { continue };
+            let Some(service) = snapshot.service(namespace, name).map(|at| &snapshot.objects.services[at]) else {
+                continue;
+            };
+            let ports: Vec<Port> = service.ports.iter().map(ServicePort::identifier).collect();
+            let known = ports.iter().any(|port| declared.callee.port.covers(port));
+            if known || !told.insert((pod.workload, &declared.callee)) {
+                continue;
+            }
+            let wanted = declared.callee.port.to_string();
+            let by_number = service.ports.iter().find(|p| p.port.to_string() == wanted);
+            let (message, help) = match by_number {
+                Some(port) => {
+                    let message =
+                        format!("port {wanted} of Service {namespace}/{name} has a name, and is known by it alone");
+                    (message, Some(format!("write `{namespace}/{name}:{}`", port.identifier())))
+                }
+                None => {
+                    let names: Vec<String> = ports.iter().map(ToString::to_string).collect();
+                    let near = did_you_mean(&wanted, names.iter().map(String::as_str));
+                    let near =
+                        near.or_else(|| (!names.is_empty()).then(|| format!("its ports are {}", names.join(", "))));
+                    (format!("Service {namespace}/{name} has no port `{wanted}`"), near)
+                }
+            };
+            let text = snapshot.declaration(at, declared);
+            warnings.push(match text {
+                Some(text) => Warning::at_text(message, help, text, declared.at.clone()),
+                None => Warning { message, help, place: None },
+            });
+        }
+    }
+    warnings
+}
+
+/// Namespaces of which labels are asked that the input does not give, and modes of namespaces that there are not.
+pub(super) fn of_unknown(
+    objects: &Objects,
+    namespaces: &BTreeMap<String, NamespaceState>,
+    options: &Options,
+) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for name in
+        options.modes.iter().filter_map(|o| o.namespace.as_deref()).filter(|name| !namespaces.contains_key(*name))
+    {
+        let message = format!("nothing in the input is in namespace {name}: its --mode changes nothing");
+        let help = did_you_mean(name, namespaces.keys().map(String::as_str));
+        warnings.push(Warning { message, help, place: None });
+    }
+    let given: BTreeSet<&str> = objects.namespaces.iter().map(|n| n.metadata.name.as_str()).collect();
+    let missing: Vec<&str> = objects
+        .workloads
+        .iter()
+        .map(|w| w.metadata.namespace.as_str())
+        .filter(|name| !given.contains(name))
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let asked = |policy: &&NetworkPolicy| {
+        let rules = policy.ingress.iter().chain(&policy.egress).flatten();
+        rules.flat_map(|rule| &rule.peers).any(|peer| match peer {
+            Peer::Pods { namespaces: Some(selector), .. } => {
+                selector.requirements.iter().any(|r| ![names::NAMESPACE_NAME, names::MODE].contains(&r.key.as_str()))
+            }
+            _ => false,
+        })
+    };
+    if let Some(policy) = objects.policies.iter().find(asked).filter(|_| !missing.is_empty()) {
+        let (several, verb) = if missing.len() == 1 { ("", "is") } else { ("s", "are") };
+        let message = format!(
+            "NetworkPolicy {} asks for labels of namespaces, and no Namespace {} {verb} in the input: read as having none",
+            policy.metadata.full_name(),
+            missing.join(", ")
+        );
+        let help = format!("add the manifest{several} of the namespace{several} with -f");
+        warnings.push(Warning::at(message, Some(help), policy.metadata.origin));
+    }
+    warnings
 }

@@ -148,9 +148,9 @@ const BAD: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "Approval",
-        "{callers: [a/b], callees: ['c:sixteen-letterss']}",
-        "a port's name has at most 15 characters",
-        "at most 15",
+        "{callers: [a/b], callees: ['c:this-name-of-a-port-has-one-character-more-than-the-longest-dns-label']}",
+        "a port's name has at most 63 characters",
+        "is no port",
     ),
     ("ClusterApproval", "{callers: [./a], callees: [b/c]}", "write `namespace/name`", "stands for no namespace"),
     ("ClusterApproval", "{callers: [a], callees: [b/c]}", "write `namespace/name`", "does not say in which namespace"),
