@@ -142,7 +142,7 @@ fn callers_and_callees_are_the_same_strings() -> Result {
 #[test]
 fn kinds_and_versions_that_there_are_not() -> Result {
     for (start, said) in [
-        ("apiVersion: netintent.dev/v1alpha1, kind: ClusterProhibiton", "no kind of netintent.dev"),
+        ("apiVersion: netintent.dev/v1alpha1, kind: ClusterProhibiton", "netintent.dev has no kind"),
         ("apiVersion: netintent.dev/v1, kind: ClusterProhibition", "no API server serves this version"),
     ] {
         let manifest = format!("{{{start}, metadata: {{name: a}}, spec: {{callers: ['*/*'], callees: ['*/*']}}}}");

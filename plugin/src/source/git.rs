@@ -56,16 +56,14 @@ pub(super) fn collect(revision: &str, paths: &[String]) -> Result<Vec<File>> {
 fn commit(folder: &Path, revision: &str) -> Result<String> {
     let spec = format!("{revision}^{{commit}}");
     let args = ["rev-parse", "--verify", "--quiet", "--end-of-options", &spec];
-    match git(folder, args.iter().map(AsRef::as_ref), None) {
-        Ok(out) => Ok(String::from_utf8_lossy(&out).trim().to_owned()),
-        // In a repository that git can read, a revision that it does not know is all that is left to fail.
-        Err(_) => {
-            git(folder, ["rev-parse", "--git-dir"].iter().map(AsRef::as_ref), None)?;
-            git(folder, ["count-objects"].iter().map(AsRef::as_ref), None)?;
-            let help = "a branch, tag or commit was expected; in a shallow clone fetch it first".to_owned();
-            Err(Error::with_help(format!("git knows no revision `{}`", netintent::names::printable(revision)), help))
-        }
+    if let Ok(out) = git(folder, args.iter().map(AsRef::as_ref), None) {
+        return Ok(String::from_utf8_lossy(&out).trim().to_owned());
     }
+    // In a repository that git can read, a revision that it does not know is all that is left to fail.
+    git(folder, ["rev-parse", "--git-dir"].iter().map(AsRef::as_ref), None)?;
+    git(folder, ["count-objects"].iter().map(AsRef::as_ref), None)?;
+    let help = "a branch, tag or commit was expected; in a shallow clone fetch it first".to_owned();
+    Err(Error::with_help(format!("git knows no revision `{}`", netintent::names::printable(revision)), help))
 }
 
 /// The contents of blobs, in one call of git.

@@ -188,13 +188,13 @@ fn from_fix(told: &Told<'_>, pair: &Pair<'_>) -> Fix {
     let nets = if let End::Addresses(addresses) = pair.source { addresses.cidrs() } else { Vec::new() };
     let peers: Vec<String> = nets.iter().map(|net| format!("    - ipBlock: {{cidr: \"{net}\"}}\n")).collect();
     // The name says all of it, so that what is pasted for somebody else takes nothing back.
-    let mut object_name: String = nets.iter().map(|net| format!("{net}-")).chain(["calls".to_owned()]).collect();
-    for name in &callable {
-        object_name.extend([".", name.trim_matches('"')]);
-    }
-    let object_name = object_name.replace(':', ".").replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "-");
-    let object_name = format!("from.{}", object_name.replace("..", ".x."));
-    let object_name = &object_name[..object_name.len().min(253)].trim_end_matches(['-', '.']);
+    let dashed = |net: &ipnet::IpNet| net.to_string().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    let mut parts = vec!["from".to_owned()];
+    parts.extend(nets.iter().map(|net| format!("net{}", dashed(net))));
+    parts.push("calls".to_owned());
+    parts.extend(callable.iter().map(|name| name.trim_matches('"').replace(':', ".")));
+    let object_name = parts.join(".");
+    let object_name = object_name[..object_name.len().min(253)].trim_end_matches(['-', '.']);
     Fix {
         what: format!("an address can declare nothing: {who} applies this"),
         paste: Some(format!(

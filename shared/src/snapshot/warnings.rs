@@ -155,19 +155,15 @@ pub(super) fn of_ports(snapshot: &Snapshot) -> Vec<Warning> {
             }
             let wanted = declared.callee.port.to_string();
             let by_number = service.ports.iter().find(|p| p.port.to_string() == wanted);
-            let (message, help) = match by_number {
-                Some(port) => {
-                    let message =
-                        format!("port {wanted} of Service {namespace}/{name} has a name, and is known by it alone");
-                    (message, Some(format!("write `{namespace}/{name}:{}`", port.identifier())))
-                }
-                None => {
-                    let names: Vec<String> = ports.iter().map(ToString::to_string).collect();
-                    let near = did_you_mean(&wanted, names.iter().map(String::as_str));
-                    let near =
-                        near.or_else(|| (!names.is_empty()).then(|| format!("its ports are {}", names.join(", "))));
-                    (format!("Service {namespace}/{name} has no port `{wanted}`"), near)
-                }
+            let (message, help) = if let Some(port) = by_number {
+                let message =
+                    format!("port {wanted} of Service {namespace}/{name} has a name, and is known by it alone");
+                (message, Some(format!("write `{namespace}/{name}:{}`", port.identifier())))
+            } else {
+                let names: Vec<String> = ports.iter().map(ToString::to_string).collect();
+                let near = did_you_mean(&wanted, names.iter().map(String::as_str));
+                let all = || (!names.is_empty()).then(|| format!("its ports are {}", names.join(", ")));
+                (format!("Service {namespace}/{name} has no port `{wanted}`"), near.or_else(all))
             };
             let text = snapshot.declaration(at, declared);
             warnings.push(match text {

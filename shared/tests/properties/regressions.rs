@@ -158,8 +158,8 @@ fn approvals_of_addresses_do_not_replace_each_other() {
         let fixes = ask(&snapshot, address, "ledger", port).fixes;
         objects(fixes[0].paste.as_ref().unwrap()).approvals[0].metadata.name.clone()
     };
-    assert_eq!(name("10.0.0.0/8", "rpc"), "from-10-0-0-0-8-calls-ledger-rpc");
-    assert_eq!(name("::/0", "http"), "from----0-calls-ledger-http");
+    assert_eq!(name("10.0.0.0/8", "rpc"), "from.net10-0-0-0-8.calls.ledger.rpc");
+    assert_eq!(name("::/0", "http"), "from.net---0.calls.ledger.http");
 }
 
 /// A name that YAML reads as a number or a boolean stood without quotes in what is to be pasted.

@@ -12,17 +12,20 @@ use crate::snapshot::{Policy, Snapshot};
 /// The rule goes into the policy that selects the fewest pods. What netintent writes is nobody's to change, and what selects
 /// every pod would open every pod: where nothing else stands in the way, the fix is a policy of the callee's own. Policies add up, and this one selects no pod that none selects already.
 pub(super) fn by_policy(snapshot: &Snapshot, direction: Direction, pair: &Pair<'_>, side: &Side) -> Fix {
-    // A policy of all pods, such as one that denies by default, is no place for an exception of one's own.
-    let own = side
-        .policies
-        .iter()
-        .map(|p| &snapshot.policies[p.policy])
-        .filter(|p| !is_ours(p) && !p.policy.pods.is_empty())
-        .min_by_key(|p| p.pods.len());
     let (selected, other) = match direction {
         Direction::Ingress => (pair.destination, pair.source),
         Direction::Egress => (pair.source, pair.destination),
     };
+    let proposed = name(snapshot, direction, selected);
+    // A policy of all pods, such as one that denies by default, is no place for an exception of one's own; but what was
+    // pasted before is.
+    let own = side
+        .policies
+        .iter()
+        .map(|p| &snapshot.policies[p.policy])
+        .filter(|p| !is_ours(p))
+        .filter(|p| !p.policy.pods.is_empty() || Some(&p.policy.metadata.name) == proposed.as_ref())
+        .min_by_key(|p| p.pods.len());
     let missing = pair.asked.difference(&side.ports);
     let what = format!(
         "let {} {} {}: ",
@@ -33,11 +36,8 @@ pub(super) fn by_policy(snapshot: &Snapshot, direction: Direction, pair: &Pair<'
     let rule = rule(snapshot, direction, other, &missing);
     match (own, selected) {
         (None, End::Pod(pod)) => {
-            // Named by the pod's own object, so that what is pasted for another replaces nothing.
-            let object = &snapshot.objects.workloads[snapshot.pods[pod as usize].object];
-            let namespace = &object.metadata.namespace;
-            let way = direction.as_str();
-            let name = format!("{}-{}-{way}", object.kind.to_lowercase(), object.metadata.name);
+            let namespace = snapshot.namespace_of(pod);
+            let name = proposed.unwrap_or_default();
             let kind = if direction == Direction::Ingress { "Ingress" } else { "Egress" };
             let pods = pod_selector(snapshot, pod, "  ");
             let manifest = format!(
@@ -51,6 +51,13 @@ pub(super) fn by_policy(snapshot: &Snapshot, direction: Direction, pair: &Pair<'
             Fix { what: format!("{what}add this to NetworkPolicy {name}"), paste: Some(rule) }
         }
     }
+}
+
+/// The name of a policy for a pod: by the pod's own object, so that what is pasted for another replaces nothing.
+fn name(snapshot: &Snapshot, direction: Direction, selected: End<'_>) -> Option<String> {
+    let End::Pod(pod) = selected else { return None };
+    let object = &snapshot.objects.workloads[snapshot.pods[pod as usize].object];
+    Some(format!("{}-{}-{}", object.kind.to_lowercase(), object.metadata.name, direction.as_str()))
 }
 
 /// Whether the controller wrote a policy, or would.
