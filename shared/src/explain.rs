@@ -259,9 +259,11 @@ fn service<'q>(snapshot: &Snapshot, at: usize, port: Option<&AskedPort>) -> Resu
         for (_, protocol, number) in snapshot.ports_meant(&only, at) {
             leads.insert(protocol, number, number);
         }
-        let leads = if leads.is_empty() { format!("{} {}", port.protocol, port.target) } else { leads.to_string() };
-        let text = format!("Service {name}, port {}, leads to {leads} of {}", port.identifier(), workloads.join(", "));
-        steps.push(Step::new(None, text, place.clone()));
+        let (of, holds) = (workloads.join(", "), if leads.is_empty() { Some(false) } else { None });
+        let leads =
+            if leads.is_empty() { format!("no port: {} is not among those", port.target) } else { leads.to_string() };
+        let text = format!("Service {name}, port {}, leads to {leads} of {of}", port.identifier());
+        steps.push(Step::new(holds, text, place.clone()));
     }
     Ok((steps, by_pod.into_iter().map(|(pod, ports)| (End::Pod(pod), ports)).collect()))
 }

@@ -188,3 +188,13 @@ fn no_pair_is_nothing_allowed() {
     let nobody = Question { source: Subject::Service(0), destination: Subject::Service(0), port: None };
     assert_eq!(explain(&cluster, &nobody).allowed, Some(false));
 }
+
+#[test]
+fn a_port_that_leads_nowhere_is_told() {
+    let lost = service("bank", "ledger").replace("port: 9090}", "port: 9090, targetPort: lost}");
+    let text = deployment("shop", "web", "") + &deployment("bank", "ledger", "") + &lost;
+    let answer = ask(&snapshot(&text, &[]), "shop/web", "bank/ledger");
+    let lost = "Service bank/ledger, port metrics, leads to no port: lost is not among those of Deployment bank/ledger";
+    assert!(marks(&answer).contains(&(Some(false), lost)), "{:?}", marks(&answer));
+    assert_eq!(ask(&snapshot(&text, &[]), "shop/web", "bank/ledger:metrics").allowed, None);
+}
