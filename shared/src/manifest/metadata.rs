@@ -62,7 +62,7 @@ pub(super) fn any(context: &Context<'_>, node: &Node) -> Result<Metadata> {
     metadata(context, node, |name| names::printable(name) == name, "printable characters")
 }
 
-/// The fields of `metav1.ObjectMeta`, and one that old servers gave.
+/// The fields of `metav1.ObjectMeta`, and two that old servers gave.
 pub(super) const FIELDS: &[&str] = &[
     "annotations",
     "clusterName",
@@ -72,6 +72,7 @@ pub(super) const FIELDS: &[&str] = &[
     "finalizers",
     "generateName",
     "generation",
+    "initializers",
     "labels",
     "managedFields",
     "name",

@@ -13,6 +13,7 @@ use crate::selector::Selector;
 
 type Result<T> = std::result::Result<T, ManifestError>;
 
+/// The fields of `v1.ServiceSpec`, and two that old servers gave.
 const SPEC_FIELDS: &[&str] = &[
     "allocateLoadBalancerNodePorts",
     "clusterIP",
@@ -23,6 +24,7 @@ const SPEC_FIELDS: &[&str] = &[
     "healthCheckNodePort",
     "internalTrafficPolicy",
     "ipFamilies",
+    "ipFamily",
     "ipFamilyPolicy",
     "loadBalancerClass",
     "loadBalancerIP",
@@ -32,6 +34,7 @@ const SPEC_FIELDS: &[&str] = &[
     "selector",
     "sessionAffinity",
     "sessionAffinityConfig",
+    "topologyKeys",
     "trafficDistribution",
     "type",
 ];
