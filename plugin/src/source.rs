@@ -6,9 +6,10 @@ mod parallel;
 mod places;
 mod read;
 
+use netintent::finding::Finding;
 use netintent::objects::Objects;
 use netintent::resolve::Home;
-use netintent::snapshot::{Options, Snapshot, Warning};
+use netintent::snapshot::{Options, Snapshot};
 
 use crate::cli::Input;
 use crate::error::{Error, Result};
@@ -19,6 +20,8 @@ pub(crate) use places::Sources;
 /// A snapshot, and the text that it was read from.
 pub(crate) struct Loaded {
     pub(crate) snapshot: Snapshot,
+    /// What was read with reservations.
+    pub(crate) findings: Vec<Finding>,
     pub(crate) sources: Sources,
 }
 
@@ -61,36 +64,36 @@ pub(crate) fn load_both(
     // A side reads its documents on all processors, but puts them together on one.
     let [before, after] = parallel::both(|| read(base, input, &options), || read(after, input, &options));
     // What there is to warn of in the base is old news.
-    let (before, _) = before?;
-    Ok([before, announced(after?, input)])
+    Ok([before?, announced(after?, input)])
 }
 
 fn options(input: &Input) -> Options {
     Options { modes: input.modes.clone(), now: jiff::Timestamp::now(), pod_cidrs: input.pod_cidrs.clone() }
 }
 
-fn read(files: Vec<File>, input: &Input, options: &Options) -> Result<(Loaded, Vec<Warning>)> {
+fn read(files: Vec<File>, input: &Input, options: &Options) -> Result<Loaded> {
     let sources = Sources::new(files);
-    let (objects, mut warnings) = read::objects(&sources, input.namespace.as_deref().unwrap_or("default"))?;
-    let snapshot = Snapshot::new(objects, options);
-    warnings.extend(snapshot.warnings.iter().cloned());
-    Ok((Loaded { snapshot, sources }, warnings))
+    let (objects, mut findings) = read::objects(&sources, input.namespace.as_deref().unwrap_or("default"))?;
+    let mut snapshot = Snapshot::new(objects, options);
+    findings.append(&mut snapshot.findings);
+    Ok(Loaded { snapshot, findings, sources })
 }
 
 /// What was read, once it was said what there is to say about it.
-fn announced((loaded, warnings): (Loaded, Vec<Warning>), input: &Input) -> Loaded {
+fn announced(loaded: Loaded, input: &Input) -> Loaded {
     if input.verbose {
         report_kinds(&loaded.snapshot.objects, loaded.sources.len());
     }
-    report_warnings(&warnings, &loaded.sources, input.verbose);
+    report_warnings(&loaded, input.verbose);
     loaded
 }
 
 /// Prints the warnings, of many the first ones unless all are asked for.
-fn report_warnings(warnings: &[Warning], sources: &Sources, all: bool) {
+fn report_warnings(loaded: &Loaded, all: bool) {
     const MOST: usize = 20;
+    let warnings: Vec<&Finding> = loaded.findings.iter().filter(|finding| finding.code.meaning().told).collect();
     let shown = if all { warnings.len() } else { MOST };
-    warnings.iter().take(shown).for_each(|warning| printer::warning(&sources.worded(warning)));
+    warnings.iter().take(shown).for_each(|warning| printer::warning(&loaded.sources.worded(warning)));
     if warnings.len() > shown {
         printer::warning(&format!("and {} more: -v shows all", warnings.len() - shown));
     }

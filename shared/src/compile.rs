@@ -28,7 +28,7 @@ pub fn policy_name(service: &str) -> String {
 
 /// What else there is to say about a policy, or the lack of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finding {
+pub enum Omission {
     /// A Service in `enforce` that no policy can stand before: without selector, or an ExternalName.
     NotEnforceable {
         /// Index of the Service.
@@ -67,7 +67,7 @@ pub struct Compiled {
     /// In order of namespace and name.
     pub policies: Vec<NetworkPolicy>,
     /// Of Services, then of namespaces, then of Approvals, each in order.
-    pub findings: Vec<Finding>,
+    pub omissions: Vec<Omission>,
 }
 
 /// The mode of a Service: its own label, or its namespace's where it has none or an unknown value.
@@ -90,7 +90,7 @@ pub fn compile(
     let managed = Arc::new(managed_namespaces());
     let openings = Openings::new(approvals, now);
     let mut kept_open: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut left_out: Vec<Finding> = Vec::new();
+    let mut left_out: Vec<Omission> = Vec::new();
     for (at, service) in services.iter().enumerate() {
         let namespace = service.metadata.namespace.as_str();
         let mode = service_mode(service, mode_of(namespace));
@@ -101,7 +101,7 @@ pub fn compile(
             continue;
         }
         let Some(selector) = service.enforceable() else {
-            result.findings.push(Finding::NotEnforceable { service: at });
+            result.omissions.push(Omission::NotEnforceable { service: at });
             continue;
         };
         let mut rules = Vec::with_capacity(service.ports.len() + 1);
@@ -118,7 +118,7 @@ pub fn compile(
                     match admitted(from, &callee, namespace, prohibitions) {
                         Ok(peer) if known.insert(peer.clone()) => peers.push(peer.clone()),
                         Ok(_) => {}
-                        Err(why) => left_out.push(why.finding(index, from)),
+                        Err(why) => left_out.push(why.omission(index, from)),
                     }
                 }
             }
@@ -144,7 +144,7 @@ pub fn compile(
                 egress: None,
             }),
             (Mode::Enforce, Some(service)) => {
-                result.findings.push(Finding::KeptOpen { namespace: namespace.clone(), service: *service });
+                result.omissions.push(Omission::KeptOpen { namespace: namespace.clone(), service: *service });
             }
             _ => {}
         }
@@ -153,13 +153,13 @@ pub fn compile(
         .policies
         .sort_by(|a, b| (&a.metadata.namespace, &a.metadata.name).cmp(&(&b.metadata.namespace, &b.metadata.name)));
     left_out.sort_by_key(|f| match f {
-        Finding::InvalidPeer { approval, origin, .. } | Finding::ProhibitedPeer { approval, origin, .. } => {
+        Omission::InvalidPeer { approval, origin, .. } | Omission::ProhibitedPeer { approval, origin, .. } => {
             (*approval, *origin)
         }
-        Finding::NotEnforceable { .. } | Finding::KeptOpen { .. } => (0, None),
+        Omission::NotEnforceable { .. } | Omission::KeptOpen { .. } => (0, None),
     });
     left_out.dedup();
-    result.findings.append(&mut left_out);
+    result.omissions.append(&mut left_out);
     result
 }
 
@@ -252,11 +252,11 @@ pub(crate) enum LeftOut {
 }
 
 impl LeftOut {
-    fn finding(self, approval: usize, from: &FromPeer) -> Finding {
+    fn omission(self, approval: usize, from: &FromPeer) -> Omission {
         let origin = from.origin;
         match self {
-            Self::Invalid(message) => Finding::InvalidPeer { approval, message, origin },
-            Self::Prohibited(prohibition) => Finding::ProhibitedPeer { approval, prohibition, origin },
+            Self::Invalid(message) => Omission::InvalidPeer { approval, message, origin },
+            Self::Prohibited(prohibition) => Omission::ProhibitedPeer { approval, prohibition, origin },
         }
     }
 }

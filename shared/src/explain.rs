@@ -3,11 +3,12 @@
 use crate::callee::{CalleePattern, Port};
 use crate::cidr::AddressSet;
 use crate::evaluate::{End, Verdict, evaluate};
+use crate::finding::Place;
 use crate::list::Caveat;
 use crate::policy::Direction;
 use crate::port::{PortSet, Protocol};
 use crate::resolve::Subject;
-use crate::snapshot::{Place, Snapshot};
+use crate::snapshot::Snapshot;
 
 mod alike;
 mod caveats;

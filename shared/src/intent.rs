@@ -39,6 +39,8 @@ pub struct IntentError {
     pub help: Option<String>,
     /// Where in the annotation's value, in bytes.
     pub at: Range<usize>,
+    /// Whether there is too much to read at all.
+    pub too_many: bool,
 }
 
 /// Reads the value of `netintent.dev/calls` on an object of `namespace`.
@@ -51,6 +53,7 @@ pub fn parse(text: &str, namespace: &str) -> Calls {
             message,
             help: Some("use wildcards such as `namespace/*:port` or `@type:port`".into()),
             at: 0..text.len(),
+            too_many: true,
         }],
     };
     if text.len() > MAX_BYTES {
@@ -60,7 +63,7 @@ pub fn parse(text: &str, namespace: &str) -> Calls {
     for at in items(text) {
         match item(&text[at.clone()], namespace) {
             Ok(callee) => calls.intents.push(Intent { callee, at }),
-            Err((message, help)) => calls.errors.push(IntentError { message, help, at }),
+            Err((message, help)) => calls.errors.push(IntentError { message, help, at, too_many: false }),
         }
     }
     let mut seen = rustc_hash::FxHashSet::default();

@@ -28,6 +28,7 @@ pub mod derive;
 pub mod diff;
 pub mod evaluate;
 pub mod explain;
+pub mod finding;
 pub mod intent;
 pub mod list;
 pub mod manifest;

@@ -6,25 +6,29 @@
 
 mod approvals;
 mod collect;
+mod field;
 mod foreign;
 mod kinds;
 mod metadata;
 mod policy;
 mod read;
+mod schema;
 mod selector;
 mod service;
+mod settings;
 pub mod text;
 mod workload;
 
 pub use collect::collect;
+pub use field::field;
 
 use std::cell::RefCell;
 
 use crate::approval::{Approval, Prohibition};
+use crate::finding::{Code, Finding, ObjectName};
 use crate::names;
 use crate::objects::{ForeignPolicy, Kind, Metadata, Namespace, Origin, Service, ServiceAccount, Workload};
 use crate::policy::NetworkPolicy;
-use crate::snapshot::Warning;
 use read::Context;
 use text::Node;
 
@@ -86,8 +90,8 @@ impl Object {
 pub struct Decoded {
     /// Its objects: one, or those of a list.
     pub objects: Vec<Object>,
-    /// What the API server would not take, though it decides no connection.
-    pub warnings: Vec<Warning>,
+    /// What was read with reservations.
+    pub findings: Vec<Finding>,
 }
 
 /// Reads the objects of one document of file number `file`. Objects that name no namespace are in `namespace`.
@@ -99,11 +103,11 @@ pub fn decode(node: &Node, file: u32, namespace: &str) -> Result<Decoded, Manife
     if matches!(node.value, text::Value::Null) {
         return Ok(Decoded::default());
     }
-    let context = Context { file, namespace, warnings: RefCell::default() };
+    let context = Context { file, namespace, findings: RefCell::default() };
     // Nearly always one. By itself the list would take room for four, and most of the memory of a run with it.
     let mut objects = Vec::with_capacity(1);
     object(&context, node, None, &mut objects)?;
-    Ok(Decoded { objects, warnings: context.warnings.into_inner() })
+    Ok(Decoded { objects, findings: context.findings.into_inner() })
 }
 
 /// What a list says of its items.
@@ -148,27 +152,23 @@ fn object(
         }
         return Ok(());
     }
-    objects.push(match (group, kind) {
+    let before = context.findings.borrow().len();
+    schema::check(context, node, group, kind)?;
+    let object = match (group, kind) {
         ("", "Namespace") => {
-            top_level(context, node, kind)?;
             Object::Namespace(Box::new(Namespace { metadata: metadata::cluster_scoped(context, node, true)? }))
         }
         ("", "ServiceAccount") => {
             Object::ServiceAccount(Box::new(ServiceAccount { metadata: metadata::namespaced(context, node)? }))
         }
-        ("", "Service") => {
-            top_level(context, node, kind)?;
-            Object::Service(Box::new(service::service(context, node)?))
-        }
+        ("", "Service") => Object::Service(Box::new(service::service(context, node)?)),
         ("", "Pod" | "ReplicationController")
         | ("apps" | "extensions", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
         | ("batch", "Job" | "CronJob") => {
-            top_level(context, node, kind)?;
             outdated(context, node, api_version, kind);
             Object::Workload(Box::new(workload::workload(context, node, kind)?))
         }
         ("networking.k8s.io" | "extensions", "NetworkPolicy") => {
-            top_level(context, node, kind)?;
             outdated(context, node, api_version, kind);
             Object::Policy(Box::new(policy::network_policy(context, node)?))
         }
@@ -179,15 +179,13 @@ fn object(
         }
         _ => match foreign::foreign(context, node, group, kind)? {
             Some(policy) => Object::Foreign(Box::new(policy)),
-            None => Object::Skipped(if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") }),
+            None => skipped(context, node, group, kind)?,
         },
-    });
+    };
+    let name = object.identity().map(|(_, kind, metadata)| ObjectName::new(kind.to_owned(), metadata));
+    context.findings.borrow_mut()[before..].iter_mut().for_each(|finding| finding.object.clone_from(&name));
+    objects.push(object);
     Ok(())
-}
-
-/// Refuses what stands beside `spec` and does not belong there, such as rules that lost their indentation.
-fn top_level(context: &Context<'_>, node: &Node, kind: &str) -> Result<(), ManifestError> {
-    context.only(node, &format!("a {kind}"), &["apiVersion", "kind", "metadata", "spec", "status"])
 }
 
 /// Says that no API server serves this version any more; it is read as today's.
@@ -201,8 +199,18 @@ fn outdated(context: &Context<'_>, node: &Node, api_version: &str, kind: &str) {
     if api_version != current {
         let message = format!("no API server serves {kind} as {api_version} any more; it is read as {current}");
         let place = node.get("apiVersion").unwrap_or(node);
-        context.warn(place.span, message, Some(format!("write `apiVersion: {current}`")));
+        let help = Some(format!("write `apiVersion: {current}`"));
+        context.find(Code::OutdatedApiVersion, place.span, message, help);
     }
+}
+
+/// An object of a kind that decides nothing here. Of all kinds the API server checks labels and annotations alike.
+fn skipped(context: &Context<'_>, node: &Node, group: &str, kind: &str) -> Result<Object, ManifestError> {
+    if let Some(metadata) = context.present(node, "metadata") {
+        metadata::labels(context, metadata)?;
+        metadata::annotations(context, metadata)?;
+    }
+    Ok(Object::Skipped(if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") }))
 }
 
 /// A kind as a constant where it is one that is read.

@@ -12,6 +12,7 @@ use crate::callee::{CalleePattern, Scope};
 use crate::caller::Caller;
 use crate::compile::{self, compile};
 use crate::derive::{Derivation, Statements};
+use crate::finding::Finding;
 use crate::mode::{Mode, ModeOverride, overridden};
 use crate::names;
 use crate::number::number;
@@ -25,7 +26,6 @@ mod pods;
 mod warnings;
 
 use index::LabelIndex;
-pub use warnings::{Place, Warning};
 
 /// What a snapshot depends on besides the objects.
 #[derive(Clone, Debug)]
@@ -150,10 +150,10 @@ pub struct Snapshot {
     pub services: Vec<ServiceState>,
     /// In order of namespace and name.
     pub policies: Vec<Policy>,
-    /// What the compiler had to say.
-    pub findings: Vec<compile::Finding>,
+    /// What the compiler left out.
+    pub omissions: Vec<compile::Omission>,
     /// What was read with reservations.
-    pub warnings: Vec<Warning>,
+    pub findings: Vec<Finding>,
     index: LabelIndex,
     services_by_name: FxHashMap<String, FxHashMap<String, usize>>,
 }
@@ -162,9 +162,9 @@ impl Snapshot {
     /// Derives labels, compiles policies and resolves selectors.
     pub fn new(objects: Objects, options: &Options) -> Self {
         let mut namespaces = namespaces(&objects, options);
-        let mut warnings = warnings::of_namespaces(&objects, &namespaces);
-        warnings.extend(warnings::of_unknown(&objects, &namespaces, options));
-        let mut pods = pods::derived(&objects, &namespaces, options.now, &mut warnings);
+        let mut findings = warnings::of_namespaces(&objects, &namespaces);
+        findings.extend(warnings::of_unknown(&objects, &namespaces, options));
+        let mut pods = pods::derived(&objects, &namespaces, options.now, &mut findings);
         if objects.workloads.iter().any(|w| w.pod.ended) {
             pods::without_ended(&objects, &mut pods);
         }
@@ -178,8 +178,8 @@ impl Snapshot {
             pods,
             services: Vec::new(),
             policies: Vec::new(),
-            findings: Vec::new(),
-            warnings,
+            omissions: Vec::new(),
+            findings,
             index,
             services_by_name: services_by_name(&objects),
             objects,
@@ -187,7 +187,7 @@ impl Snapshot {
         snapshot.services = snapshot.objects.services.iter().map(|s| snapshot.service_state(s)).collect();
         snapshot.add_policies();
         let of_ports = warnings::of_ports(&snapshot);
-        snapshot.warnings.extend(of_ports);
+        snapshot.findings.extend(of_ports);
         snapshot
     }
 
@@ -240,8 +240,8 @@ impl Snapshot {
                 Policy { policy, generated, pods }
             })
             .collect();
-        self.warnings.extend(warnings::of_policies(&self.objects, &compiled.findings));
-        self.findings = compiled.findings;
+        self.findings.extend(warnings::of_policies(&self.objects, &compiled.omissions));
+        self.omissions = compiled.omissions;
     }
 
     /// The pods that a selector selects, in one namespace or in all, in ascending order.
@@ -292,6 +292,20 @@ impl Snapshot {
         match declared.service_account {
             Some(at) => self.objects.service_accounts[at].metadata.annotation(names::CALLS),
             None => self.spec(pod).calls.as_ref(),
+        }
+    }
+
+    /// A finding about an intent of a pod, with its object and place.
+    pub fn of_intent(&self, finding: Finding, pod: u32, declared: &Declared) -> Finding {
+        let finding = if let Some(at) = declared.service_account {
+            finding.about("ServiceAccount", &self.objects.service_accounts[at].metadata)
+        } else {
+            let object = &self.objects.workloads[self.pods[pod as usize].object];
+            finding.about(object.kind.clone(), &object.metadata)
+        };
+        match self.declaration(pod, declared) {
+            Some(text) => finding.at_text(text, declared.at.clone()),
+            None => finding,
         }
     }
 

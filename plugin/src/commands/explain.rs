@@ -20,7 +20,7 @@ use crate::source::{self, Loaded};
 pub(super) fn run(args: &Explain) -> Result<Status> {
     // The process ends with the answer: there is no use in tidying up before.
     let loaded = ManuallyDrop::new(source::load(&args.input)?);
-    let Loaded { snapshot, sources } = &*loaded;
+    let Loaded { snapshot, sources, .. } = &*loaded;
     let home = source::home(&args.input);
     let (callee, port) = split_port(&args.callee);
     let source = resolve(snapshot, &args.caller, Role::Caller, home)?;

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use netintent::finding::{Finding, Place, Step};
 use netintent::manifest::ManifestError;
-use netintent::manifest::text::{Node, Position, Value, locate};
+use netintent::manifest::field;
+use netintent::manifest::text::{Node, Position, Span, Value, documents, locate, parse};
 use netintent::names::{printable, printable_char};
 use netintent::objects::{Origin, Text};
-use netintent::snapshot::{Place, Warning};
 
 use super::files::File;
 
@@ -45,13 +46,31 @@ impl Sources {
 
     /// The file and position of a place.
     pub(crate) fn position(&self, place: &Place) -> Option<(&str, Position)> {
+        let origin = self.origin(place)?;
+        Some((self.name(origin.file), origin.span.start))
+    }
+
+    /// Where a place begins and ends.
+    pub(crate) fn origin(&self, place: &Place) -> Option<Origin> {
         match place {
-            Place::Whole(origin) => Some((self.name(origin.file), origin.span.start)),
+            Place::Whole(origin) => Some(*origin),
             Place::Part(text, part) => {
                 let origin = text.origin?;
-                Some((self.name(origin.file), self.within(text, origin, part.start)))
+                let (start, end) = (self.within(text, origin, part.start), self.within(text, origin, part.end));
+                Some(Origin { file: origin.file, span: Span { start, end } })
             }
+            Place::Field(origin, path) => Some(self.field(*origin, path).unwrap_or(*origin)),
         }
+    }
+
+    /// Where a field of an object stands. The trees of the manifests are gone by now: one document is read again.
+    fn field(&self, object: Origin, path: &[Step]) -> Option<Origin> {
+        let bytes = &self.files.get(object.file as usize)?.bytes;
+        let start = object.span.start;
+        let documents = documents(bytes).ok()?;
+        let document = documents.iter().rfind(|d| (d.first_line, d.first_column) <= (start.line, start.column))?;
+        let span = field(&parse(document).ok()??, object.span, path)?;
+        Some(Origin { file: object.file, span })
     }
 
     /// The position of a byte of a string's value.
@@ -61,7 +80,7 @@ impl Sources {
     }
 
     /// A warning in one line.
-    pub(crate) fn worded(&self, warning: &Warning) -> String {
+    pub(crate) fn worded(&self, warning: &Finding) -> String {
         let place = warning.place.as_ref().and_then(|place| self.position(place));
         let place =
             place.map_or_else(String::new, |(file, at)| format!("{}:{}:{}: ", printable(file), at.line, at.column));

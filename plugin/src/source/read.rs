@@ -1,9 +1,9 @@
 //! Reading documents.
 
+use netintent::finding::{Finding, Place};
 use netintent::manifest::text::{Document, SyntaxError, documents, parse};
 use netintent::manifest::{Decoded, ManifestError, collect, decode};
 use netintent::objects::{Objects, Origin};
-use netintent::snapshot::Warning;
 
 use super::Sources;
 use super::parallel::in_parallel;
@@ -15,7 +15,7 @@ const BATCH: usize = 32;
 type Outcome = std::result::Result<Decoded, ManifestError>;
 
 /// Reads the objects of all files.
-pub(super) fn objects(sources: &Sources, namespace: &str) -> Result<(Objects, Vec<Warning>)> {
+pub(super) fn objects(sources: &Sources, namespace: &str) -> Result<(Objects, Vec<Finding>)> {
     let mut errors: Vec<ManifestError> = Vec::new();
     let mut jobs: Vec<(u32, Document<'_>)> = Vec::new();
     let files: Vec<&[u8]> = sources.bytes().collect();
@@ -26,12 +26,12 @@ pub(super) fn objects(sources: &Sources, namespace: &str) -> Result<(Objects, Ve
         }
     }
     let mut objects = Vec::with_capacity(jobs.len());
-    let mut warnings = Vec::new();
+    let mut findings: Vec<Finding> = Vec::new();
     for outcome in in_parallel(&jobs, BATCH, |job| decode_one(job, namespace)) {
         match outcome {
             Ok(decoded) => {
                 objects.extend(decoded.objects);
-                warnings.extend(decoded.warnings);
+                findings.extend(decoded.findings);
             }
             Err(error) => errors.push(error),
         }
@@ -44,14 +44,10 @@ pub(super) fn objects(sources: &Sources, namespace: &str) -> Result<(Objects, Ve
         let help = "every file is empty or has only comments".to_owned();
         return Err(Error::with_help("no manifest in the input", help));
     }
-    warnings.sort_by_key(|w| match &w.place {
-        Some(netintent::snapshot::Place::Whole(origin)) => Some(*origin),
-        Some(netintent::snapshot::Place::Part(text, _)) => text.origin,
-        None => None,
-    });
+    findings.sort_by_key(|finding| finding.place.as_ref().and_then(Place::origin));
     let place = |origin: Origin| sources.place(origin);
-    let objects = collect(objects, &place, &mut warnings);
-    Ok((objects, warnings))
+    let objects = collect(objects, &place, &mut findings);
+    Ok((objects, findings))
 }
 
 fn decode_one((file, document): &(u32, Document<'_>), namespace: &str) -> Outcome {

@@ -54,34 +54,33 @@ const PAIRS: &[(&str, &str, &str)] = &[
     ("bank/ledger-db", "bank/ledger:rpc", "denied"),
     ("shop/frontend", "shop/frontend", "allowed"),
     // The ingress controller carries no intent: `from` lets it in, on that port alone.
-    ("ingress/controller", "shop/frontend:http", "allowed"),
-    ("ingress/controller", "shop/frontend:metrics", "denied"),
-    ("ingress/controller", "shop/frontend", "allowed in part"),
-    ("ingress/controller", "shop/cart:http", "denied"),
-    ("ingress/controller", "bank/ledger:rpc", "denied"),
+    ("platform/ingress-controller", "shop/frontend:http", "allowed"),
+    ("platform/ingress-controller", "shop/frontend:metrics", "denied"),
+    ("platform/ingress-controller", "shop/frontend", "allowed in part"),
+    ("platform/ingress-controller", "shop/cart:http", "denied"),
+    ("platform/ingress-controller", "bank/ledger:rpc", "denied"),
     // The intent of a ServiceAccount, for every Service's port of that name.
-    ("monitoring/prometheus", "bank/ledger:metrics", "allowed"),
-    ("monitoring/prometheus", "bank/ledger-db:metrics", "allowed"),
-    ("monitoring/prometheus", "shop/frontend:metrics", "allowed"),
-    ("monitoring/prometheus", "shop/cart:metrics", "allowed"),
-    ("monitoring/prometheus", "bank/ledger:rpc", "denied"),
-    ("monitoring/prometheus", "bank/cards", "denied"),
-    ("monitoring/prometheus", "shop/cart-cache", "denied"),
-    ("monitoring/prometheus", "bank/ledger", "allowed in part"),
+    ("platform/prometheus", "bank/ledger:metrics", "allowed"),
+    ("platform/prometheus", "bank/ledger-db:metrics", "allowed"),
+    ("platform/prometheus", "shop/frontend:metrics", "allowed"),
+    ("platform/prometheus", "shop/cart:metrics", "allowed"),
+    ("platform/prometheus", "bank/ledger:rpc", "denied"),
+    ("platform/prometheus", "bank/cards", "denied"),
+    ("platform/prometheus", "shop/cart-cache", "denied"),
+    ("platform/prometheus", "bank/ledger", "allowed in part"),
     // Of the same namespace, without that ServiceAccount.
-    ("monitoring/dashboard", "bank/ledger:metrics", "denied"),
+    ("platform/dashboard", "bank/ledger:metrics", "denied"),
     // Shadow: declared and not approved, or not even declared, and all of it open still.
-    ("monitoring/dashboard", "monitoring/prometheus:web", "allowed"),
-    ("shop/frontend", "monitoring/prometheus:web", "allowed"),
-    ("shop/frontend", "monitoring/deploy/dashboard:3000", "allowed"),
-    // A namespace that takes no part.
-    ("shop/frontend", "ingress/controller", "allowed"),
+    ("platform/dashboard", "platform/prometheus:web", "allowed"),
+    ("shop/frontend", "platform/prometheus:web", "allowed"),
+    ("shop/frontend", "platform/deploy/dashboard:3000", "allowed"),
+    ("shop/frontend", "platform/ingress-controller", "allowed"),
     // The outside: shut out of what is in enforce, and open to everybody, since no policy is about egress.
     ("203.0.113.7", "shop/frontend:http", "denied"),
     ("203.0.113.7", "bank/ledger", "denied"),
     ("2001:db8::7", "bank/deploy/cards:8443", "denied"),
-    ("203.0.113.0/24", "monitoring/prometheus:web", "allowed"),
-    ("203.0.113.7", "ingress/controller:https", "allowed"),
+    ("203.0.113.0/24", "platform/prometheus:web", "allowed"),
+    ("203.0.113.7", "platform/ingress-controller:https", "allowed"),
     ("bank/ledger-db", "203.0.113.7:443", "allowed"),
     ("shop/report", "2001:db8::/32", "allowed"),
 ];
@@ -89,11 +88,11 @@ const PAIRS: &[(&str, &str, &str)] = &[
 /// Source, destination and ports of all connections into namespaces in enforce, between workloads.
 const PROTECTED: &[(&str, &str, &str)] = &[
     ("bank/Deployment/ledger", "bank/StatefulSet/ledger-db", "TCP 5432"),
-    ("ingress/Deployment/controller", "shop/Deployment/frontend", "TCP 8080"),
-    ("monitoring/Deployment/prometheus", "bank/Deployment/ledger", "TCP 9090"),
-    ("monitoring/Deployment/prometheus", "bank/StatefulSet/ledger-db", "TCP 9187"),
-    ("monitoring/Deployment/prometheus", "shop/Deployment/cart", "TCP 9090"),
-    ("monitoring/Deployment/prometheus", "shop/Deployment/frontend", "TCP 9090"),
+    ("platform/Deployment/ingress-controller", "shop/Deployment/frontend", "TCP 8080"),
+    ("platform/Deployment/prometheus", "bank/Deployment/ledger", "TCP 9090"),
+    ("platform/Deployment/prometheus", "bank/StatefulSet/ledger-db", "TCP 9187"),
+    ("platform/Deployment/prometheus", "shop/Deployment/cart", "TCP 9090"),
+    ("platform/Deployment/prometheus", "shop/Deployment/frontend", "TCP 9090"),
     ("shop/Deployment/cart", "shop/Deployment/cart-cache", "TCP 6379"),
     ("shop/Deployment/frontend", "bank/Deployment/ledger", "TCP 8080"),
     ("shop/Deployment/frontend", "shop/Deployment/cart", "TCP 8080"),
@@ -104,9 +103,9 @@ const WORKLOADS: &[&str] = &[
     "bank/Deployment/cards",
     "bank/Deployment/ledger",
     "bank/StatefulSet/ledger-db",
-    "ingress/Deployment/controller",
-    "monitoring/Deployment/dashboard",
-    "monitoring/Deployment/prometheus",
+    "platform/Deployment/dashboard",
+    "platform/Deployment/ingress-controller",
+    "platform/Deployment/prometheus",
     "shop/Deployment/cart",
     "shop/Deployment/cart-cache",
     "shop/Deployment/frontend",
@@ -115,7 +114,7 @@ const WORKLOADS: &[&str] = &[
 
 /// Those that nothing protects.
 const OPEN: &[&str] =
-    &["ingress/Deployment/controller", "monitoring/Deployment/dashboard", "monitoring/Deployment/prometheus"];
+    &["platform/Deployment/dashboard", "platform/Deployment/ingress-controller", "platform/Deployment/prometheus"];
 
 const ALL_PORTS: &str = "TCP 1-65535, UDP 1-65535, SCTP 1-65535";
 const OUTSIDE: &str = "0.0.0.0/0,::/0";
@@ -196,10 +195,11 @@ fn list_says_what_is_isolated_and_who_calls() {
 #[test]
 fn declared_shows_what_is_approved_and_what_is_cut() {
     // Who lets itself in by `from` declares nothing; the dashboard's callee has not approved it.
-    let mut expected: BTreeSet<(Edge, bool)> = (PROTECTED.iter().filter(|(source, ..)| !source.starts_with("ingress")))
-        .map(|connection| (edge(*connection), true))
-        .collect();
-    let shadow = ("monitoring/Deployment/dashboard", "monitoring/Deployment/prometheus", "TCP 9090");
+    let mut expected: BTreeSet<(Edge, bool)> =
+        (PROTECTED.iter().filter(|(source, ..)| !source.ends_with("/ingress-controller")))
+            .map(|connection| (edge(*connection), true))
+            .collect();
+    let shadow = ("platform/Deployment/dashboard", "platform/Deployment/prometheus", "TCP 9090");
     expected.insert((edge(shadow), false));
     expected.insert((edge(("shop/Deployment/frontend", "bank/Deployment/cards", "")), true));
 
@@ -226,7 +226,7 @@ fn declared_shows_what_is_approved_and_what_is_cut() {
         assert!(cut.contains(word), "no {word} in {cut}");
     }
     // Its callee is in shadow: what nobody approved goes once it is in enforce.
-    assert!(shadow.starts_with("monitoring/dashboard") && shadow.ends_with("cut"), "{shadow}");
+    assert!(shadow.starts_with("platform/dashboard") && shadow.ends_with("cut"), "{shadow}");
 }
 
 #[test]
@@ -239,13 +239,13 @@ fn declared_and_approved_are_told_of_each_open_port() {
         found.unwrap_or_else(|| panic!("no {source} -> {destination}"))["ports"].clone()
     };
     for (source, destination, _) in PROTECTED {
-        let declared = !source.starts_with("ingress");
+        let declared = !source.ends_with("/ingress-controller");
         let ports = find(source, destination);
         assert_eq!(every(&ports, "declared"), declared, "{source} -> {destination}: {ports}");
         assert!(!declared || every(&ports, "approved"), "{source} -> {destination}: {ports}");
     }
     // Everything is open, of which one port is declared.
-    let ports = find("monitoring/Deployment/dashboard", "monitoring/Deployment/prometheus");
+    let ports = find("platform/Deployment/dashboard", "platform/Deployment/prometheus");
     let declared: Vec<_> = ports.as_array().unwrap().iter().filter(|p| p["declared"] == true).collect();
     assert_eq!(declared.len(), 1);
     assert_eq!((&declared[0]["from"], &declared[0]["to"]), (&9090.into(), &9090.into()));

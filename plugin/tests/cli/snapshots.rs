@@ -14,11 +14,11 @@ const CASES: &[(&str, &[&str])] = &[
     ("explain/allowed-wide", &["explain", "shop/frontend", "bank/ledger:rpc", "-o", "wide"]),
     ("explain/allowed-markdown", &["explain", "shop/frontend", "bank/ledger:rpc", "-o", "markdown"]),
     ("explain/allowed-name", &["explain", "shop/frontend", "bank/ledger:rpc", "-o", "name"]),
-    ("explain/allowed-from", &["explain", "ingress/controller", "shop/frontend:http"]),
-    ("explain/allowed-service-account", &["explain", "monitoring/prometheus", "bank/ledger-db:metrics"]),
+    ("explain/allowed-from", &["explain", "platform/ingress-controller", "shop/frontend:http"]),
+    ("explain/allowed-service-account", &["explain", "platform/prometheus", "bank/ledger-db:metrics"]),
     ("explain/allowed-own-pods", &["explain", "bank/ledger-db", "bank/ledger-db:postgres"]),
-    ("explain/allowed-shadow", &["explain", "monitoring/dashboard", "monitoring/prometheus:web"]),
-    ("explain/allowed-open", &["explain", "shop/frontend", "monitoring/deploy/dashboard"]),
+    ("explain/allowed-shadow", &["explain", "platform/dashboard", "platform/prometheus:web"]),
+    ("explain/allowed-open", &["explain", "shop/frontend", "platform/deploy/dashboard"]),
     ("explain/allowed-to-address", &["explain", "bank/ledger", "203.0.113.7:443"]),
     ("explain/allowed-pod-port", &["explain", "shop/frontend", "bank/deploy/ledger:8080"]),
     ("explain/denied", &["explain", "shop/frontend", "bank/cards:8443"]),
@@ -31,7 +31,10 @@ const CASES: &[(&str, &[&str])] = &[
     ("explain/denied-misspelt", &["explain", "shop/report", "bank/ledger:rpc"]),
     ("explain/denied-undeclared", &["explain", "bank/ledger", "shop/frontend:http"]),
     ("explain/denied-address", &["explain", "203.0.113.7", "shop/frontend:http"]),
-    ("explain/denied-unmanaged", &["explain", "ingress/controller", "bank/ledger:rpc"]),
+    (
+        "explain/denied-unmanaged",
+        &["explain", "--mode", "platform=off", "platform/ingress-controller", "bank/ledger:rpc"],
+    ),
     ("explain/in-part", &["explain", "shop/frontend", "bank/ledger"]),
     ("explain/in-part-markdown", &["explain", "shop/frontend", "bank/ledger", "-o", "markdown"]),
     ("explain/in-part-json", &["explain", "shop/frontend", "bank/ledger", "-o", "json"]),
@@ -48,7 +51,7 @@ const CASES: &[(&str, &[&str])] = &[
     ("list/from-to-none", &["list", "--from", "shop/report", "--to", "bank/ledger"]),
     ("list/selector", &["list", "-l", "app in (cart, cart-cache)"]),
     ("list/verbose", &["list", "-v", "--to", "bank/ledger"]),
-    ("list/mode", &["list", "--mode", "monitoring=enforce", "--to", "monitoring/prometheus"]),
+    ("list/mode", &["list", "--mode", "platform=enforce", "--to", "platform/prometheus"]),
     ("list/mode-all", &["list", "--mode", "*=off", "--to", "bank/ledger"]),
     ("list/declared", &["list", "--declared"]),
     ("list/declared-wide", &["list", "--declared", "-o", "wide"]),
@@ -118,8 +121,8 @@ fn changed(folder: &Path) {
                spec:\n  callers: [shop/frontend]\n  callees: [\"cards:8443\"]\n";
     fs::write(folder.join("approvals.yaml"), approvals + new).unwrap();
     edit("shop.yaml", "calls: cart-cache\n", "calls: cart-cache, bank/ledger:rpc\n");
-    let service = "kind: Service\nmetadata:\n  name: prometheus\n  namespace: monitoring\n";
-    edit("monitoring.yaml", service, &format!("{service}  labels: {{netintent.dev/mode: enforce}}\n"));
+    let service = "kind: Service\nmetadata:\n  name: prometheus\n  namespace: platform\n";
+    edit("platform.yaml", service, &format!("{service}  labels: {{netintent.dev/mode: enforce}}\n"));
     let shop = fs::read_to_string(folder.join("shop.yaml")).unwrap();
     let report = shop.find("---\n# A nightly report").unwrap();
     fs::write(folder.join("shop.yaml"), &shop[..report]).unwrap();

@@ -65,7 +65,7 @@ fn an_override_keeps_the_namespace_open_and_is_told() {
         service("bank", "ledger").replace("name: ledger}", "name: ledger, labels: {netintent.dev/mode: shadow}}");
     let (_, compiled) = run(&(weak + &service("bank", "cards")), ENFORCE);
     assert_eq!(names(&compiled), ["bank/netintent-cards"]);
-    assert_eq!(compiled.findings, [Finding::KeptOpen { namespace: "bank".into(), service: 0 }]);
+    assert_eq!(compiled.omissions, [Omission::KeptOpen { namespace: "bank".into(), service: 0 }]);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn what_has_no_selector_gets_none() {
     let alias = "---\napiVersion: v1\nkind: Service\nmetadata: {namespace: bank, name: alias}\nspec: {type: ExternalName, externalName: example.com, selector: {a: b}}\n";
     let (_, compiled) = run(&format!("{bare}{alias}"), ENFORCE);
     assert_eq!(names(&compiled), ["bank/netintent"]);
-    assert_eq!(compiled.findings, [Finding::NotEnforceable { service: 0 }, Finding::NotEnforceable { service: 1 }]);
+    assert_eq!(compiled.omissions, [Omission::NotEnforceable { service: 0 }, Omission::NotEnforceable { service: 1 }]);
 }
 
 #[test]
@@ -119,8 +119,8 @@ fn an_expired_or_invalid_from_is_left_out_alone() {
     assert_eq!(peers(&run(&expired, ENFORCE).1.policies[1], 0).len(), 6);
     let (_, compiled) = run(&(from("ledger", "ipBlock: {cidr: 10.0.0/8}") + "    - podSelector: {}\n"), ENFORCE);
     assert_eq!(peers(&compiled.policies[1], 0).last().unwrap(), "every pod of this namespace");
-    let [Finding::InvalidPeer { approval: 0, message, origin: Some(_) }] = &compiled.findings[..] else {
-        panic!("{:?}", compiled.findings)
+    let [Omission::InvalidPeer { approval: 0, message, origin: Some(_) }] = &compiled.omissions[..] else {
+        panic!("{:?}", compiled.omissions)
     };
     assert_eq!(message, "`10.0.0` is no IP address");
 }
@@ -144,8 +144,10 @@ fn a_from_peer_that_may_select_a_prohibited_namespace_is_left_out() {
         ("ipBlock: {cidr: 0.0.0.0/0}".to_owned(), "*/*", "*/*", false),
     ] {
         let (_, compiled) = run(&(from("ledger:http", &peer) + &prohibit(callers, callees)), ENFORCE);
-        let told =
-            compiled.findings.iter().any(|f| matches!(f, Finding::ProhibitedPeer { approval: 0, prohibition: 0, .. }));
+        let told = compiled
+            .omissions
+            .iter()
+            .any(|f| matches!(f, Omission::ProhibitedPeer { approval: 0, prohibition: 0, .. }));
         assert_eq!(told, left_out, "{peer} {callers} {callees}");
         assert_eq!(peers(&compiled.policies[1], 0).len(), if left_out { 6 } else { 7 }, "{peer}");
     }

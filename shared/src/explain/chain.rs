@@ -5,10 +5,11 @@ use crate::callee::{CalleePattern, Port, Scope};
 use crate::cidr::AddressSet;
 use crate::derive::Reason;
 use crate::evaluate::{End, evaluate};
+use crate::finding::Place;
 use crate::mode::Mode;
 use crate::names;
 use crate::resolve::Subject;
-use crate::snapshot::{Declared, Place, Snapshot};
+use crate::snapshot::{Declared, Snapshot};
 use crate::suggest::nearest;
 
 /// What the question comes to in terms of intents: who calls, and what it is to be called.

@@ -6,12 +6,13 @@ use crate::callee::CalleePattern;
 use crate::cidr::AddressSet;
 use crate::compile;
 use crate::evaluate::{End, PolicyReason, Side};
+use crate::finding::Place;
 use crate::names;
 use crate::objects::{Metadata, Origin};
 use crate::policy::{Direction, Mismatch, Peer, Rule};
 use crate::port::PortSet;
 use crate::selector::{Operator, Requirement};
-use crate::snapshot::{Place, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::suggest::nearest;
 
 /// The policies of all pairs; pairs for which they say the same are told once.

@@ -3,15 +3,15 @@
 use rustc_hash::FxHashMap;
 
 use super::Object;
+use crate::finding::{Code, Finding};
 use crate::objects::{Objects, Origin};
-use crate::snapshot::Warning;
 
 /// Puts objects together in the order of the input. Of two with the same group, kind, namespace and name the later holds, as
 /// with `kubectl apply`; `place` words where the earlier one stands.
 pub fn collect(
     decoded: impl IntoIterator<Item = Object>,
     place: &dyn Fn(Origin) -> String,
-    warnings: &mut Vec<Warning>,
+    findings: &mut Vec<Finding>,
 ) -> Objects {
     let mut objects: Vec<Option<Object>> = decoded.into_iter().map(Some).collect();
     let mut last: FxHashMap<(&str, &str, &str, &str), usize> = FxHashMap::default();
@@ -33,7 +33,7 @@ pub fn collect(
         };
         let elsewhere = metadata.origin.map_or_else(String::new, |o| format!(" and replaces the one at {}", place(o)));
         let message = format!("{kind} {} stands twice: this one holds{elsewhere}", metadata.full_name());
-        warnings.push(Warning::at(message, None, holds.origin));
+        findings.push(Finding::new(Code::DuplicateObject, message).about(kind.to_owned(), holds));
     }
     let mut all = with_room_for(&objects);
     for object in objects.into_iter().flatten() {

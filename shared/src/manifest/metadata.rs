@@ -62,33 +62,11 @@ pub(super) fn any(context: &Context<'_>, node: &Node) -> Result<Metadata> {
     metadata(context, node, |name| names::printable(name) == name, "printable characters")
 }
 
-/// The fields of `metav1.ObjectMeta`, and two that old servers gave.
-pub(super) const FIELDS: &[&str] = &[
-    "annotations",
-    "clusterName",
-    "creationTimestamp",
-    "deletionGracePeriodSeconds",
-    "deletionTimestamp",
-    "finalizers",
-    "generateName",
-    "generation",
-    "initializers",
-    "labels",
-    "managedFields",
-    "name",
-    "namespace",
-    "ownerReferences",
-    "resourceVersion",
-    "selfLink",
-    "uid",
-];
-
 fn metadata(context: &Context<'_>, node: &Node, is_name: fn(&str) -> bool, expected: &str) -> Result<Metadata> {
     let Some(written) = context.present(node, "metadata") else {
         return context.error(head(node), "`metadata` is missing", None);
     };
     context.mapping(written, "`metadata`")?;
-    context.only(written, "metadata", FIELDS)?;
     let name = match (context.optional_string(written, "name")?, context.optional_string(written, "generateName")?) {
         (Some(name), _) if !name.is_empty() => name,
         (_, Some(prefix)) if !prefix.is_empty() => prefix.trim_end_matches('-'),

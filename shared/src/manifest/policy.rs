@@ -6,6 +6,7 @@ use super::read::{Context, head};
 use super::selector::label_selector;
 use super::text::{Node, Value};
 use crate::cidr;
+use crate::finding::Code;
 use crate::names;
 use crate::objects::TargetPort;
 use crate::policy::{NetworkPolicy, Peer, PolicyPort, Rule};
@@ -21,7 +22,6 @@ pub(super) fn network_policy(context: &Context<'_>, node: &Node) -> Result<Netwo
         return Ok(NetworkPolicy { metadata, pods: Selector::default(), ingress: Some(vec![]), egress: None });
     };
     context.mapping(spec, "`spec`")?;
-    context.only(spec, "a NetworkPolicy's spec", &["podSelector", "policyTypes", "ingress", "egress"])?;
     let pods = match context.present(spec, "podSelector") {
         Some(selector) => label_selector(context, selector, "podSelector")?,
         None => Selector::default(),
@@ -58,7 +58,6 @@ fn rule(context: &Context<'_>, node: &Node, direction: &str, peers_key: &str) ->
         return Ok(Rule { origin, ..Rule::default() });
     }
     context.mapping(node, &format!("an {direction} rule"))?;
-    context.only(node, &format!("an {direction} rule"), &[peers_key, "ports"])?;
     let peers = context.items(node, peers_key)?.iter().map(|item| peer(context, item)).collect::<Result<_>>()?;
     let ports = context.items(node, "ports")?.iter().map(|item| port(context, item)).collect::<Result<_>>()?;
     Ok(Rule { peers, ports, origin })
@@ -67,7 +66,6 @@ fn rule(context: &Context<'_>, node: &Node, direction: &str, peers_key: &str) ->
 /// A `networking.k8s.io/v1` NetworkPolicyPeer.
 pub(super) fn peer(context: &Context<'_>, node: &Node) -> Result<Peer> {
     context.mapping(node, "a peer")?;
-    context.only(node, "a peer", &["podSelector", "namespaceSelector", "ipBlock"])?;
     let selector = |key: &str| context.present(node, key).map(|s| label_selector(context, s, key)).transpose();
     let (pods, namespaces) = (selector("podSelector")?, selector("namespaceSelector")?);
     match context.present(node, "ipBlock") {
@@ -88,13 +86,13 @@ pub(super) fn peer(context: &Context<'_>, node: &Node) -> Result<Peer> {
 
 fn ip_block(context: &Context<'_>, node: &Node) -> Result<Peer> {
     context.mapping(node, "`ipBlock`")?;
-    context.only(node, "an ipBlock", &["cidr", "except"])?;
     context.required_string(node, "cidr")?;
     let parse = |node: &Node, what: &str| match cidr::parse(context.string(node, what)?) {
         Ok(net) => {
             if !cidr::is_canonical(net, context.string(node, what)?) {
                 let message = format!("API servers from 1.36 refuse this CIDR; it means {}", net.trunc());
-                context.warn(node.span, message, Some(format!("write `{}`", net.trunc())));
+                let help = Some(format!("write `{}`", net.trunc()));
+                context.find(Code::OutdatedNotation, node.span, message, help);
             }
             Ok(net)
         }
@@ -119,7 +117,6 @@ fn port(context: &Context<'_>, node: &Node) -> Result<PolicyPort> {
         return Ok(PolicyPort::default());
     }
     context.mapping(node, "a port")?;
-    context.only(node, "a NetworkPolicy's port", &["port", "protocol", "endPort"])?;
     if let Some(empty) = context.present(node, "protocol").filter(|n| n.as_str() == Some("")) {
         return context.error(empty.span, "`protocol` is empty: TCP, UDP or SCTP was expected, or no `protocol`", None);
     }

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use super::ManifestError;
 use super::text::{Entry, Node, Span, Value};
+use crate::finding::{Code, Finding};
 use crate::objects::{Origin, Text};
-use crate::snapshot::Warning;
 use crate::suggest::did_you_mean;
 
 /// What reading an object depends on.
@@ -16,7 +16,7 @@ pub(super) struct Context<'a> {
     /// The namespace of objects that name none.
     pub(super) namespace: &'a str,
     /// What was read with reservations.
-    pub(super) warnings: RefCell<Vec<Warning>>,
+    pub(super) findings: RefCell<Vec<Finding>>,
 }
 
 type Result<T> = std::result::Result<T, ManifestError>;
@@ -26,8 +26,9 @@ impl Context<'_> {
         Origin { file: self.file, span }
     }
 
-    pub(super) fn warn(&self, span: Span, message: impl Into<String>, help: Option<String>) {
-        self.warnings.borrow_mut().push(Warning::at(message.into(), help, Some(self.origin(span))));
+    pub(super) fn find(&self, code: Code, span: Span, message: impl Into<String>, help: Option<String>) {
+        let finding = Finding::new(code, message).help(help).at_origin(Some(self.origin(span)));
+        self.findings.borrow_mut().push(finding);
     }
 
     pub(super) fn error<T>(&self, span: Span, message: impl Into<String>, help: Option<String>) -> Result<T> {
@@ -125,7 +126,7 @@ impl Context<'_> {
                 None,
             );
         };
-        match whole_number(written) {
+        match whole_number::<u16>(written) {
             Some(number) if number > 0 => Ok(number),
             _ => self.error(node.span, format!("`{written}` is no port: 1 to 65535 was expected"), None),
         }
@@ -160,8 +161,8 @@ pub(super) fn head(node: &Node) -> Span {
 }
 
 /// A number as JSON has it: `80`, but also `80.0` and `8e1`.
-fn whole_number(written: &str) -> Option<u16> {
-    if let Ok(number) = written.parse::<u16>() {
+pub(super) fn whole_number<T: std::str::FromStr>(written: &str) -> Option<T> {
+    if let Ok(number) = written.parse::<T>() {
         return Some(number);
     }
     let number = written.parse::<f64>().ok().filter(|n| n.fract() == 0.0)?;

@@ -12,7 +12,6 @@ type Result<T> = std::result::Result<T, ManifestError>;
 /// A `metav1.LabelSelector`.
 pub(super) fn label_selector(context: &Context<'_>, node: &Node, what: &str) -> Result<Selector> {
     context.mapping(node, &format!("`{what}`"))?;
-    context.only(node, "a label selector", &["matchLabels", "matchExpressions"])?;
     let mut requirements = Vec::new();
     if let Some(labels) = context.present(node, "matchLabels") {
         let labels = label_map(context, labels, "matchLabels")?;
@@ -26,7 +25,6 @@ pub(super) fn label_selector(context: &Context<'_>, node: &Node, what: &str) -> 
 
 fn requirement(context: &Context<'_>, node: &Node) -> Result<Requirement> {
     context.mapping(node, "a match expression")?;
-    context.only(node, "a match expression", &["key", "operator", "values"])?;
     let key = context.required_string(node, "key")?;
     if let Err(message) = names::check_qualified_name(key) {
         return context.error(node.get("key").map_or(node.span, |n| n.span), names::printable(&message), None);

@@ -13,32 +13,6 @@ use crate::selector::Selector;
 
 type Result<T> = std::result::Result<T, ManifestError>;
 
-/// The fields of `v1.ServiceSpec`, and two that old servers gave.
-const SPEC_FIELDS: &[&str] = &[
-    "allocateLoadBalancerNodePorts",
-    "clusterIP",
-    "clusterIPs",
-    "externalIPs",
-    "externalName",
-    "externalTrafficPolicy",
-    "healthCheckNodePort",
-    "internalTrafficPolicy",
-    "ipFamilies",
-    "ipFamily",
-    "ipFamilyPolicy",
-    "loadBalancerClass",
-    "loadBalancerIP",
-    "loadBalancerSourceRanges",
-    "ports",
-    "publishNotReadyAddresses",
-    "selector",
-    "sessionAffinity",
-    "sessionAffinityConfig",
-    "topologyKeys",
-    "trafficDistribution",
-    "type",
-];
-const PORT_FIELDS: &[&str] = &["appProtocol", "name", "nodePort", "port", "protocol", "targetPort"];
 const TYPES: [&str; 4] = ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"];
 
 pub(super) fn service(context: &Context<'_>, node: &Node) -> Result<Service> {
@@ -47,7 +21,6 @@ pub(super) fn service(context: &Context<'_>, node: &Node) -> Result<Service> {
         return context.error(head(node), "`spec` is missing", None);
     };
     context.mapping(spec, "`spec`")?;
-    context.only(spec, "a Service's spec", SPEC_FIELDS)?;
     let r#type = context.optional_string(spec, "type")?.unwrap_or("ClusterIP");
     if !TYPES.contains(&r#type) {
         let span = spec.get("type").map_or(spec.span, |n| n.span);
@@ -63,6 +36,14 @@ pub(super) fn service(context: &Context<'_>, node: &Node) -> Result<Service> {
         None => None,
     };
     let ports = ports(context, spec)?;
+    if r#type == "ClusterIP" {
+        for port in context.items(spec, "ports")? {
+            if let Some(node_port) = port.get("nodePort").filter(|n| n.as_number().is_some_and(|n| n != "0")) {
+                let help = Some("leave it out, or write `type: NodePort`".to_owned());
+                return context.error(node_port.span, "a Service of type ClusterIP has no `nodePort`", help);
+            }
+        }
+    }
     let cluster_ip = context.optional_string(spec, "clusterIP")?.filter(|ip| !ip.is_empty());
     let headless = cluster_ip == Some("None");
     if let Some(ip) = cluster_ip.filter(|ip| !headless && ip.parse::<std::net::IpAddr>().is_err()) {
@@ -109,7 +90,6 @@ fn ports(context: &Context<'_>, spec: &Node) -> Result<Vec<ServicePort>> {
 
 fn port(context: &Context<'_>, node: &Node) -> Result<ServicePort> {
     context.mapping(node, "a port")?;
-    context.only(node, "a Service's port", PORT_FIELDS)?;
     let Some(number) = context.present(node, "port") else {
         return context.error(head(node), "`port` is missing", None);
     };

@@ -2,11 +2,13 @@
 
 use std::net::IpAddr;
 
-use super::metadata::{FIELDS, MIRROR, annotations, labels, namespaced};
+use super::metadata::{MIRROR, annotations, labels, namespaced};
 use super::read::{Context, head};
 use super::selector::label_selector;
+use super::settings;
 use super::text::{Node, Value};
 use super::{ManifestError, kind_of};
+use crate::finding::Code;
 use crate::names;
 use crate::objects::{ContainerPort, PodSpec, Workload};
 use crate::port::Protocol;
@@ -23,7 +25,6 @@ pub(super) fn workload(context: &Context<'_>, node: &Node, kind: &str) -> Result
     let mut pod = PodSpec::default();
     if let Some(written) = context.present(template, "metadata") {
         context.mapping(written, "`metadata`")?;
-        context.only(written, "metadata", FIELDS)?;
         pod.labels = labels(context, written)?;
         for (key, text) in annotations(context, written)? {
             match key.as_str() {
@@ -40,6 +41,7 @@ pub(super) fn workload(context: &Context<'_>, node: &Node, kind: &str) -> Result
         return context.error(head(template), "`spec` of the pods is missing", None);
     };
     read_spec(context, spec, &mut pod)?;
+    settings::check(context, node, kind, spec)?;
     if let Some(status) = context.present(template, "status").filter(|_| kind == "Pod") {
         read_status(context, status, &mut pod)?;
     }
@@ -110,23 +112,15 @@ fn container_ports(context: &Context<'_>, node: &Node, pod: &mut PodSpec) -> Res
     context.mapping(node, "a container")?;
     let first = pod.ports.len();
     for item in context.items(node, "ports")? {
-        let entries = context.mapping(item, "a container's port")?;
-        let known = ["containerPort", "hostIP", "hostPort", "name", "protocol"];
-        // The API server refuses these; since they are mistakes of a pod that connect nothing, the rest is read.
-        if let Some(unknown) = entries.iter().find(|e| !known.contains(&e.key.as_str())) {
-            let message = format!(
-                "a container's port has no field `{}`, and the API server refuses it",
-                names::printable(&unknown.key)
-            );
-            context.warn(unknown.key_span, message, crate::suggest::did_you_mean(&unknown.key, known));
-        }
+        context.mapping(item, "a container's port")?;
         let number = match context.present(item, "containerPort") {
             None => None,
             Some(node) if matches!(&node.value, Value::Number(n) if n == "0") => None,
             Some(node) => Some(context.port_number(node, "containerPort")?),
         };
         let Some(port) = number else {
-            context.warn(head(item), "a container's port without `containerPort` is left out", None);
+            let message = "a container's port without `containerPort` is left out";
+            context.find(Code::IncompleteObject, head(item), message, None);
             continue;
         };
         let protocol = match context.optional_string(item, "protocol")? {

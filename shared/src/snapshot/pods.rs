@@ -5,20 +5,21 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Declared, NamespaceState, Pod, Warning, Workload, warnings};
+use super::{Declared, NamespaceState, Pod, Workload, warnings};
 use crate::caller::{self, Caller};
 use crate::derive::{Derivation, Statements, derive};
+use crate::finding::{Code, Finding};
 use crate::intent::{self, Calls};
 use crate::names;
 use crate::number::number;
-use crate::objects::{Objects, PodSpec};
+use crate::objects::Objects;
 
 /// The pods with their controllers; the workload of each is not yet set.
 pub(super) fn derived(
     objects: &Objects,
     namespaces: &BTreeMap<String, NamespaceState>,
     now: Timestamp,
-    warnings: &mut Vec<Warning>,
+    found: &mut Vec<Finding>,
 ) -> Vec<(caller::Controller, Pod)> {
     let statements = Statements::new(&objects.approvals, &objects.prohibitions, now);
     let controllers: FxHashMap<(&str, &str, &str), &crate::objects::Owner> = objects
@@ -36,7 +37,7 @@ pub(super) fn derived(
         .filter_map(|(at, account)| {
             let text = account.metadata.annotation(names::CALLS)?;
             let calls = intent::parse(&text.value, &account.metadata.namespace);
-            warnings::of_intents(&calls, text, warnings);
+            found.extend(warnings::of_intents(&calls, text).map(|f| f.about("ServiceAccount", &account.metadata)));
             Some(((account.metadata.namespace.as_str(), account.metadata.name.as_str()), (at, calls)))
         })
         .collect();
@@ -69,7 +70,8 @@ pub(super) fn derived(
         let overriding = object.pod.caller.as_ref().filter(|text| match caller::check_override(&text.value) {
             Ok(()) => true,
             Err(message) => {
-                warnings.push(Warning::at_text(message, None, text, 0..text.value.len()));
+                let finding = Finding::new(Code::MalformedCaller, message).about(object.kind.clone(), &object.metadata);
+                found.push(finding.at_text(text, 0..text.value.len()));
                 false
             }
         });
@@ -78,7 +80,7 @@ pub(super) fn derived(
             name: overriding.map_or_else(|| controller.name.clone(), |text| text.value.clone()),
         };
         let account = accounts.get(&(namespace, object.pod.service_account.as_str()));
-        let intents = declared(&object.pod, namespace, account, warnings);
+        let intents = declared(object, account, found);
         let derivation = if intents.is_empty() || object.pod.mirror {
             Derivation::default()
         } else {
@@ -98,15 +100,14 @@ pub(super) fn derived(
 
 /// A pod's intents: the union of its own and its ServiceAccount's.
 fn declared(
-    pod: &PodSpec,
-    namespace: &str,
+    object: &crate::objects::Workload,
     account: Option<&(usize, Calls)>,
-    warnings: &mut Vec<Warning>,
+    found: &mut Vec<Finding>,
 ) -> Vec<Declared> {
     let mut all = Vec::new();
-    if let Some(text) = &pod.calls {
-        let calls = intent::parse(&text.value, namespace);
-        warnings::of_intents(&calls, text, warnings);
+    if let Some(text) = &object.pod.calls {
+        let calls = intent::parse(&text.value, &object.metadata.namespace);
+        found.extend(warnings::of_intents(&calls, text).map(|f| f.about(object.kind.clone(), &object.metadata)));
         all.extend(calls.intents.into_iter().map(|i| Declared { callee: i.callee, service_account: None, at: i.at }));
     }
     if let Some((at, calls)) = account {
@@ -118,8 +119,7 @@ fn declared(
         }
     }
     if all.len() > intent::MAX_INTENTS {
-        let text = pod.calls.as_ref();
-        warnings.push(Warning::too_many(all.len(), text));
+        found.push(warnings::too_many(all.len()).about(object.kind.clone(), &object.metadata));
         all.clear();
     }
     all

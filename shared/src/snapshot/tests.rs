@@ -104,7 +104,7 @@ fn what_is_read_with_reservations_is_told() {
     let text = deployment("shop", "web", "bank/led ger, x")
         + &service("bank", "ledger").replace("name: ledger}", "name: ledger, labels: {netintent.dev/mode: strict}}");
     let snapshot = Snapshot::new(objects(&text), &Options::at(crate::testing::NOW.parse().unwrap()));
-    let told: Vec<&str> = snapshot.warnings.iter().map(|w| w.message.as_str()).collect();
+    let told: Vec<&str> = snapshot.findings.iter().map(|w| w.message.as_str()).collect();
     assert_eq!(
         told,
         [
@@ -119,7 +119,7 @@ fn what_is_read_with_reservations_is_told() {
 
 #[test]
 fn who_declares_nothing_is_told_nothing() {
-    assert!(snapshot(&deployment("shop", "web", ""), &[]).warnings.is_empty());
+    assert!(snapshot(&deployment("shop", "web", ""), &[]).findings.is_empty());
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn what_a_policy_leaves_out_is_told() {
     let from = approval("bank", "shop/web", "*") + "  from: [{ipBlock: {cidr: 10.0.0/8}}]\n";
     let open = service("bank", "cards").replace("name: cards}", "name: cards, labels: {netintent.dev/mode: \"off\"}}");
     let snapshot = snapshot(&(service("bank", "ledger") + &open + &from), &["bank=enforce"]);
-    let told: Vec<&str> = snapshot.warnings.iter().map(|w| w.message.as_str()).collect();
+    let told: Vec<&str> = snapshot.findings.iter().map(|w| w.message.as_str()).collect();
     assert_eq!(
         told,
         [
@@ -169,7 +169,7 @@ fn ports_that_no_policy_will_know_are_told() {
             + &service("bank", "ledger");
     let snapshot = snapshot(&text, &["*=enforce"]);
     let told: Vec<(&str, Option<&str>)> =
-        snapshot.warnings.iter().map(|w| (w.message.as_str(), w.help.as_deref())).collect();
+        snapshot.findings.iter().map(|w| (w.message.as_str(), w.help.as_deref())).collect();
     assert_eq!(
         told,
         [
@@ -189,14 +189,14 @@ fn a_port_called_by_digits_is_callable() {
         + &approval("bank", "shop/web", "ledger:8080");
     let snapshot = snapshot(&text, &["*=enforce"]);
     assert!(edges(&snapshot, &Filter::default()).contains(&"shop/web -> bank/ledger: TCP 8080".to_owned()));
-    assert!(snapshot.warnings.is_empty(), "{:?}", snapshot.warnings);
+    assert!(snapshot.findings.is_empty(), "{:?}", snapshot.findings);
 }
 
 #[test]
 fn what_is_not_in_the_input_is_not_guessed_in_silence() {
     let policy = "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {namespace: shop, name: p}\nspec: {podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {team: x}}}]}]}\n";
     let snapshot = snapshot(&(deployment("shop", "web", "") + policy), &["shpo=enforce"]);
-    let told: Vec<&str> = snapshot.warnings.iter().map(|w| w.message.as_str()).collect();
+    let told: Vec<&str> = snapshot.findings.iter().map(|w| w.message.as_str()).collect();
     assert_eq!(
         told,
         [

@@ -1,78 +1,43 @@
 //! What was read with reservations: taken as undeclared, or as off.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use rustc_hash::FxHashSet;
 
 use super::{NamespaceState, Options, Snapshot};
 use crate::callee::{Port, Scope};
-use crate::compile::Finding;
+use crate::compile::Omission;
+use crate::finding::{Code, Finding, Step};
 use crate::intent::Calls;
 use crate::mode::Mode;
 use crate::names;
-use crate::objects::{Objects, Origin, ServicePort, Text};
+use crate::objects::{Objects, ServicePort, Text};
 use crate::policy::{NetworkPolicy, Peer};
 use crate::suggest::did_you_mean;
 
-/// Something that the reader should know of the input. It never changes the exit status.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Warning {
-    /// What it is, as a sentence without a full stop.
-    pub message: String,
-    /// What to do.
-    pub help: Option<String>,
-    /// Where.
-    pub place: Option<Place>,
+pub(super) fn too_many(count: usize) -> Finding {
+    let most = crate::intent::MAX_INTENTS;
+    let message = format!("{count} intents, the ServiceAccount's included: at most {most} are read, so none is");
+    Finding::new(Code::TooManyIntents, message)
+        .help("use wildcards such as `namespace/*:port` or `@type:port`".to_owned())
 }
 
-/// A place in the input: an object or string, or a part of a string's value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// The whole of it.
-    Whole(Origin),
-    /// The bytes of a string's decoded value.
-    Part(Text, Range<usize>),
-}
-
-impl Warning {
-    /// A warning about a part of a string.
-    pub fn at_text(message: String, help: Option<String>, text: &Text, part: Range<usize>) -> Self {
-        let place = text.origin.is_some().then(|| Place::Part(text.clone(), part));
-        Self { message, help, place }
-    }
-
-    /// A warning about a whole object or node.
-    pub fn at(message: String, help: Option<String>, origin: Option<Origin>) -> Self {
-        Self { message, help, place: origin.map(Place::Whole) }
-    }
-
-    pub(super) fn too_many(count: usize, text: Option<&Text>) -> Self {
-        let message = format!(
-            "{count} intents, the ServiceAccount's included: at most {} are read, so none is",
-            crate::intent::MAX_INTENTS
-        );
-        let help = Some("use wildcards such as `namespace/*:port` or `@type:port`".to_owned());
-        Self::at(message, help, text.and_then(|t| t.origin))
-    }
-}
-
-pub(super) fn of_intents(calls: &Calls, text: &Text, warnings: &mut Vec<Warning>) {
-    for error in &calls.errors {
+pub(super) fn of_intents<'a>(calls: &'a Calls, text: &'a Text) -> impl Iterator<Item = Finding> + 'a {
+    calls.errors.iter().map(|error| {
+        let code = if error.too_many { Code::TooManyIntents } else { Code::MalformedIntent };
         let message = format!("{}; taken as undeclared", error.message);
-        warnings.push(Warning::at_text(message, error.help.clone(), text, error.at.clone()));
-    }
+        Finding::new(code, message).help(error.help.clone()).at_text(text, error.at.clone())
+    })
 }
 
 /// Modes that mean nothing, and namespaces read as `off` only because nothing gives their mode.
-pub(super) fn of_namespaces(objects: &Objects, namespaces: &BTreeMap<String, NamespaceState>) -> Vec<Warning> {
-    let mut warnings = Vec::new();
+pub(super) fn of_namespaces(objects: &Objects, namespaces: &BTreeMap<String, NamespaceState>) -> Vec<Finding> {
+    let mut found = Vec::new();
     for namespace in &objects.namespaces {
         let metadata = &namespace.metadata;
         if let Some(value) = metadata.labels.get(names::MODE).filter(|v| Mode::parse(v).is_none()) {
             let message = format!("`{value}` is no mode: namespace {} is read as off", metadata.name);
-            let help = Some("write off, shadow or enforce".to_owned());
-            warnings.push(Warning::at(message, help, metadata.origin));
+            found.push(unknown_mode(message).about("Namespace", metadata).field(mode_label()));
         }
     }
     for service in &objects.services {
@@ -80,8 +45,7 @@ pub(super) fn of_namespaces(objects: &Objects, namespaces: &BTreeMap<String, Nam
         if let Some(value) = metadata.labels.get(names::MODE).filter(|v| Mode::parse(v).is_none()) {
             let message =
                 format!("`{value}` is no mode: Service {} is in the mode of its namespace", metadata.full_name());
-            let help = Some("write off, shadow or enforce".to_owned());
-            warnings.push(Warning::at(message, help, metadata.origin));
+            found.push(unknown_mode(message).about("Service", metadata).field(mode_label()));
         }
     }
     let takes_part = |labels: &crate::selector::Labels| labels.get(names::MODE).is_some();
@@ -98,49 +62,60 @@ pub(super) fn of_namespaces(objects: &Objects, namespaces: &BTreeMap<String, Nam
             .collect();
         for (name, _) in namespaces.iter().filter(|(name, state)| !state.known && inhabited.contains(name.as_str())) {
             let message = format!("no Namespace {name} in the input: it is read as off");
-            let help = Some(format!("add its manifest with -f, or say its mode: --mode {name}=enforce"));
-            warnings.push(Warning { message, help, place: None });
+            let help = format!("add its manifest with -f, or say its mode: --mode {name}=enforce");
+            found.push(Finding::new(Code::UnknownNamespace, message).help(help));
         }
     }
-    warnings
+    found
+}
+
+fn unknown_mode(message: String) -> Finding {
+    Finding::new(Code::UnknownMode, message).help("write off, shadow or enforce".to_owned())
+}
+
+/// The way to the label of an object's mode.
+fn mode_label() -> [Step; 3] {
+    ["metadata".into(), "labels".into(), names::MODE.into()]
 }
 
 /// What the policies of Services leave out, or leave open.
-pub(super) fn of_policies(objects: &Objects, findings: &[Finding]) -> Vec<Warning> {
-    let warning = |finding: &Finding| match finding {
-        Finding::NotEnforceable { service } => {
+pub(super) fn of_policies(objects: &Objects, omissions: &[Omission]) -> Vec<Finding> {
+    let found = |omission: &Omission| match omission {
+        Omission::NotEnforceable { service } => {
             let metadata = &objects.services[*service].metadata;
             let message = format!("Service {} is in enforce, and nothing can stand before it", metadata.full_name());
             let help = "a policy needs a selector to know its pods by; an ExternalName has none";
-            Warning::at(message, Some(help.to_owned()), metadata.origin)
+            Finding::new(Code::NotEnforceable, message).help(help.to_owned()).about("Service", metadata)
         }
-        Finding::KeptOpen { namespace, service } => {
+        Omission::KeptOpen { namespace, service } => {
             let metadata = &objects.services[*service].metadata;
             let message = format!("namespace {namespace} is in enforce, and Service {} keeps it open", metadata.name);
             let help = "its own mode is weaker: what no Service in enforce covers is not closed";
-            Warning::at(message, Some(help.to_owned()), metadata.origin)
+            let finding = Finding::new(Code::NamespaceKeptOpen, message).help(help.to_owned());
+            finding.about("Service", metadata).field(mode_label())
         }
-        Finding::InvalidPeer { approval, message, origin } => {
+        Omission::InvalidPeer { approval, message, origin } => {
             let approval = &objects.approvals[*approval];
             let name = approval.metadata.full_name();
             let message = format!("this peer of {} {name} is left out: {message}", approval.kind());
-            Warning::at(message, None, *origin)
+            Finding::new(Code::InvalidPeer, message).about(approval.kind(), &approval.metadata).at_origin(*origin)
         }
-        Finding::ProhibitedPeer { approval, prohibition, origin } => {
+        Omission::ProhibitedPeer { approval, prohibition, origin } => {
             let approval = &objects.approvals[*approval];
             let (kind, name) = (approval.kind(), approval.metadata.full_name());
             let by = &objects.prohibitions[*prohibition].metadata.name;
             let message = format!("this peer of {kind} {name} is left out: ClusterProhibition {by} forbids it");
             let help = "it may select a namespace that the prohibition names";
-            Warning::at(message, Some(help.to_owned()), *origin)
+            let finding = Finding::new(Code::ProhibitedPeer, message).help(help.to_owned());
+            finding.about(approval.kind(), &approval.metadata).at_origin(*origin)
         }
     };
-    findings.iter().map(warning).collect()
+    omissions.iter().map(found).collect()
 }
 
 /// Intents that name a port which the Service has not, or by a number where it has a name: no policy will know their label.
-pub(super) fn of_ports(snapshot: &Snapshot) -> Vec<Warning> {
-    let mut warnings = Vec::new();
+pub(super) fn of_ports(snapshot: &Snapshot) -> Vec<Finding> {
+    let mut found = Vec::new();
     let mut told = FxHashSet::default();
     for (at, pod) in (0..).zip(&snapshot.pods) {
         for declared in &pod.intents {
@@ -155,24 +130,22 @@ pub(super) fn of_ports(snapshot: &Snapshot) -> Vec<Warning> {
             }
             let wanted = declared.callee.port.to_string();
             let by_number = service.ports.iter().find(|p| p.port.to_string() == wanted);
-            let (message, help) = if let Some(port) = by_number {
+            let (code, message, help) = if let Some(port) = by_number {
                 let message =
                     format!("port {wanted} of Service {namespace}/{name} has a name, and is known by it alone");
-                (message, Some(format!("write `{namespace}/{name}:{}`", port.identifier())))
+                (Code::PortByNumber, message, Some(format!("write `{namespace}/{name}:{}`", port.identifier())))
             } else {
                 let names: Vec<String> = ports.iter().map(ToString::to_string).collect();
                 let near = did_you_mean(&wanted, names.iter().map(String::as_str));
                 let all = || (!names.is_empty()).then(|| format!("its ports are {}", names.join(", ")));
-                (format!("Service {namespace}/{name} has no port `{wanted}`"), near.or_else(all))
+                let message = format!("Service {namespace}/{name} has no port `{wanted}`");
+                (Code::UnknownPort, message, near.or_else(all))
             };
-            let text = snapshot.declaration(at, declared);
-            warnings.push(match text {
-                Some(text) => Warning::at_text(message, help, text, declared.at.clone()),
-                None => Warning { message, help, place: None },
-            });
+            let finding = Finding::new(code, message).help(help);
+            found.push(snapshot.of_intent(finding, at, declared));
         }
     }
-    warnings
+    found
 }
 
 /// Namespaces of which labels are asked that the input does not give, and modes of namespaces that there are not.
@@ -180,14 +153,14 @@ pub(super) fn of_unknown(
     objects: &Objects,
     namespaces: &BTreeMap<String, NamespaceState>,
     options: &Options,
-) -> Vec<Warning> {
-    let mut warnings = Vec::new();
+) -> Vec<Finding> {
+    let mut found = Vec::new();
     for name in
         options.modes.iter().filter_map(|o| o.namespace.as_deref()).filter(|name| !namespaces.contains_key(*name))
     {
         let message = format!("nothing in the input is in namespace {name}: its --mode changes nothing");
         let help = did_you_mean(name, namespaces.keys().map(String::as_str));
-        warnings.push(Warning { message, help, place: None });
+        found.push(Finding::new(Code::UnknownNamespace, message).help(help));
     }
     let given: BTreeSet<&str> = objects.namespaces.iter().map(|n| n.metadata.name.as_str()).collect();
     let missing: Vec<&str> = objects
@@ -215,7 +188,7 @@ pub(super) fn of_unknown(
             missing.join(", ")
         );
         let help = format!("add the manifest{several} of the namespace{several} with -f");
-        warnings.push(Warning::at(message, Some(help), policy.metadata.origin));
+        found.push(Finding::new(Code::UnknownNamespace, message).help(help).about("NetworkPolicy", &policy.metadata));
     }
-    warnings
+    found
 }

@@ -48,7 +48,7 @@ impl Statistics {
             self.count(format!("{kind} approval"), 1);
             self.count(format!("{kind} from"), approval.from.len());
         }
-        for finding in &snapshot.findings {
+        for finding in &snapshot.omissions {
             let finding = format!("{finding:?}");
             self.count(format!("finding: {}", finding.split(' ').next().unwrap_or_default()), 1);
         }
