@@ -4,6 +4,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
+use netintent::finding::Severity;
 use netintent::mode::ModeOverride;
 use netintent::names;
 
@@ -17,6 +18,9 @@ Examples:
 
   # What a change opens and closes
   kubectl netintent diff --base-rev origin/main -f deploy/
+
+  # What is wrong with the manifests
+  kubectl netintent check -f deploy/
 
 Documentation: docs/ in the repository.";
 
@@ -62,6 +66,7 @@ pub(crate) enum Command {
     Explain(Explain),
     List(List),
     Diff(Diff),
+    Check(Check),
     Completion(Completion),
     /// Print the version
     #[command(after_help = "Examples:\n  kubectl netintent version")]
@@ -185,6 +190,91 @@ pub(crate) struct Diff {
     pub(crate) output: Output,
 }
 
+/// Find mistakes: in intents, approvals, Services and NetworkPolicies
+///
+/// Every finding has a code; docs/findings.md and --explain say what each means. A finding that is meant so is accepted by
+/// a comment on its line or above it, `# netintent:accept CODE: reason`, or for an object by the annotation
+/// netintent.dev/accept with a line `CODE: reason`.
+///
+/// Exit status: 0 nothing found, 1 a finding of the severity of --fail-on or above, 2 an error.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl netintent check -f deploy/
+  kubectl netintent check -f deploy/ --fail-on error -o github
+  kubectl netintent check -f deploy/ --ignore unused-approval --ignore host-network
+  kubectl netintent check --explain shared-pod-port")]
+pub(crate) struct Check {
+    /// The least severity that makes the exit status 1: info, warning, error or never
+    #[arg(long, value_name = "SEVERITY", default_value = "warning", hide_possible_values = true)]
+    pub(crate) fail_on: FailOn,
+
+    /// Leave out findings of this code (repeatable)
+    #[arg(long, value_name = "CODE")]
+    pub(crate) ignore: Vec<String>,
+
+    /// Say what a code means, and what to do about it
+    #[arg(long, value_name = "CODE", exclusive = true)]
+    pub(crate) explain: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) input: Input,
+
+    /// The format: text, table, name, json, yaml, markdown, github, sarif or junit
+    #[arg(
+        short = 'o',
+        long = "output",
+        id = "output",
+        value_name = "FORMAT",
+        default_value = "text",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
+    pub(crate) format: CheckFormat,
+}
+
+/// From which severity on a check fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    Info,
+    Warning,
+    Error,
+    Never,
+}
+
+impl FailOn {
+    /// The least severity; `None`: no finding fails.
+    pub(crate) fn severity(self) -> Option<Severity> {
+        match self {
+            Self::Info => Some(Severity::Info),
+            Self::Warning => Some(Severity::Warning),
+            Self::Error => Some(Severity::Error),
+            Self::Never => None,
+        }
+    }
+}
+
+/// A format of findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    Text,
+    Table,
+    Name,
+    Json,
+    Yaml,
+    Markdown,
+    Github,
+    Sarif,
+    Junit,
+}
+
+impl CheckFormat {
+    /// Whether people read it, so that it may have colours.
+    pub(crate) fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::Table | Self::Markdown)
+    }
+}
+
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -200,7 +290,7 @@ pub(crate) struct Completion {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Input {
     /// Manifests: a file, a folder (in full) or `-` for standard input (repeatable)
-    #[arg(short = 'f', long = "filename", value_name = "PATH", required = true)]
+    #[arg(short = 'f', long = "filename", value_name = "PATH", required_unless_present = "explain")]
     pub(crate) files: Vec<String>,
 
     /// The namespace of objects and of names that say none

@@ -1,5 +1,6 @@
 //! Each command: read, ask the library, print.
 
+mod check;
 mod diff;
 mod explain;
 mod list;
@@ -18,6 +19,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Status> {
         Command::Explain(args) => explain::run(args),
         Command::List(args) => list::run(args),
         Command::Diff(args) => diff::run(args),
+        Command::Check(args) => check::run(args),
         Command::Completion(args) => {
             let mut script = Vec::new();
             clap_complete::generate(

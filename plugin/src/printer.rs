@@ -29,10 +29,12 @@ pub(crate) fn stdout() -> Out {
 
 /// Opens standard output for an answer in some format: data goes out as it is.
 pub(crate) fn stdout_for(format: Format) -> Out {
-    match format {
-        Format::Table | Format::Wide | Format::Markdown => stdout(),
-        Format::Name | Format::Json | Format::Yaml => buffered(Box::new(io::stdout().lock())),
-    }
+    stdout_for_text(matches!(format, Format::Table | Format::Wide | Format::Markdown))
+}
+
+/// Opens standard output for text that people read, or for data.
+pub(crate) fn stdout_for_text(text: bool) -> Out {
+    if text { stdout() } else { buffered(Box::new(io::stdout().lock())) }
 }
 
 fn buffered(out: Box<dyn Write>) -> Out {

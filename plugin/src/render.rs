@@ -2,7 +2,11 @@
 
 pub(crate) mod chain;
 pub(crate) mod ends;
+pub(crate) mod findings;
+pub(crate) mod github;
 pub(crate) mod items;
+pub(crate) mod junit;
 pub(crate) mod markdown;
+pub(crate) mod sarif;
 pub(crate) mod table;
 pub(crate) mod views;

@@ -40,6 +40,12 @@ pub(crate) fn load(input: &Input) -> Result<Loaded> {
     Ok(announced(read, input))
 }
 
+/// The same without a word about what was read with reservations.
+pub(crate) fn load_silently(input: &Input) -> Result<Loaded> {
+    stdin_once(input.files.iter())?;
+    read(files::collect(&input.files)?, input, &options(input))
+}
+
 /// Reads both sides of a comparison: the base, and `-f`; `also` is on either side.
 pub(crate) fn load_both(
     input: &Input,

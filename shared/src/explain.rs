@@ -226,7 +226,7 @@ fn service<'q>(snapshot: &Snapshot, at: usize, port: Option<&AskedPort>) -> Resu
     let name = service.metadata.full_name();
     let place = service.metadata.origin.map(Place::Whole);
     let unknown = |why: String| Err(unknown(&format!("Service {name}"), &why, place.clone()));
-    if service.external_name {
+    if service.r#type == crate::objects::ServiceType::ExternalName {
         return unknown("it is an ExternalName, an alias that no NetworkPolicy can stand before".into());
     }
     let Some(selector) = service.enforceable() else {

@@ -54,6 +54,8 @@ pub enum Step {
     Key(String),
     /// Into an item of a list.
     Item(usize),
+    /// To the first mapping within that has this value for this key, and there to the value.
+    Holding(&'static str, String),
 }
 
 impl From<&str> for Step {

@@ -19,6 +19,7 @@
 pub mod approval;
 pub mod callee;
 pub mod caller;
+pub mod check;
 pub mod cidr;
 pub mod compile;
 pub mod connection;

@@ -6,6 +6,7 @@
 
 mod approvals;
 mod collect;
+mod exposure;
 mod field;
 mod foreign;
 mod kinds;
@@ -27,7 +28,7 @@ use std::cell::RefCell;
 use crate::approval::{Approval, Prohibition};
 use crate::finding::{Code, Finding, ObjectName};
 use crate::names;
-use crate::objects::{ForeignPolicy, Kind, Metadata, Namespace, Origin, Service, ServiceAccount, Workload};
+use crate::objects::{Exposure, ForeignPolicy, Kind, Metadata, Namespace, Origin, Revision, Service, ServiceAccount, Workload};
 use crate::policy::NetworkPolicy;
 use read::Context;
 use text::Node;
@@ -63,6 +64,10 @@ pub enum Object {
     Prohibition(Box<Prohibition>),
     /// A policy of another API.
     Foreign(Box<ForeignPolicy>),
+    /// What calls Services and can carry no intent.
+    Exposure(Box<Exposure>),
+    /// A former template.
+    Revision(Box<Revision>),
     /// Of a kind that decides nothing here.
     Skipped(String),
 }
@@ -80,6 +85,8 @@ impl Object {
             Self::Approval(o) => ("netintent.dev", o.kind(), &o.metadata),
             Self::Prohibition(o) => ("netintent.dev", "ClusterProhibition", &o.metadata),
             Self::Foreign(o) => (&o.group, &o.kind, &o.metadata),
+            Self::Exposure(o) => (&o.group, &o.kind, &o.metadata),
+            Self::Revision(o) => ("apps", "ControllerRevision", &o.metadata),
             Self::Skipped(_) => return None,
         })
     }
@@ -176,6 +183,10 @@ fn object(
         ("netintent.dev", "ClusterApproval") => Object::Approval(Box::new(approvals::approval(context, node, true)?)),
         ("netintent.dev", "ClusterProhibition") => {
             Object::Prohibition(Box::new(approvals::prohibition(context, node)?))
+        }
+        ("apps", "ControllerRevision") => Object::Revision(Box::new(workload::revision(context, node)?)),
+        _ if exposure::is_exposure(group, kind) => {
+            Object::Exposure(Box::new(exposure::exposure(context, node, group, kind)?))
         }
         _ => match foreign::foreign(context, node, group, kind)? {
             Some(policy) => Object::Foreign(Box::new(policy)),

@@ -6,6 +6,8 @@
 pub const CALLS: &str = "netintent.dev/calls";
 /// Annotation on a pod template or Pod: the caller's name, in place of the controller's.
 pub const CALLER: &str = "netintent.dev/caller";
+/// Annotation on any object: findings about it that are meant so, a line `CODE: reason` each.
+pub const ACCEPT: &str = "netintent.dev/accept";
 /// Label on a Namespace or Service: `off`, `shadow` or `enforce`.
 pub const MODE: &str = "netintent.dev/mode";
 /// Label on a Service: its type, for intents of the form `@type`.

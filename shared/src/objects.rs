@@ -143,14 +143,40 @@ pub struct Service {
     pub selector: Option<Selector>,
     /// Its ports.
     pub ports: Vec<ServicePort>,
-    /// Whether it is only a DNS alias (`type: ExternalName`).
-    pub external_name: bool,
+    /// How it is reached.
+    pub r#type: ServiceType,
+}
+
+/// How a Service is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServiceType {
+    /// By pods alone.
+    #[default]
+    ClusterIp,
+    /// By a port of every node too.
+    NodePort,
+    /// By a load balancer too.
+    LoadBalancer,
+    /// It is only a DNS alias.
+    ExternalName,
+}
+
+impl ServiceType {
+    /// As manifests write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClusterIp => "ClusterIP",
+            Self::NodePort => "NodePort",
+            Self::LoadBalancer => "LoadBalancer",
+            Self::ExternalName => "ExternalName",
+        }
+    }
 }
 
 impl Service {
     /// The selector by which a NetworkPolicy can stand before the pods; `None` where nothing can.
     pub fn enforceable(&self) -> Option<&Selector> {
-        if self.external_name { None } else { self.selector.as_ref() }
+        if self.r#type == ServiceType::ExternalName { None } else { self.selector.as_ref() }
     }
 }
 
@@ -196,6 +222,42 @@ impl std::fmt::Display for TargetPort {
     }
 }
 
+/// What calls Services by name, and can carry no intent: an Ingress, a route of the Gateway API, the configuration of an
+/// admission webhook, an APIService, or a CustomResourceDefinition with a conversion webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exposure {
+    /// Its API group.
+    pub group: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name, and its namespace if it is in one.
+    pub metadata: Metadata,
+    /// The Services that it names.
+    pub services: Vec<ServiceName>,
+}
+
+/// A Service by name, and where it is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceName {
+    /// The Service's namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Where it is named.
+    pub origin: Option<Origin>,
+}
+
+/// A former template of a StatefulSet or DaemonSet that is kept for a rollback (`ControllerRevision`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// Its name, and its controller.
+    pub metadata: Metadata,
+    /// `netintent.dev/calls` of the template.
+    pub calls: Option<Text>,
+    /// `netintent.dev/caller` of the template.
+    pub caller: Option<Text>,
+}
+
 /// A policy of another API, which may change what NetworkPolicy alone decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignPolicy {
@@ -228,6 +290,10 @@ pub struct Objects {
     pub prohibitions: Vec<Prohibition>,
     /// Policies of other APIs.
     pub foreign: Vec<ForeignPolicy>,
+    /// What calls Services and can carry no intent.
+    pub exposures: Vec<Exposure>,
+    /// Former templates.
+    pub revisions: Vec<Revision>,
     /// Kinds that decide nothing here, with how many objects of each were passed over.
     pub skipped: std::collections::BTreeMap<String, usize>,
 }

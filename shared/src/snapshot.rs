@@ -26,6 +26,7 @@ mod pods;
 mod warnings;
 
 use index::LabelIndex;
+pub(crate) use warnings::wrong_port;
 
 /// What a snapshot depends on besides the objects.
 #[derive(Clone, Debug)]

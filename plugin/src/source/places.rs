@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use netintent::finding::{Finding, Place, Step};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, Title};
+use netintent::finding::{Finding, Place, Severity, Step};
 use netintent::manifest::ManifestError;
 use netintent::manifest::field;
 use netintent::manifest::text::{Node, Position, Span, Value, documents, locate, parse};
@@ -90,22 +90,48 @@ impl Sources {
 
     /// An error with its line underlined.
     pub(crate) fn report(&self, error: &ManifestError) -> String {
-        let (start, end) = (error.origin.span.start, error.origin.span.end);
-        let text = self.text(error.origin.file);
-        let raw = text.lines().nth(start.line.saturating_sub(1) as usize).unwrap_or_default();
-        let (line, marked) = window(raw, start, end);
-        let path = printable(self.name(error.origin.file));
         let message = printable(&error.message);
-        let snippet = Snippet::source(line.as_str())
-            .path(path.as_str())
-            .line_start(start.line.max(1) as usize)
-            .annotation(AnnotationKind::Primary.span(marked));
-        let mut group = Group::with_title(Level::ERROR.primary_title(message.as_str())).element(snippet);
-        let help = error.help.as_deref().map(printable);
+        let title = Level::ERROR.primary_title(message.as_str());
+        self.snippet(title, Some(error.origin), error.help.as_deref())
+    }
+
+    /// A finding with its line underlined, once it is known where it is.
+    pub(crate) fn underlined(&self, finding: &Finding, origin: Option<Origin>) -> String {
+        let level = match finding.code.severity() {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+            Severity::Info => Level::INFO,
+        };
+        let message = printable(&finding.message);
+        let title = level.primary_title(message.as_str()).id(finding.code.as_str());
+        self.snippet(title, origin, finding.help.as_deref())
+    }
+
+    fn snippet(&self, title: Title<'_>, origin: Option<Origin>, help: Option<&str>) -> String {
+        let (text, path, line, marked, start);
+        let mut group = Group::with_title(title);
+        if let Some(origin) = origin {
+            text = self.text(origin.file);
+            start = origin.span.start;
+            let raw = text.lines().nth(start.line.saturating_sub(1) as usize).unwrap_or_default();
+            (line, marked) = window(raw, start, origin.span.end);
+            path = printable(self.name(origin.file));
+            let snippet = Snippet::source(line.as_str())
+                .path(path.as_str())
+                .line_start(start.line.max(1) as usize)
+                .annotation(AnnotationKind::Primary.span(marked));
+            group = group.element(snippet);
+        }
+        let help = help.map(printable);
         if let Some(help) = &help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
         Renderer::styled().render(&[group])
+    }
+
+    /// The text of each file.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.files.iter().map(|file| String::from_utf8_lossy(&file.bytes))
     }
 }
 

@@ -98,7 +98,7 @@ codes! {
         "Only the pod template and the ServiceAccount are read: here it has no effect.",
         "Move it to `spec.template.metadata.annotations` (of a CronJob `spec.jobTemplate.spec.template.metadata.annotations`).";
     UnknownCallee "unknown-callee" Warning false
-        "An intent, an approval or a prohibition names a Service that does not exist",
+        "An intent or an approval names a Service that does not exist",
         "An intent of it leads nowhere, and an approval of it would hold for whoever creates it.",
         "Correct the name, or add the manifest of the Service with `-f`.";
     UnknownPort "unknown-port" Warning true
@@ -110,9 +110,13 @@ codes! {
         "Ports with a name are known by it alone: the label that the number gives opens nothing.",
         "Write the port's name.";
     RefusedIntent "refused-intent" Error false
-        "An intent that no approval covers, or that a prohibition forbids",
-        "Admission rejects it, or warns where either side is not yet in enforce.",
-        "Ask the callee's owner for the approval that the help shows, or take the intent out.";
+        "An intent that no approval covers, or that a prohibition forbids, both sides being in enforce",
+        "Admission rejects the workload.",
+        "Ask the callee's owner for the approval that the help names, or take the intent out.";
+    UnapprovedIntent "unapproved-intent" Warning false
+        "The same where one side is not yet in enforce",
+        "Admission warns of it, and rejects the workload once both sides are in enforce.",
+        "Ask the callee's owner for the approval that the help names, or take the intent out.";
     UnprotectedCallee "unprotected-callee" Info false
         "Intents name a Service that no mode protects",
         "Everybody may call it, declared or not.",
@@ -177,7 +181,7 @@ codes! {
         "Nothing can stand before a Service in enforce: it has no selector, no ports, or is an ExternalName",
         "NetworkPolicy selects pods by labels. Without selector nobody knows them; without ports nobody can call it.",
         "Give it a selector and ports, or take it out of `enforce`.";
-    UncoveredPods "uncovered-pods" Warning false
+    UncoveredPods "uncovered-pods" Info false
         "Pods of a namespace in enforce that no Service covers",
         "The namespace's own policy closes them, so that nobody can call them; with a weaker Service in the namespace they are open.",
         "Give them a Service, where they are called; where nothing calls them, accept this finding.";
@@ -197,6 +201,10 @@ codes! {
         "The selector of a Service matches no pod",
         "Calls of the Service lead nowhere.",
         "Correct the selector, or add the manifests of its pods with `-f`.";
+    NoPods "no-pods" Info false
+        "Policies or Services of a namespace of which no pod is in the input",
+        "What their selectors match can't be told.",
+        "Add the manifests of its workloads with `-f`.";
     PolicySelectsNothing "policy-selects-nothing" Warning false
         "The selector of a NetworkPolicy matches no pod",
         "It protects nothing.",

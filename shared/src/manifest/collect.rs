@@ -46,6 +46,8 @@ pub fn collect(
             Object::Approval(o) => all.approvals.push(*o),
             Object::Prohibition(o) => all.prohibitions.push(*o),
             Object::Foreign(o) => all.foreign.push(*o),
+            Object::Exposure(o) => all.exposures.push(*o),
+            Object::Revision(o) => all.revisions.push(*o),
             Object::Skipped(kind) => *all.skipped.entry(kind).or_default() += 1,
         }
     }

@@ -21,12 +21,28 @@ pub fn field(document: &Node, object: Span, path: &[Step]) -> Option<Span> {
                 Some(item) => (item, head(item)),
                 None => break,
             },
+            Step::Holding(key, value) => match holding(node, key, value) {
+                Some(held) => (held, held.span),
+                None => break,
+            },
         };
         let scalar = !matches!(next.value, Value::Mapping(_) | Value::Sequence(_) | Value::Null);
         found = if scalar { next.span } else { key };
         node = next;
     }
     Some(found)
+}
+
+/// The value of the first `key` within that is written so.
+fn holding<'n>(node: &'n Node, key: &str, value: &str) -> Option<&'n Node> {
+    match &node.value {
+        Value::Mapping(entries) => {
+            let own = node.get(key).filter(|n| n.as_str().or(n.as_number()) == Some(value));
+            own.or_else(|| entries.iter().find_map(|entry| holding(&entry.value, key, value)))
+        }
+        Value::Sequence(items) => items.iter().find_map(|item| holding(item, key, value)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

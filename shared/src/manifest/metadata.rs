@@ -2,7 +2,8 @@
 
 use super::ManifestError;
 use super::read::{Context, head};
-use super::text::{Node, Value};
+use super::text::{Entry, Node, Value};
+use crate::finding::Code;
 use crate::names;
 use crate::objects::{Metadata, Owner, Text};
 use crate::selector::Labels;
@@ -126,6 +127,7 @@ pub(super) fn annotations(context: &Context<'_>, metadata: &Node) -> Result<Vec<
             continue;
         }
         context.string(&entry.value, &entry.key)?;
+        outdated(context, entry);
         if let Err(message) = names::check_qualified_name(&entry.key.to_ascii_lowercase()) {
             return context.error(entry.key_span, names::printable(&message), None);
         }
@@ -134,6 +136,36 @@ pub(super) fn annotations(context: &Context<'_>, metadata: &Node) -> Result<Vec<
         }
     }
     Ok(kept)
+}
+
+/// Annotations that decided something once and of which Kubernetes 1.36 knows nothing, and what took their place.
+const OUTDATED: &[(&str, &str)] = &[
+    ("net.beta.kubernetes.io/network-policy", "a NetworkPolicy with an empty podSelector and no rules denies all"),
+    ("pod.alpha.kubernetes.io/init-containers", "the field `initContainers`"),
+    ("pod.beta.kubernetes.io/init-containers", "the field `initContainers`"),
+    ("pod.beta.kubernetes.io/hostname", "the field `hostname`"),
+    ("pod.beta.kubernetes.io/subdomain", "the field `subdomain`"),
+    ("scheduler.alpha.kubernetes.io/affinity", "the field `affinity`"),
+    ("scheduler.alpha.kubernetes.io/tolerations", "the field `tolerations`"),
+    ("scheduler.alpha.kubernetes.io/critical-pod", "the field `priorityClassName`"),
+    ("security.alpha.kubernetes.io/sysctls", "the field `securityContext.sysctls`"),
+    ("security.alpha.kubernetes.io/unsafe-sysctls", "the field `securityContext.sysctls`"),
+    ("seccomp.security.alpha.kubernetes.io/pod", "the field `securityContext.seccompProfile`"),
+    ("service.alpha.kubernetes.io/tolerate-unready-endpoints", "the field `publishNotReadyAddresses`"),
+    ("service.beta.kubernetes.io/external-traffic", "the field `externalTrafficPolicy`"),
+    ("service.beta.kubernetes.io/healthcheck-nodeport", "the field `healthCheckNodePort`"),
+    ("volume.alpha.kubernetes.io/storage-class", "the field `storageClassName`"),
+];
+
+fn outdated(context: &Context<'_>, entry: &Entry) {
+    let domain = |key: &str| key.contains(".alpha.kubernetes.io/") || key.contains(".beta.kubernetes.io/");
+    if !domain(&entry.key) {
+        return;
+    }
+    if let Some((key, instead)) = OUTDATED.iter().find(|(key, _)| *key == entry.key) {
+        let message = format!("Kubernetes does not honour the annotation {key} any more");
+        context.find(Code::OutdatedAnnotation, entry.key_span, message, Some(format!("in its place: {instead}")));
+    }
 }
 
 /// Annotation on the API server's copy of a pod that a kubelet runs from a file.

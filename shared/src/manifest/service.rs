@@ -8,12 +8,13 @@ use super::policy::{port_or_name, protocol};
 use super::read::{Context, head};
 use super::text::Node;
 use crate::names;
-use crate::objects::{Service, ServicePort, TargetPort};
+use crate::objects::{Service, ServicePort, ServiceType, TargetPort};
 use crate::selector::Selector;
 
 type Result<T> = std::result::Result<T, ManifestError>;
 
-const TYPES: [&str; 4] = ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"];
+const TYPES: [ServiceType; 4] =
+    [ServiceType::ClusterIp, ServiceType::NodePort, ServiceType::LoadBalancer, ServiceType::ExternalName];
 
 pub(super) fn service(context: &Context<'_>, node: &Node) -> Result<Service> {
     let metadata = namespaced_label(context, node)?;
@@ -21,13 +22,13 @@ pub(super) fn service(context: &Context<'_>, node: &Node) -> Result<Service> {
         return context.error(head(node), "`spec` is missing", None);
     };
     context.mapping(spec, "`spec`")?;
-    let r#type = context.optional_string(spec, "type")?.unwrap_or("ClusterIP");
-    if !TYPES.contains(&r#type) {
+    let written = context.optional_string(spec, "type")?.unwrap_or(ServiceType::ClusterIp.as_str());
+    let Some(r#type) = TYPES.into_iter().find(|r#type| r#type.as_str() == written) else {
         let span = spec.get("type").map_or(spec.span, |n| n.span);
-        let help = crate::suggest::did_you_mean(r#type, TYPES);
-        return context.error(span, format!("`{}` is no type of Service", names::printable(r#type)), help);
-    }
-    let external_name = r#type == "ExternalName";
+        let help = crate::suggest::did_you_mean(written, TYPES.map(ServiceType::as_str));
+        return context.error(span, format!("`{}` is no type of Service", names::printable(written)), help);
+    };
+    let external_name = r#type == ServiceType::ExternalName;
     if external_name && context.optional_string(spec, "externalName")?.is_none_or(str::is_empty) {
         return context.error(head(spec), "an ExternalName Service needs `externalName`", None);
     }
@@ -36,7 +37,7 @@ pub(super) fn service(context: &Context<'_>, node: &Node) -> Result<Service> {
         None => None,
     };
     let ports = ports(context, spec)?;
-    if r#type == "ClusterIP" {
+    if r#type == ServiceType::ClusterIp {
         for port in context.items(spec, "ports")? {
             if let Some(node_port) = port.get("nodePort").filter(|n| n.as_number().is_some_and(|n| n != "0")) {
                 let help = Some("leave it out, or write `type: NodePort`".to_owned());
@@ -60,7 +61,7 @@ pub(super) fn service(context: &Context<'_>, node: &Node) -> Result<Service> {
         );
     }
     let selector = selector.map(|labels| Selector::of_labels(labels.iter()));
-    Ok(Service { metadata, selector, ports, external_name })
+    Ok(Service { metadata, selector, ports, r#type })
 }
 
 fn ports(context: &Context<'_>, spec: &Node) -> Result<Vec<ServicePort>> {

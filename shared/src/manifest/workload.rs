@@ -10,7 +10,7 @@ use super::text::{Node, Value};
 use super::{ManifestError, kind_of};
 use crate::finding::Code;
 use crate::names;
-use crate::objects::{ContainerPort, PodSpec, Workload};
+use crate::objects::{ContainerPort, PodSpec, Revision, Workload};
 use crate::port::Protocol;
 
 type Result<T> = std::result::Result<T, ManifestError>;
@@ -46,6 +46,23 @@ pub(super) fn workload(context: &Context<'_>, node: &Node, kind: &str) -> Result
         read_status(context, status, &mut pod)?;
     }
     Ok(Workload { kind: kind_of(kind), metadata, pod })
+}
+
+/// What a ControllerRevision keeps of a template: a patch of the workload, of which what declares intents is read.
+pub(super) fn revision(context: &Context<'_>, node: &Node) -> Result<Revision> {
+    let metadata = namespaced(context, node)?;
+    let mut revision = Revision { metadata, calls: None, caller: None };
+    let path = ["data", "spec", "template", "metadata"];
+    if let Some(template) = path.iter().try_fold(node, |at, key| context.present(at, key)) {
+        for (key, text) in annotations(context, template)? {
+            match key.as_str() {
+                names::CALLS => revision.calls = Some(text),
+                names::CALLER => revision.caller = Some(text),
+                _ => {}
+            }
+        }
+    }
+    Ok(revision)
 }
 
 /// A controller must select the pods of its own template.

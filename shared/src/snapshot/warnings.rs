@@ -11,7 +11,7 @@ use crate::finding::{Code, Finding, Step};
 use crate::intent::Calls;
 use crate::mode::Mode;
 use crate::names;
-use crate::objects::{Objects, ServicePort, Text};
+use crate::objects::{Objects, Service, ServicePort, Text};
 use crate::policy::{NetworkPolicy, Peer};
 use crate::suggest::did_you_mean;
 
@@ -123,29 +123,33 @@ pub(super) fn of_ports(snapshot: &Snapshot) -> Vec<Finding> {
             let Some(service) = snapshot.service(namespace, name).map(|at| &snapshot.objects.services[at]) else {
                 continue;
             };
-            let ports: Vec<Port> = service.ports.iter().map(ServicePort::identifier).collect();
-            let known = ports.iter().any(|port| declared.callee.port.covers(port));
-            if known || !told.insert((pod.workload, &declared.callee)) {
+            let Some(finding) = wrong_port(service, &declared.callee.port, &format!("{namespace}/{name}:")) else {
                 continue;
-            }
-            let wanted = declared.callee.port.to_string();
-            let by_number = service.ports.iter().find(|p| p.port.to_string() == wanted);
-            let (code, message, help) = if let Some(port) = by_number {
-                let message =
-                    format!("port {wanted} of Service {namespace}/{name} has a name, and is known by it alone");
-                (Code::PortByNumber, message, Some(format!("write `{namespace}/{name}:{}`", port.identifier())))
-            } else {
-                let names: Vec<String> = ports.iter().map(ToString::to_string).collect();
-                let near = did_you_mean(&wanted, names.iter().map(String::as_str));
-                let all = || (!names.is_empty()).then(|| format!("its ports are {}", names.join(", ")));
-                let message = format!("Service {namespace}/{name} has no port `{wanted}`");
-                (Code::UnknownPort, message, near.or_else(all))
             };
-            let finding = Finding::new(code, message).help(help);
-            found.push(snapshot.of_intent(finding, at, declared));
+            if told.insert((pod.workload, &declared.callee)) {
+                found.push(snapshot.of_intent(finding, at, declared));
+            }
         }
     }
     found
+}
+
+/// What is wrong with a port, named as one of a Service's; the right one is written after `before`.
+pub(crate) fn wrong_port(service: &Service, port: &Port, before: &str) -> Option<Finding> {
+    let ports: Vec<Port> = service.ports.iter().map(ServicePort::identifier).collect();
+    if ports.iter().any(|known| port.covers(known)) {
+        return None;
+    }
+    let (wanted, name) = (port.to_string(), service.metadata.full_name());
+    if let Some(port) = service.ports.iter().find(|port| port.port.to_string() == wanted) {
+        let message = format!("port {wanted} of Service {name} has a name, and is known by it alone");
+        return Some(Finding::new(Code::PortByNumber, message).help(format!("write `{before}{}`", port.identifier())));
+    }
+    let names: Vec<String> = ports.iter().map(ToString::to_string).collect();
+    let near = did_you_mean(&wanted, names.iter().map(String::as_str));
+    let all = || (!names.is_empty()).then(|| format!("its ports are {}", names.join(", ")));
+    let message = format!("Service {name} has no port `{wanted}`");
+    Some(Finding::new(Code::UnknownPort, message).help(near.or_else(all)))
 }
 
 /// Namespaces of which labels are asked that the input does not give, and modes of namespaces that there are not.

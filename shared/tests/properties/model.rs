@@ -155,7 +155,7 @@ impl Model<'_> {
         let pod = &self.world.pods[pod];
         self.objects().services.iter().filter(move |service| {
             service.metadata.namespace == pod.namespace
-                && !service.external_name
+                && service.r#type != netintent::objects::ServiceType::ExternalName
                 && service.selector.as_ref().is_some_and(|s| selects(s, &pod.labels))
                 && self.service_mode(service) == "enforce"
         })

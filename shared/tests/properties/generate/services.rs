@@ -1,7 +1,7 @@
 //! Services: with and without selector or ports, aliases, and modes of their own.
 
 use netintent::names;
-use netintent::objects::{Service, ServicePort};
+use netintent::objects::{Service, ServicePort, ServiceType};
 use netintent::selector::Labels;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -41,12 +41,12 @@ pub(crate) fn service() -> impl Strategy<Value = Service> {
         1 => Just(Some("Not_A.Label")),
     ];
     let selector = prop_oneof![1 => Just(None), 15 => pools::service_selector().prop_map(Some)];
-    let external_name = prop_oneof![15 => Just(false), 1 => Just(true)];
+    let external_name = prop_oneof![15 => Just(ServiceType::ClusterIp), 1 => Just(ServiceType::ExternalName)];
     (pools::namespace(), select(&pools::SERVICES[..]), mode, r#type, selector, ports(), external_name).prop_map(
         |(namespace, name, mode, r#type, selector, ports, external_name)| {
             let labels = [(names::MODE, mode), (names::TYPE, r#type)];
             let labels: Labels = labels.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
-            Service { metadata: metadata(namespace, name, labels), selector, ports, external_name }
+            Service { metadata: metadata(namespace, name, labels), selector, ports, r#type: external_name }
         },
     )
 }

@@ -1,0 +1,102 @@
+//! `check`: what is wrong, or not as it seems, in manifests.
+
+use std::io::{self, Write};
+use std::mem::ManuallyDrop;
+
+use netintent::check::accept::{Accepted, accept, comments};
+use netintent::check::check;
+use netintent::finding::{Code, Severity};
+use netintent::suggest::did_you_mean;
+
+use crate::cli::{Check, CheckFormat};
+use crate::error::{Error, Result, Status};
+use crate::printer::{self, BOLD, styled};
+use crate::render::findings::{self, Found};
+use crate::render::items::Items;
+use crate::render::{github, junit, sarif};
+use crate::source::{self, Loaded, Sources};
+
+pub(super) fn run(args: &Check) -> Result<Status> {
+    if let Some(code) = &args.explain {
+        return explain(parsed(code)?);
+    }
+    let ignored: Vec<Code> = args.ignore.iter().map(|code| parsed(code)).collect::<Result<_>>()?;
+    let mut loaded = ManuallyDrop::new(source::load_silently(&args.input)?);
+    let read = std::mem::take(&mut loaded.findings);
+    let Loaded { snapshot, sources, .. } = &*loaded;
+    let comments: Vec<_> =
+        sources.texts().enumerate().flat_map(|(file, text)| comments(u32::try_from(file).unwrap_or(u32::MAX), &text)).collect();
+    let all = check(snapshot, read);
+    let (kept, accepted) = accept(all, &snapshot.objects, &comments, &|place| sources.origin(place));
+    let mut found: Vec<Found<'_>> = kept
+        .iter()
+        .filter(|finding| !ignored.contains(&finding.code))
+        .map(|finding| Found::new(finding, sources))
+        .collect();
+    found.sort_by(|a, b| a.key().cmp(&b.key()));
+    let mut out = printer::stdout_for_text(args.format.is_text());
+    print(&mut out, &found, sources, args.format)?;
+    out.flush()?;
+    summary(&found, &accepted, args, sources);
+    let least = args.fail_on.severity();
+    let fails = least.is_some_and(|least| found.iter().any(|f| f.finding.code.severity() >= least));
+    Ok(if fails { Status::No } else { Status::Yes })
+}
+
+fn parsed(name: &str) -> Result<Code> {
+    Code::parse(name).ok_or_else(|| {
+        let help = did_you_mean(name, Code::ALL.iter().map(|code| code.as_str()));
+        let help = help.unwrap_or_else(|| "docs/findings.md lists all codes".to_owned());
+        Error::with_help(format!("there is no finding of the code `{}`", netintent::names::printable(name)), help)
+    })
+}
+
+fn explain(code: Code) -> Result<Status> {
+    let meaning = code.meaning();
+    let mut out = printer::stdout();
+    writeln!(out, "{} ({})", styled(BOLD, meaning.name), meaning.severity)?;
+    writeln!(out, "\n{}.\n\n{}\n\n{}", meaning.summary, meaning.why, meaning.fix)?;
+    out.flush()?;
+    Ok(Status::Yes)
+}
+
+fn print(out: &mut dyn Write, found: &[Found<'_>], sources: &Sources, format: CheckFormat) -> io::Result<()> {
+    match format {
+        CheckFormat::Text => findings::text(out, found, sources),
+        CheckFormat::Table | CheckFormat::Markdown => findings::table(out, found, format == CheckFormat::Markdown),
+        CheckFormat::Name => findings::names(out, found),
+        CheckFormat::Json => findings::items(Items::json(out, "FindingList")?, found),
+        CheckFormat::Yaml => findings::items(Items::yaml(out, "FindingList")?, found),
+        CheckFormat::Github => github::print(out, found),
+        CheckFormat::Sarif => sarif::print(out, found),
+        CheckFormat::Junit => junit::print(out, found),
+    }
+}
+
+/// How many there are, and how many were accepted.
+fn summary(found: &[Found<'_>], accepted: &[Accepted], args: &Check, sources: &Sources) {
+    if args.input.verbose {
+        for Accepted { finding, reason } in accepted {
+            printer::note(&format!("accepted ({reason}): {}", sources.worded(finding)));
+        }
+    }
+    let of = |severity: Severity| found.iter().filter(|f| f.finding.code.severity() == severity).count();
+    let counted = |count: usize, one: &str, many: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        count => Some(format!("{count} {many}")),
+    };
+    let counts: Vec<String> = [
+        counted(of(Severity::Error), "error", "errors"),
+        counted(of(Severity::Warning), "warning", "warnings"),
+        counted(of(Severity::Info), "remark", "remarks"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let said = if counts.is_empty() { "Nothing found".to_owned() } else { format!("Found {}", counts.join(", ")) };
+    let accepted = counted(accepted.len(), "finding is accepted", "findings are accepted");
+    let accepted = accepted.map_or_else(String::new, |text| format!("; {text}"));
+    printer::note(&format!("{said}{accepted}."));
+}
+

@@ -1,0 +1,137 @@
+//! Findings: for people with the text underlined, and for programs.
+
+use std::io::{self, Write};
+
+use netintent::finding::{Finding, Severity};
+use netintent::names::printable;
+use netintent::objects::Origin;
+use serde::Serialize;
+
+use crate::cli::Format;
+use crate::render::items::Items;
+use crate::render::table::{TableWriter, Tone, plain};
+use crate::source::Sources;
+
+/// A finding and where it is.
+pub(crate) struct Found<'a> {
+    pub(crate) finding: &'a Finding,
+    /// Where in which file, by number.
+    pub(crate) origin: Option<Origin>,
+    /// The name of that file.
+    pub(crate) file: &'a str,
+}
+
+impl<'a> Found<'a> {
+    pub(crate) fn new(finding: &'a Finding, sources: &'a Sources) -> Self {
+        let origin = finding.place.as_ref().and_then(|place| sources.origin(place));
+        Self { finding, origin, file: origin.map_or("", |origin| sources.name(origin.file)) }
+    }
+
+    /// What findings are ordered by: what has no place comes first.
+    pub(crate) fn key(&self) -> (Option<Origin>, netintent::finding::Code, &str) {
+        (self.origin, self.finding.code, &self.finding.message)
+    }
+
+    /// `file:line:column`, or nothing.
+    pub(crate) fn place(&self) -> String {
+        self.origin.map_or_else(String::new, |origin| {
+            let at = origin.span.start;
+            format!("{}:{}:{}", printable(self.file), at.line, at.column)
+        })
+    }
+}
+
+/// An item of a `FindingList`.
+#[derive(Serialize)]
+struct FindingView<'a> {
+    code: &'static str,
+    severity: &'static str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<ObjectView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<LocationView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ObjectView<'a> {
+    kind: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    namespace: &'a str,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct LocationView<'a> {
+    file: &'a str,
+    line: u32,
+    column: u32,
+}
+
+impl<'a> FindingView<'a> {
+    fn new(found: &Found<'a>) -> Self {
+        let finding = found.finding;
+        let object = |o: &'a netintent::finding::ObjectName| ObjectView {
+            kind: &o.kind,
+            namespace: &o.namespace,
+            name: &o.name,
+        };
+        let location = |origin: Origin| LocationView {
+            file: found.file,
+            line: origin.span.start.line,
+            column: origin.span.start.column,
+        };
+        Self {
+            code: finding.code.as_str(),
+            severity: finding.code.severity().as_str(),
+            message: &finding.message,
+            object: finding.object.as_ref().map(object),
+            location: found.origin.map(location),
+            help: finding.help.as_deref(),
+        }
+    }
+}
+
+/// Prints a `FindingList`.
+pub(crate) fn items(mut items: Items<'_>, found: &[Found<'_>]) -> io::Result<()> {
+    found.iter().try_for_each(|found| items.item(&FindingView::new(found)))?;
+    items.finish(&[])
+}
+
+/// Prints each with its line underlined.
+pub(crate) fn text(out: &mut dyn Write, found: &[Found<'_>], sources: &Sources) -> io::Result<()> {
+    found.iter().try_for_each(|found| writeln!(out, "{}\n", sources.underlined(found.finding, found.origin)))
+}
+
+/// Prints `file:line:column: code`, a line each.
+pub(crate) fn names(out: &mut dyn Write, found: &[Found<'_>]) -> io::Result<()> {
+    for found in found {
+        let place = found.place();
+        let colon = if place.is_empty() { "" } else { ": " };
+        writeln!(out, "{place}{colon}{}", found.finding.code)?;
+    }
+    Ok(())
+}
+
+/// Prints a table.
+pub(crate) fn table(out: &mut dyn Write, found: &[Found<'_>], markdown: bool) -> io::Result<()> {
+    let format = if markdown { Format::Markdown } else { Format::Table };
+    let mut table = TableWriter::new(out, format, vec!["SEVERITY", "CODE", "PLACE", "MESSAGE"], false);
+    for found in found {
+        let severity = found.finding.code.severity();
+        let tone = match severity {
+            Severity::Error => Tone::Bad,
+            Severity::Warning => Tone::Note,
+            Severity::Info => Tone::Plain,
+        };
+        table.row(vec![
+            (severity.to_string(), tone),
+            plain(found.finding.code.as_str()),
+            plain(found.place()),
+            plain(found.finding.message.as_str()),
+        ])?;
+    }
+    table.finish().map(drop)
+}

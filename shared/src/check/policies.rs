@@ -1,0 +1,164 @@
+//! NetworkPolicies of the input: what they select, and what their peers match.
+
+use std::collections::BTreeMap;
+
+use crate::finding::{Code, Finding, Step};
+use crate::names;
+use crate::policy::{Direction, NetworkPolicy, Peer};
+use crate::selector::Selector;
+use crate::snapshot::{Policy, Snapshot};
+
+pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut empty: BTreeMap<&str, &NetworkPolicy> = BTreeMap::new();
+    for policy in snapshot.policies.iter().filter(|policy| !policy.generated) {
+        let namespace = policy.policy.metadata.namespace.as_str();
+        if snapshot.namespaces.get(namespace).is_none_or(|state| state.pods.is_empty()) {
+            empty.entry(namespace).or_insert(&policy.policy);
+            continue;
+        }
+        found.extend(selects_nothing(snapshot, policy));
+        found.extend(peers(snapshot, &policy.policy));
+        found.extend(isolates_all(snapshot, policy));
+    }
+    found.extend(empty.into_iter().map(|(namespace, policy)| {
+        let message = format!("no pod of namespace {namespace} is in the input: what its policies select can't be told");
+        let help = "add the manifests of its workloads with -f".to_owned();
+        Finding::new(Code::NoPods, message).help(help).about("NetworkPolicy", &policy.metadata)
+    }));
+    found
+}
+
+fn about(policy: &NetworkPolicy, code: Code, message: String) -> Finding {
+    Finding::new(code, message).about("NetworkPolicy", &policy.metadata)
+}
+
+fn selects_nothing(snapshot: &Snapshot, policy: &Policy) -> Option<Finding> {
+    let (policy, pods) = (&policy.policy, &policy.pods);
+    let all: Vec<u32> = snapshot.namespaces.get(&policy.metadata.namespace)?.pods.clone().collect();
+    let requirement = super::unmet(snapshot, &all, &policy.pods).filter(|_| pods.is_empty())?;
+    let message = format!("the selector of NetworkPolicy {} matches no pod: {}", policy.metadata.full_name(), policy.pods);
+    let labels = all.iter().map(|pod| &snapshot.pods[*pod as usize].labels);
+    let path = super::to_requirement(&["spec".into(), "podSelector".into()], &["matchLabels"], requirement);
+    Some(about(policy, Code::PolicySelectsNothing, message).help(super::near(requirement, labels)).field(path))
+}
+
+fn peers(snapshot: &Snapshot, policy: &NetworkPolicy) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (direction, list) in [(Direction::Ingress, "from"), (Direction::Egress, "to")] {
+        for (at, rule) in policy.rules(direction).unwrap_or_default().iter().enumerate() {
+            for (index, peer) in rule.peers.iter().enumerate() {
+                let path: [Step; 5] =
+                    ["spec".into(), direction.as_str().into(), at.into(), list.into(), index.into()];
+                found.extend(matches_nothing(snapshot, policy, direction, peer, &path));
+            }
+        }
+    }
+    found
+}
+
+fn matches_nothing(
+    snapshot: &Snapshot,
+    policy: &NetworkPolicy,
+    direction: Direction,
+    peer: &Peer,
+    path: &[Step],
+) -> Option<Finding> {
+    let Peer::Pods { pods, namespaces } = peer else { return None };
+    let own = policy.metadata.namespace.as_str();
+    if !super::peer_pods(snapshot, own, peer).is_empty() {
+        return None;
+    }
+    let verb = if direction == Direction::Ingress { "lets nobody in" } else { "lets nobody out" };
+    let message = format!("a peer of NetworkPolicy {} matches no pod, and {verb}: {peer}", policy.metadata.full_name());
+    let finding = about(policy, Code::PeerSelectsNothing, message);
+    // Where the pods could be that it means.
+    let homes: Vec<u32> = match namespaces {
+        None => snapshot.namespaces.get(own)?.pods.clone().collect(),
+        Some(selector) => {
+            let Some(pods) = within(snapshot, selector) else {
+                return unknown_namespace(snapshot, selector, finding, path);
+            };
+            pods
+        }
+    };
+    let labels = homes.iter().map(|pod| &snapshot.pods[*pod as usize].labels);
+    let requirement = pods.as_ref().and_then(|selector| super::unmet(snapshot, &homes, selector))?;
+    let near = super::near(requirement, labels);
+    // Namespaces that lie elsewhere may have what is meant, unless these are named one by one.
+    let certain = namespaces.as_ref().is_none_or(|selector| names_each(snapshot, selector));
+    if near.is_none() && !certain {
+        return None;
+    }
+    let mut path = path.to_vec();
+    path.push("podSelector".into());
+    Some(finding.help(near).field(super::to_requirement(&path, &["matchLabels"], requirement)))
+}
+
+/// The pods of the namespaces that a selector selects; `None` where it selects none that has pods in the input.
+fn within(snapshot: &Snapshot, selector: &Selector) -> Option<Vec<u32>> {
+    let selected = snapshot.namespaces.values().filter(|state| selector.matches(&state.labels));
+    let pods: Vec<u32> = selected.flat_map(|state| state.pods.clone()).collect();
+    (!pods.is_empty()).then_some(pods)
+}
+
+/// Whether a selector names its namespaces by their names, and the input has pods of all of them.
+fn names_each(snapshot: &Snapshot, selector: &Selector) -> bool {
+    let has_pods = |name: &String| snapshot.namespaces.get(name).is_some_and(|state| !state.pods.is_empty());
+    let named = selector.required_values().find(|(key, _)| *key == names::NAMESPACE_NAME);
+    named.is_some_and(|(_, values)| values.iter().all(has_pods))
+}
+
+/// A namespace that is not in the input may well exist; one whose name or label is nearly another's hardly.
+fn unknown_namespace(snapshot: &Snapshot, selector: &Selector, finding: Finding, path: &[Step]) -> Option<Finding> {
+    let labels = snapshot.namespaces.values().filter(|state| !state.pods.is_empty()).map(|state| &state.labels);
+    let unmet = |requirement: &&crate::selector::Requirement| !labels.clone().any(|labels| requirement.matches(labels));
+    let requirement = selector.requirements.iter().find(unmet)?;
+    let near = super::near(requirement, labels.clone())?;
+    let mut path = path.to_vec();
+    path.push("namespaceSelector".into());
+    Some(finding.help(near).field(super::to_requirement(&path, &["matchLabels"], requirement)))
+}
+
+/// A policy that isolates every pod of its namespace in a direction, though it has rules, which look like being about
+/// some: unless another policy denies all in this direction, so that it changes nothing, or its rules allow all.
+fn isolates_all(snapshot: &Snapshot, policy: &Policy) -> Option<Finding> {
+    let all = snapshot.namespaces.get(&policy.policy.metadata.namespace)?.pods.clone();
+    if policy.pods.len() != all.len() || !policy.policy.pods.is_empty() {
+        return None;
+    }
+    let direction = [Direction::Ingress, Direction::Egress].into_iter().find(|direction| {
+        let rules = policy.policy.rules(*direction).unwrap_or_default();
+        let everything = rules.iter().any(|rule| rule.peers.is_empty() && rule.ports.is_empty());
+        !rules.is_empty() && !everything && !denied(snapshot, policy, *direction)
+    })?;
+    let others = |pod: &u32| {
+        let mut others = snapshot.policies.iter().filter(|other| !std::ptr::eq(*other, policy));
+        others.any(|other| other.policy.rules(direction).is_some() && other.pods.binary_search(pod).is_ok())
+    };
+    let alone = all.clone().filter(|pod| !others(pod)).map(|pod| snapshot.workload_of(pod).full_name());
+    let alone: std::collections::BTreeSet<String> = alone.collect();
+    let name = policy.policy.metadata.full_name();
+    let what = if direction == Direction::Ingress { "calls" } else { "is called by" };
+    let cut = match alone.len() {
+        0 => String::new(),
+        1 => format!("; {} is selected by no other, and nobody else {what} it", super::some(&alone)),
+        count => format!("; {count} workloads are selected by no other, and nobody else {what} them: {}", super::some(&alone)),
+    };
+    let namespace = &policy.policy.metadata.namespace;
+    let message = format!(
+        "NetworkPolicy {name} isolates every pod of namespace {namespace} for {}{cut}",
+        direction.as_str()
+    );
+    let help = "select the pods that it is about; to deny by default, write a policy without rules".to_owned();
+    Some(about(&policy.policy, Code::IsolatesNamespace, message).help(help).field(["spec".into(), "podSelector".into()]))
+}
+
+/// Whether a policy without rules, ours included, denies everything in a direction in the same namespace.
+fn denied(snapshot: &Snapshot, policy: &Policy, direction: Direction) -> bool {
+    snapshot.policies.iter().any(|other| {
+        other.policy.metadata.namespace == policy.policy.metadata.namespace
+            && other.policy.pods.is_empty()
+            && other.policy.rules(direction).is_some_and(<[_]>::is_empty)
+    })
+}
