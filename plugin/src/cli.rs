@@ -198,6 +198,7 @@ pub(crate) struct Diff {
 ///
 /// Exit status: 0 nothing found, 1 a finding of the severity of --fail-on or above, 2 an error.
 #[derive(Debug, Args)]
+#[command(mut_arg("files", |files| files.required(false).required_unless_present("explain")))]
 #[command(after_help = "\
 Examples:
   kubectl netintent check -f deploy/
@@ -290,7 +291,7 @@ pub(crate) struct Completion {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Input {
     /// Manifests: a file, a folder (in full) or `-` for standard input (repeatable)
-    #[arg(short = 'f', long = "filename", value_name = "PATH", required_unless_present = "explain")]
+    #[arg(short = 'f', long = "filename", value_name = "PATH", required = true)]
     pub(crate) files: Vec<String>,
 
     /// The namespace of objects and of names that say none

@@ -107,6 +107,11 @@ impl Finding {
         Self { code, message: message.into(), help: None, object: None, place: None }
     }
 
+    /// What to do: for this finding, or for its code in general.
+    pub fn advice(&self) -> &str {
+        self.help.as_deref().unwrap_or(self.code.meaning().fix)
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn help(mut self, help: impl Into<Option<String>>) -> Self {

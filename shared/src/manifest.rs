@@ -28,7 +28,9 @@ use std::cell::RefCell;
 use crate::approval::{Approval, Prohibition};
 use crate::finding::{Code, Finding, ObjectName};
 use crate::names;
-use crate::objects::{Exposure, ForeignPolicy, Kind, Metadata, Namespace, Origin, Revision, Service, ServiceAccount, Workload};
+use crate::objects::{
+    Exposure, ForeignPolicy, Kind, Metadata, Namespace, Origin, Revision, Service, ServiceAccount, Workload,
+};
 use crate::policy::NetworkPolicy;
 use read::Context;
 use text::Node;

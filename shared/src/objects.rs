@@ -223,7 +223,7 @@ impl std::fmt::Display for TargetPort {
 }
 
 /// What calls Services by name, and can carry no intent: an Ingress, a route of the Gateway API, the configuration of an
-/// admission webhook, an APIService, or a CustomResourceDefinition with a conversion webhook.
+/// admission webhook, an `APIService`, or a `CustomResourceDefinition` with a conversion webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exposure {
     /// Its API group.

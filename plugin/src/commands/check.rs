@@ -24,8 +24,11 @@ pub(super) fn run(args: &Check) -> Result<Status> {
     let mut loaded = ManuallyDrop::new(source::load_silently(&args.input)?);
     let read = std::mem::take(&mut loaded.findings);
     let Loaded { snapshot, sources, .. } = &*loaded;
-    let comments: Vec<_> =
-        sources.texts().enumerate().flat_map(|(file, text)| comments(u32::try_from(file).unwrap_or(u32::MAX), &text)).collect();
+    let comments: Vec<_> = sources
+        .texts()
+        .enumerate()
+        .flat_map(|(file, text)| comments(u32::try_from(file).unwrap_or(u32::MAX), &text))
+        .collect();
     let all = check(snapshot, read);
     let (kept, accepted) = accept(all, &snapshot.objects, &comments, &|place| sources.origin(place));
     let mut found: Vec<Found<'_>> = kept
@@ -99,4 +102,3 @@ fn summary(found: &[Found<'_>], accepted: &[Accepted], args: &Check, sources: &S
     let accepted = accepted.map_or_else(String::new, |text| format!("; {text}"));
     printer::note(&format!("{said}{accepted}."));
 }
-

@@ -51,8 +51,7 @@ struct FindingView<'a> {
     object: Option<ObjectView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     location: Option<LocationView<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    help: Option<&'a str>,
+    help: &'a str,
 }
 
 #[derive(Serialize)]
@@ -89,7 +88,7 @@ impl<'a> FindingView<'a> {
             message: &finding.message,
             object: finding.object.as_ref().map(object),
             location: found.origin.map(location),
-            help: finding.help.as_deref(),
+            help: finding.advice(),
         }
     }
 }

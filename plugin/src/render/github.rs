@@ -21,8 +21,7 @@ pub(crate) fn print(out: &mut dyn Write, found: &[Found<'_>]) -> io::Result<()> 
             let end_line = end.line.max(start.line);
             format!("file={},line={},endLine={end_line},col={},", property(found.file), start.line, start.column)
         });
-        let help = found.finding.help.as_ref().map_or_else(String::new, |help| format!("\n{help}"));
-        let message = data(&format!("{}{help}", found.finding.message));
+        let message = data(&format!("{}\n{}", found.finding.message, found.finding.advice()));
         writeln!(out, "::{command} {place}title={}::{message}", found.finding.code)?;
     }
     Ok(())

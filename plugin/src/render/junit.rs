@@ -1,4 +1,4 @@
-//! Findings as the XML of JUnit, as continuous integration reads it: one test case a file and code, which fails.
+//! Findings as the XML of `JUnit`, as continuous integration reads it: one test case a file and code, which fails.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -23,8 +23,12 @@ pub(crate) fn print(out: &mut dyn Write, found: &[Found<'_>]) -> io::Result<()> 
         writeln!(out, "    <testcase classname=\"{}\" name=\"{code}\">", escaped(file))?;
         for found in found {
             let (severity, message) = (found.finding.code.severity(), escaped(&found.finding.message));
-            let help = found.finding.help.as_ref().map_or_else(String::new, |help| format!("\n{}", escaped(help)));
-            writeln!(out, "      <failure type=\"{severity}\" message=\"{message}\">{}{help}</failure>", escaped(&found.place()))?;
+            let help = escaped(found.finding.advice());
+            writeln!(
+                out,
+                "      <failure type=\"{severity}\" message=\"{message}\">{}\n{help}</failure>",
+                escaped(&found.place())
+            )?;
         }
         writeln!(out, "    </testcase>")?;
     }

@@ -1,5 +1,6 @@
 //! Findings in SARIF 2.1.0, the OASIS standard that code scanning reads.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use netintent::finding::{Code, Severity};
@@ -52,12 +53,11 @@ fn rule(code: Code) -> Value {
 
 fn result(found: &Found<'_>) -> Value {
     let finding = found.finding;
-    let help = finding.help.as_ref().map_or_else(String::new, |help| format!("\n{help}"));
     let mut result = json!({
         "ruleId": finding.code.as_str(),
         "ruleIndex": Code::ALL.iter().position(|code| *code == finding.code),
         "level": level(finding.code.severity()),
-        "message": {"text": format!("{}{help}", finding.message)},
+        "message": {"text": format!("{}\n{}", finding.message, finding.advice())},
     });
     if let Some(origin) = found.origin {
         let (start, end) = (origin.span.start, origin.span.end);
@@ -80,7 +80,8 @@ fn uri(path: &str) -> String {
     for byte in path.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => uri.push(char::from(byte)),
-            _ => uri.push_str(&format!("%{byte:02X}")),
+            // A string takes whatever is written.
+            _ => drop(write!(uri, "%{byte:02X}")),
         }
     }
     uri

@@ -104,7 +104,7 @@ impl Sources {
         };
         let message = printable(&finding.message);
         let title = level.primary_title(message.as_str()).id(finding.code.as_str());
-        self.snippet(title, origin, finding.help.as_deref())
+        self.snippet(title, origin, Some(finding.advice()))
     }
 
     fn snippet(&self, title: Title<'_>, origin: Option<Origin>, help: Option<&str>) -> String {

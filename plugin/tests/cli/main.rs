@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod demo;
+mod findings;
 mod git;
 mod hostile;
 mod odd;

@@ -188,6 +188,7 @@ fn no_snapshot_is_left_over() {
         [CASES, PLAIN, DIFF].concat().iter().map(|(name, _)| (*name).to_owned()).collect();
     names.extend(OTHERS.iter().map(|name| (*name).to_owned()));
     names.extend(crate::bad_input::names());
+    names.extend(crate::findings::names());
     let mut left = BTreeSet::new();
     let mut folders = vec![snapshots()];
     while let Some(folder) = folders.pop() {

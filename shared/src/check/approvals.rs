@@ -51,9 +51,10 @@ fn about(approval: &Approval, finding: Finding) -> Finding {
 
 /// Who declares what, in templates that run and in those that are kept for a rollback.
 fn uses(snapshot: &Snapshot) -> Vec<(Caller, CalleePattern)> {
-    let of_pods = snapshot.pods.iter().flat_map(|pod| {
-        pod.intents.iter().map(|declared| (pod.caller.clone(), declared.callee.clone()))
-    });
+    let of_pods = snapshot
+        .pods
+        .iter()
+        .flat_map(|pod| pod.intents.iter().map(|declared| (pod.caller.clone(), declared.callee.clone())));
     let objects = &snapshot.objects;
     // What a ReplicaSet of a Deployment keeps is no pod of its own.
     let replica_sets = objects.workloads.iter().filter(|w| w.kind == "ReplicaSet" && w.metadata.controller.is_some());
@@ -146,11 +147,11 @@ fn pod_addresses(snapshot: &Snapshot) -> AddressSet {
     if !snapshot.options.pod_cidrs.is_empty() {
         return AddressSet::union_of(snapshot.options.pod_cidrs.iter().map(|net| AddressSet::of(*net)));
     }
-    let known = snapshot.objects.workloads.iter().flat_map(|w| &w.pod.addresses).map(|ip| AddressSet::of(IpNet::from(*ip)));
+    let known =
+        snapshot.objects.workloads.iter().flat_map(|w| &w.pod.addresses).map(|ip| AddressSet::of(IpNet::from(*ip)));
     let known = AddressSet::union_of(known);
     if known.is_empty() {
         return AddressSet::union_of(PRIVATE.iter().filter_map(|net| net.parse().ok()).map(AddressSet::of));
     }
     known
 }
-

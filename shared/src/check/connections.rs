@@ -58,7 +58,11 @@ fn cut(snapshot: &Snapshot) -> Vec<Finding> {
             let help = format!("kubectl label namespace {namespace} {}={}", crate::names::MODE, Mode::Shadow);
             Finding::new(cut.code, message).help(help)
         } else {
-            let message = format!("{} may call {callee}, and does not reach Service {services}: {}", pod.caller, by(snapshot, &cut));
+            let message = format!(
+                "{} may call {callee}, and does not reach Service {services}: {}",
+                pod.caller,
+                by(snapshot, &cut)
+            );
             Finding::new(cut.code, message).help("let that policy allow it too".to_owned())
         };
         found.push(snapshot.of_intent(finding, cut.source, declared));
@@ -82,11 +86,11 @@ fn explain<'a>(
             for service in snapshot.services_meant(&declared.callee) {
                 let mode = snapshot.services[service].mode;
                 let managed = snapshot.mode(&pod.caller.namespace).is_managed();
-                let code = match (managed, granted, mode) {
-                    (false, _, Mode::Enforce) => Code::UnmanagedCaller,
-                    (true, true, _) | (_, _, Mode::Off) | (false, true, _) => Code::CutConnection,
+                let code = match (mode, managed, granted) {
+                    (Mode::Enforce, false, _) => Code::UnmanagedCaller,
+                    (Mode::Off, ..) | (.., true) => Code::CutConnection,
                     // That it is refused is told by itself.
-                    (_, false, _) => continue,
+                    _ => continue,
                 };
                 let targets = snapshot.ports_meant(&declared.callee, service);
                 let hit = targets.into_iter().find(|(pod, protocol, port)| {
@@ -121,7 +125,8 @@ fn by(snapshot: &Snapshot, cut: &Cut) -> String {
 fn undeclared(snapshot: &Snapshot, policy: &Policy, found: &mut Vec<Finding>) {
     let Some(rules) = &policy.policy.ingress else { return };
     for (at, state) in snapshot.services.iter().enumerate().filter(|(_, state)| state.mode == Mode::Enforce) {
-        let shared: Vec<u32> = state.pods.iter().copied().filter(|pod| policy.pods.binary_search(pod).is_ok()).collect();
+        let shared: Vec<u32> =
+            state.pods.iter().copied().filter(|pod| policy.pods.binary_search(pod).is_ok()).collect();
         if shared.is_empty() {
             continue;
         }
@@ -130,7 +135,8 @@ fn undeclared(snapshot: &Snapshot, policy: &Policy, found: &mut Vec<Finding>) {
             if callers.is_empty() {
                 continue;
             }
-            let (name, service) = (policy.policy.metadata.full_name(), snapshot.objects.services[at].metadata.full_name());
+            let (name, service) =
+                (policy.policy.metadata.full_name(), snapshot.objects.services[at].metadata.full_name());
             let message = format!(
                 "NetworkPolicy {name} lets {} call Service {service} ({ports}) without intent and approval",
                 super::some(callers)
@@ -144,7 +150,13 @@ fn undeclared(snapshot: &Snapshot, policy: &Policy, found: &mut Vec<Finding>) {
 }
 
 /// Those whom a rule lets in to some of the pods of a Service, without a grant for it, and on which ports.
-fn strangers(snapshot: &Snapshot, policy: &Policy, rule: &Rule, service: usize, pods: &[u32]) -> (Vec<String>, PortSet) {
+fn strangers(
+    snapshot: &Snapshot,
+    policy: &Policy,
+    rule: &Rule,
+    service: usize,
+    pods: &[u32],
+) -> (Vec<String>, PortSet) {
     let everything = CalleePattern {
         scope: crate::compile::scope_of(&snapshot.objects.services[service]),
         port: crate::callee::Port::All,

@@ -10,12 +10,16 @@ use crate::snapshot::Snapshot;
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
     let mut found = Vec::new();
     for (at, service) in snapshot.objects.services.iter().enumerate() {
-        if snapshot.services[at].mode != Mode::Enforce || service.enforceable().is_none() || has_from(snapshot, service) {
+        if snapshot.services[at].mode != Mode::Enforce || service.enforceable().is_none() || has_from(snapshot, service)
+        {
             continue;
         }
         let name = service.metadata.full_name();
         let help = |who: &str| {
-            format!("name {who} under `from` of an Approval in namespace {} with callees: [{}]", service.metadata.namespace, service.metadata.name)
+            format!(
+                "name {who} under `from` of an Approval in namespace {} with callees: [{}]",
+                service.metadata.namespace, service.metadata.name
+            )
         };
         if matches!(service.r#type, ServiceType::NodePort | ServiceType::LoadBalancer) {
             let kind = service.r#type.as_str();
@@ -24,9 +28,10 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
             found.push(finding.about("Service", &service.metadata).field(["spec".into(), "type".into()]));
         }
         for exposure in &snapshot.objects.exposures {
-            let named = exposure.services.iter().find(|s| {
-                s.namespace == service.metadata.namespace && s.name == service.metadata.name
-            });
+            let named = exposure
+                .services
+                .iter()
+                .find(|s| s.namespace == service.metadata.namespace && s.name == service.metadata.name);
             let Some(named) = named else { continue };
             let by = format!("{} {}", exposure.kind, exposure.metadata.full_name());
             let message = format!("{by} calls Service {name}, which is in enforce, and no `from` lets it in");

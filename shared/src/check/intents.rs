@@ -41,9 +41,10 @@ fn of_callee(snapshot: &Snapshot, pod: &Pod, callee: &CalleePattern) -> Option<F
     };
     let (caller, owner) = (&pod.caller, Owner::of(snapshot, callee));
     let (why, help) = match &refusal.reason {
-        Reason::NotApproved => {
-            ("nobody has approved it".to_owned(), format!("{owner} approves it: kubectl netintent approve {caller} --to {callee}"))
-        }
+        Reason::NotApproved => (
+            "nobody has approved it".to_owned(),
+            format!("{owner} approves it: kubectl netintent approve {caller} --to {callee}"),
+        ),
         Reason::TooWide { approved } => {
             let approved: Vec<String> = approved.iter().map(ToString::to_string).collect();
             (format!("only {} is approved", approved.join(", ")), "declare what is approved, no more".to_owned())

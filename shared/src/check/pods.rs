@@ -54,9 +54,11 @@ fn uncovered(snapshot: &Snapshot, found: &mut Vec<Finding>) {
         }
         let object = &snapshot.objects.workloads[snapshot.pods[pod as usize].object];
         let name = workload.full_name();
-        let isolated = snapshot.policies.iter().any(|p| p.policy.ingress.is_some() && p.pods.binary_search(&pod).is_ok());
+        let isolated =
+            snapshot.policies.iter().any(|p| p.policy.ingress.is_some() && p.pods.binary_search(&pod).is_ok());
         let fate = if isolated { "nobody can be approved to call them" } else { "no policy stands before them" };
-        let message = format!("no Service covers the pods of {} {name}, in a namespace in enforce: {fate}", workload.kind);
+        let message =
+            format!("no Service covers the pods of {} {name}, in a namespace in enforce: {fate}", workload.kind);
         let finding = Finding::new(Code::UncoveredPods, message).about(object.kind.clone(), &object.metadata);
         found.push(finding.field(["metadata".into(), "name".into()]));
     }
@@ -67,7 +69,8 @@ fn reserved(snapshot: &Snapshot, workload: &Workload, found: &mut Vec<Finding>) 
     let derived = |key: &str| {
         workload.kind == "Pod"
             && snapshot.pods.iter().any(|pod| {
-                std::ptr::eq(workload, &raw const snapshot.objects.workloads[pod.object]) && pod.labels.get(key).is_some()
+                std::ptr::eq(workload, &raw const snapshot.objects.workloads[pod.object])
+                    && pod.labels.get(key).is_some()
             })
     };
     for (key, _) in workload.pod.labels.iter().filter(|(key, _)| names::is_reserved(key)) {
@@ -92,7 +95,9 @@ fn foreign(snapshot: &Snapshot, found: &mut Vec<Finding>) {
     for ((group, kind), (count, first)) in kinds {
         let message = match count {
             1 => format!("a policy of another API may change the verdicts: {kind}.{group}"),
-            count => format!("{count} policies of another API may change the verdicts: {kind}.{group}, the first of them here"),
+            count => format!(
+                "{count} policies of another API may change the verdicts: {kind}.{group}, the first of them here"
+            ),
         };
         found.push(Finding::new(Code::ForeignPolicy, message).about(first.kind.clone(), &first.metadata));
     }

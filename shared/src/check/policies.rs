@@ -22,7 +22,8 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
         found.extend(isolates_all(snapshot, policy));
     }
     found.extend(empty.into_iter().map(|(namespace, policy)| {
-        let message = format!("no pod of namespace {namespace} is in the input: what its policies select can't be told");
+        let message =
+            format!("no pod of namespace {namespace} is in the input: what its policies select can't be told");
         let help = "add the manifests of its workloads with -f".to_owned();
         Finding::new(Code::NoPods, message).help(help).about("NetworkPolicy", &policy.metadata)
     }));
@@ -37,7 +38,8 @@ fn selects_nothing(snapshot: &Snapshot, policy: &Policy) -> Option<Finding> {
     let (policy, pods) = (&policy.policy, &policy.pods);
     let all: Vec<u32> = snapshot.namespaces.get(&policy.metadata.namespace)?.pods.clone().collect();
     let requirement = super::unmet(snapshot, &all, &policy.pods).filter(|_| pods.is_empty())?;
-    let message = format!("the selector of NetworkPolicy {} matches no pod: {}", policy.metadata.full_name(), policy.pods);
+    let message =
+        format!("the selector of NetworkPolicy {} matches no pod: {}", policy.metadata.full_name(), policy.pods);
     let labels = all.iter().map(|pod| &snapshot.pods[*pod as usize].labels);
     let path = super::to_requirement(&["spec".into(), "podSelector".into()], &["matchLabels"], requirement);
     Some(about(policy, Code::PolicySelectsNothing, message).help(super::near(requirement, labels)).field(path))
@@ -48,8 +50,7 @@ fn peers(snapshot: &Snapshot, policy: &NetworkPolicy) -> Vec<Finding> {
     for (direction, list) in [(Direction::Ingress, "from"), (Direction::Egress, "to")] {
         for (at, rule) in policy.rules(direction).unwrap_or_default().iter().enumerate() {
             for (index, peer) in rule.peers.iter().enumerate() {
-                let path: [Step; 5] =
-                    ["spec".into(), direction.as_str().into(), at.into(), list.into(), index.into()];
+                let path: [Step; 5] = ["spec".into(), direction.as_str().into(), at.into(), list.into(), index.into()];
                 found.extend(matches_nothing(snapshot, policy, direction, peer, &path));
             }
         }
@@ -139,19 +140,18 @@ fn isolates_all(snapshot: &Snapshot, policy: &Policy) -> Option<Finding> {
     let alone = all.clone().filter(|pod| !others(pod)).map(|pod| snapshot.workload_of(pod).full_name());
     let alone: std::collections::BTreeSet<String> = alone.collect();
     let name = policy.policy.metadata.full_name();
-    let what = if direction == Direction::Ingress { "calls" } else { "is called by" };
-    let cut = match alone.len() {
-        0 => String::new(),
-        1 => format!("; {} is selected by no other, and nobody else {what} it", super::some(&alone)),
-        count => format!("; {count} workloads are selected by no other, and nobody else {what} them: {}", super::some(&alone)),
+    let cut = match (alone.is_empty(), direction) {
+        (true, _) => String::new(),
+        (false, Direction::Ingress) => format!("; no other policy lets anybody call {}", super::some(&alone)),
+        (false, Direction::Egress) => format!("; no other policy lets {} call anybody", super::some(&alone)),
     };
     let namespace = &policy.policy.metadata.namespace;
-    let message = format!(
-        "NetworkPolicy {name} isolates every pod of namespace {namespace} for {}{cut}",
-        direction.as_str()
-    );
+    let message =
+        format!("NetworkPolicy {name} isolates every pod of namespace {namespace} for {}{cut}", direction.as_str());
     let help = "select the pods that it is about; to deny by default, write a policy without rules".to_owned();
-    Some(about(&policy.policy, Code::IsolatesNamespace, message).help(help).field(["spec".into(), "podSelector".into()]))
+    Some(
+        about(&policy.policy, Code::IsolatesNamespace, message).help(help).field(["spec".into(), "podSelector".into()]),
+    )
 }
 
 /// Whether a policy without rules, ours included, denies everything in a direction in the same namespace.

@@ -69,9 +69,8 @@ impl Allowed {
             asked.entry(workload).or_default().insert(*protocol, *port, *port);
         }
         let own: Vec<u32> = snapshot.services[service].pods.clone();
-        let is_own = |workload: &usize| {
-            snapshot.workloads[*workload].pods.clone().any(|pod| own.binary_search(&pod).is_ok())
-        };
+        let is_own =
+            |workload: &usize| snapshot.workloads[*workload].pods.clone().any(|pod| own.binary_search(&pod).is_ok());
         // A Service's own pods reach each other whatever a prohibition says.
         let from = from.iter().enumerate().map(|(at, wanted)| *wanted && !is_own(&at)).collect();
         let to = (0..snapshot.workloads.len()).map(|at| asked.contains_key(&at)).collect();
@@ -112,7 +111,10 @@ fn reason(snapshot: &Snapshot, service: usize, source: u32, destination: u32) ->
     }
     let mode = snapshot.services[service].mode;
     if mode == Mode::Enforce {
-        return ("nothing stands before all of its pods".to_owned(), "give its pods a selector that finds them".to_owned());
+        return (
+            "nothing stands before all of its pods".to_owned(),
+            "give its pods a selector that finds them".to_owned(),
+        );
     }
     let namespace = &snapshot.objects.services[service].metadata.namespace;
     (format!("no policy stands before it (mode {mode})"), format!("put namespace {namespace} into enforce"))

@@ -45,15 +45,19 @@ fn not_enforceable(snapshot: &Snapshot, at: usize) -> Option<Finding> {
         Some(_) if service.ports.is_empty() && mode.is_managed() => {
             format!("Service {name} is in {mode} and has no ports: nobody can be approved for it")
         }
-        None if mode == Mode::Shadow => format!("Service {name} is in shadow, and in enforce nothing could stand before it"),
+        None if mode == Mode::Shadow => {
+            format!("Service {name} is in shadow, and in enforce nothing could stand before it")
+        }
         _ => return None,
     };
     let help = match service.enforceable() {
         Some(_) => "name the ports that its callers use",
-        None if service.r#type == ServiceType::ExternalName => "an ExternalName is a DNS alias: take it out of the mode",
+        None if service.r#type == ServiceType::ExternalName => {
+            "an ExternalName is a DNS alias: take it out of the mode"
+        }
         None => "a policy needs a selector to know its pods by",
     };
-    Some(about(service, Code::NotEnforceable, message).help(help.to_owned()))
+    Some(about(service, Code::NotEnforceable, message).help(help.to_owned()).field(["spec".into(), "ports".into()]))
 }
 
 fn selects_nothing(snapshot: &Snapshot, at: usize) -> Option<Finding> {
@@ -104,7 +108,8 @@ fn mixed_modes(snapshot: &Snapshot, enforced: usize, other: usize) -> Option<Fin
     }
     let [enforced, service] = [enforced, other].map(|at| &snapshot.objects.services[at]);
     let (name, by) = (service.metadata.full_name(), enforced.metadata.full_name());
-    let message = format!("Service {name} is in {mode}, and the policy of {by} (enforce), on the same pods, cuts its callers");
+    let message =
+        format!("Service {name} is in {mode}, and the policy of {by} (enforce), on the same pods, cuts its callers");
     let help = format!("give both the same mode: {}", names::MODE);
     let path = ["metadata".into(), "labels".into(), names::MODE.into()];
     Some(about(service, Code::MixedModes, message).help(help).field(path))
@@ -169,7 +174,8 @@ fn unnamed_ports(snapshot: &Snapshot, found: &mut Vec<Finding>) {
             );
             let mut path = super::in_template(object, &["spec"]);
             path.push(crate::finding::Step::Holding("containerPort", port.port.to_string()));
-            let finding = Finding::new(Code::UnnamedContainerPort, message).about(object.kind.clone(), &object.metadata);
+            let finding =
+                Finding::new(Code::UnnamedContainerPort, message).about(object.kind.clone(), &object.metadata);
             found.push(finding.field(path));
         }
     }

@@ -1,10 +1,12 @@
 //! The objects of all documents together.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 
 use super::Object;
-use crate::finding::{Code, Finding};
-use crate::objects::{Objects, Origin};
+use crate::finding::{Code, Finding, Place};
+use crate::objects::{Metadata, Objects, Origin};
 
 /// Puts objects together in the order of the input. Of two with the same group, kind, namespace and name the later holds, as
 /// with `kubectl apply`; `place` words where the earlier one stands.
@@ -24,17 +26,16 @@ pub fn collect(
             earlier.push((before, at));
         }
     }
+    let mut twice: Vec<Twice> = Vec::new();
     for (before, at) in earlier {
         let replaced = objects[before].take();
-        let (Some((_, kind, metadata)), Some((_, _, holds))) =
+        if let (Some((_, kind, metadata)), Some((_, _, holds))) =
             (replaced.as_ref().and_then(Object::identity), objects[at].as_ref().and_then(Object::identity))
-        else {
-            continue;
-        };
-        let elsewhere = metadata.origin.map_or_else(String::new, |o| format!(" and replaces the one at {}", place(o)));
-        let message = format!("{kind} {} stands twice: this one holds{elsewhere}", metadata.full_name());
-        findings.push(Finding::new(Code::DuplicateObject, message).about(kind.to_owned(), holds));
+        {
+            twice.push(Twice { kind: kind.to_owned(), replaced: metadata.origin, holds: holds.clone() });
+        }
     }
+    findings.extend(told(twice, place));
     let mut all = with_room_for(&objects);
     for object in objects.into_iter().flatten() {
         match object {
@@ -52,6 +53,51 @@ pub fn collect(
         }
     }
     all
+}
+
+/// An object that stands twice.
+struct Twice {
+    kind: String,
+    /// Where the earlier one stands.
+    replaced: Option<Origin>,
+    /// The later one.
+    holds: Metadata,
+}
+
+/// What to say of objects that stand twice. Where one file replaces many of another, such as a second variant of an
+/// application, that is said once.
+fn told(twice: Vec<Twice>, place: &dyn Fn(Origin) -> String) -> Vec<Finding> {
+    const MANY: usize = 4;
+    let files = |twice: &Twice| (twice.holds.origin.map(|o| o.file), twice.replaced.map(|o| o.file));
+    let mut found = Vec::new();
+    let mut groups: BTreeMap<_, Vec<Twice>> = BTreeMap::new();
+    for twice in twice {
+        groups.entry(files(&twice)).or_default().push(twice);
+    }
+    for mut group in groups.into_values() {
+        let elsewhere = |twice: &Twice| twice.replaced.map_or_else(String::new, place);
+        if group.len() >= MANY {
+            group.sort_by_key(|twice| twice.holds.origin);
+            let first = &group[0];
+            let message = format!(
+                "{} objects of this file stand twice, {} {} the first of them: these hold and replace those at {} and after",
+                group.len(),
+                first.kind,
+                first.holds.full_name(),
+                elsewhere(first)
+            );
+            found.push(Finding::new(Code::DuplicateObject, message).about(first.kind.clone(), &first.holds));
+            continue;
+        }
+        found.extend(group.iter().map(|twice| {
+            let (name, elsewhere) = (twice.holds.full_name(), elsewhere(twice));
+            let message =
+                format!("{} {name} stands twice: this one holds and replaces the one at {elsewhere}", twice.kind);
+            Finding::new(Code::DuplicateObject, message).about(twice.kind.clone(), &twice.holds)
+        }));
+    }
+    found.sort_by_key(|finding| finding.place.as_ref().and_then(Place::origin));
+    found
 }
 
 /// Lists as long as they will be: to grow them step by step would copy most objects, which are large, several times.

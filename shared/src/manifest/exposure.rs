@@ -21,12 +21,7 @@ pub(super) fn is_exposure(group: &str, kind: &str) -> bool {
 }
 
 /// Reads such an object.
-pub(super) fn exposure(
-    context: &Context<'_>,
-    node: &Node,
-    group: &str,
-    kind: &str,
-) -> Result<Exposure, ManifestError> {
+pub(super) fn exposure(context: &Context<'_>, node: &Node, group: &str, kind: &str) -> Result<Exposure, ManifestError> {
     let mut metadata = any(context, node)?;
     let namespaced = matches!(group, "networking.k8s.io" | "extensions" | "gateway.networking.k8s.io");
     if namespaced {
@@ -94,7 +89,8 @@ impl Named<'_> {
             let filters = rule.get("filters").map_or(&[][..], Node::items).iter();
             let mirrors = filters.filter_map(|filter| filter.get("requestMirror")?.get("backendRef"));
             for backend in backends.chain(mirrors) {
-                let is = |key: &str, default: &str| backend.get(key).and_then(Node::as_str).unwrap_or(default) == default;
+                let is =
+                    |key: &str, default: &str| backend.get(key).and_then(Node::as_str).unwrap_or(default) == default;
                 if is("kind", "Service") && is("group", "") {
                     self.add(backend.get("namespace"), backend.get("name"));
                 }

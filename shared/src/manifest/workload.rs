@@ -48,7 +48,7 @@ pub(super) fn workload(context: &Context<'_>, node: &Node, kind: &str) -> Result
     Ok(Workload { kind: kind_of(kind), metadata, pod })
 }
 
-/// What a ControllerRevision keeps of a template: a patch of the workload, of which what declares intents is read.
+/// What is kept of a former template: a patch of the workload, of which what declares intents is read.
 pub(super) fn revision(context: &Context<'_>, node: &Node) -> Result<Revision> {
     let metadata = namespaced(context, node)?;
     let mut revision = Revision { metadata, calls: None, caller: None };

@@ -81,7 +81,11 @@ fn behind(
 ) -> BTreeMap<usize, BTreeSet<Sample>> {
     let service = &snapshot.objects.services[service];
     let mut found: BTreeMap<usize, BTreeSet<Sample>> = BTreeMap::new();
-    let Some(selector) = service.selector.as_ref().filter(|_| service.r#type != netintent::objects::ServiceType::ExternalName) else { return found };
+    let Some(selector) =
+        service.selector.as_ref().filter(|_| service.r#type != netintent::objects::ServiceType::ExternalName)
+    else {
+        return found;
+    };
     for (at, pod) in world.pods.iter().enumerate() {
         if pod.namespace != service.metadata.namespace || !selects(selector, &pod.labels) {
             continue;
