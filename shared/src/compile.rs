@@ -14,7 +14,7 @@ use crate::callee::{CalleePattern, Port, Scope};
 use crate::caller::CallerPattern;
 use crate::mode::Mode;
 use crate::names;
-use crate::objects::{Metadata, Origin, Service};
+use crate::objects::{Metadata, Origin, Service, Text};
 use crate::policy::{NetworkPolicy, Peer, PolicyPort, Rule};
 use crate::selector::{Labels, Operator, Requirement, Selector};
 
@@ -132,6 +132,7 @@ pub fn compile(
         let own = Peer::Pods { pods: Some(selector.clone()), namespaces: None };
         rules.push(Rule { peers: vec![own], ports: vec![], origin: None });
         let mut metadata = generated(namespace, &policy_name(&service.metadata.name));
+        metadata.annotations = vec![(names::SERVICE.to_owned(), Text::unplaced(&service.metadata.name))];
         metadata.origin = service.metadata.origin;
         result.policies.push(NetworkPolicy { metadata, pods: selector.clone(), ingress: Some(rules), egress: None });
     }
@@ -149,9 +150,7 @@ pub fn compile(
             _ => {}
         }
     }
-    result
-        .policies
-        .sort_by(|a, b| (&a.metadata.namespace, &a.metadata.name).cmp(&(&b.metadata.namespace, &b.metadata.name)));
+    result.policies.sort_by(|a, b| a.metadata.key().cmp(&b.metadata.key()));
     left_out.sort_by_key(|f| match f {
         Omission::InvalidPeer { approval, origin, .. } | Omission::ProhibitedPeer { approval, origin, .. } => {
             (*approval, *origin)
