@@ -18,6 +18,9 @@ Examples:
   # What a change opens and closes
   kubectl netintent diff --base-rev origin/main -f deploy/
 
+  # The NetworkPolicies that enforcing would add
+  kubectl netintent render --mode '*=enforce' -f deploy/
+
 Documentation: docs/ in the repository.";
 
 /// Who may call whom in a Kubernetes cluster: declared by the caller, approved by the callee, enforced by plain
@@ -62,6 +65,7 @@ pub(crate) enum Command {
     Explain(Explain),
     List(List),
     Diff(Diff),
+    Render(Render),
     Completion(Completion),
     /// Print the version
     #[command(after_help = "Examples:\n  kubectl netintent version")]
@@ -185,6 +189,41 @@ pub(crate) struct Diff {
     pub(crate) output: Output,
 }
 
+/// Print the NetworkPolicies that `enforce` gives Services and namespaces, as YAML that `kubectl apply` takes
+///
+/// The same manifests give the same bytes, until an Approval with `from` expires. A policy of the name that is among the
+/// manifests changes nothing: what is printed is what belongs there.
+///
+/// Exit status: 0, or 2 on an error.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl netintent render -f deploy/
+  kubectl netintent render bank/ledger -f deploy/
+  kubectl netintent render --mode '*=enforce' -f deploy/   # what enforcing would add
+  kubectl netintent render -f deploy/ | kubectl diff -f -
+  kubectl netintent render -f deploy/ | kubectl apply -f -")]
+pub(crate) struct Render {
+    /// Only the policies of these Services: [NAMESPACE/]NAME
+    #[arg(value_name = "SERVICE")]
+    pub(crate) services: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) input: Input,
+
+    /// The format: yaml, json (a list that `kubectl apply` takes too) or name
+    #[arg(
+        short = 'o',
+        long = "output",
+        id = "output",
+        value_name = "FORMAT",
+        default_value = "yaml",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
+    pub(crate) format: ManifestFormat,
+}
+
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -257,4 +296,12 @@ pub(crate) enum Format {
     Json,
     Yaml,
     Markdown,
+}
+
+/// A format of manifests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ManifestFormat {
+    Yaml,
+    Json,
+    Name,
 }

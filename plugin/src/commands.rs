@@ -3,6 +3,7 @@
 mod diff;
 mod explain;
 mod list;
+mod render;
 
 use std::io::Write as _;
 
@@ -18,6 +19,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Status> {
         Command::Explain(args) => explain::run(args),
         Command::List(args) => list::run(args),
         Command::Diff(args) => diff::run(args),
+        Command::Render(args) => render::run(args),
         Command::Completion(args) => {
             let mut script = Vec::new();
             clap_complete::generate(

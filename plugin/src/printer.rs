@@ -27,11 +27,16 @@ pub(crate) fn stdout() -> Out {
     buffered(Box::new(anstream::AutoStream::auto(io::stdout().lock())))
 }
 
-/// Opens standard output for an answer in some format: data goes out as it is.
+/// Opens standard output for data, which goes out as it is.
+pub(crate) fn data() -> Out {
+    buffered(Box::new(io::stdout().lock()))
+}
+
+/// Opens standard output for an answer in some format.
 pub(crate) fn stdout_for(format: Format) -> Out {
     match format {
         Format::Table | Format::Wide | Format::Markdown => stdout(),
-        Format::Name | Format::Json | Format::Yaml => buffered(Box::new(io::stdout().lock())),
+        Format::Name | Format::Json | Format::Yaml => data(),
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod chain;
 pub(crate) mod ends;
 pub(crate) mod items;
+pub(crate) mod manifests;
 pub(crate) mod markdown;
 pub(crate) mod table;
 pub(crate) mod views;

@@ -14,8 +14,8 @@ use crate::snapshot::{Policy, Snapshot};
 pub struct Rendered<'a> {
     /// The policy.
     pub policy: &'a NetworkPolicy,
-    /// Its Service, as index; `None` for the policy of a namespace.
-    pub service: Option<usize>,
+    /// The name of its Service, which is in its namespace; `None` for the policy of a namespace.
+    pub service: Option<&'a str>,
     /// The policy of the same name in the input, where it selects or allows something else.
     pub edited: Option<&'a NetworkPolicy>,
 }
@@ -39,8 +39,7 @@ pub fn rendered(snapshot: &Snapshot) -> Vec<Rendered<'_>> {
     let mut all: Vec<Rendered<'_>> = generated
         .chain(replaced)
         .map(|(policy, other)| {
-            let service = policy.metadata.annotation(names::SERVICE);
-            let service = service.and_then(|name| snapshot.service(&policy.metadata.namespace, &name.value));
+            let service = policy.metadata.annotation(names::SERVICE).map(|name| name.value.as_str());
             Rendered { policy, service, edited: other.filter(|other| !same(policy, other)) }
         })
         .collect();
@@ -58,27 +57,26 @@ fn in_input<'a>(snapshot: &'a Snapshot, policy: &NetworkPolicy) -> Option<&'a Ne
 /// Why a Service has no policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absence {
-    /// It is in this mode, by its own label (or else by its namespace's mode).
+    /// No policy could select its pods, whatever its mode: it has no selector, or is an ExternalName.
+    NotEnforceable,
+    /// It is not in `enforce`.
     Mode {
-        /// The mode, which is not `enforce`.
+        /// The mode that it is in.
         mode: Mode,
-        /// Whether its own label says so.
+        /// Whether its own label says so, and not its namespace's.
         own: bool,
     },
-    /// No policy can select its pods: it has no selector, or is an ExternalName.
-    NotEnforceable,
 }
 
 /// Why a Service has no policy; `None` where it has one.
 pub fn absence(snapshot: &Snapshot, service: usize) -> Option<Absence> {
     let object = &snapshot.objects.services[service];
-    match snapshot.services[service].mode {
-        Mode::Enforce => object.enforceable().is_none().then_some(Absence::NotEnforceable),
-        mode => {
-            let own = object.metadata.labels.get(names::MODE).and_then(Mode::parse).is_some();
-            Some(Absence::Mode { mode, own })
-        }
+    if object.enforceable().is_none() {
+        return Some(Absence::NotEnforceable);
     }
+    let mode = snapshot.services[service].mode;
+    let own = object.metadata.labels.get(names::MODE).and_then(Mode::parse).is_some();
+    (mode != Mode::Enforce).then_some(Absence::Mode { mode, own })
 }
 
 /// Whether two policies select the same pods and have the same rules, whatever their order and notation.
@@ -140,8 +138,8 @@ mod tests {
         let (alone, rendered_too) = (snapshot(&text, &["bank=enforce"]), rendered(&written));
         let policies = |all: &[Rendered<'_>]| all.iter().map(|r| r.policy.pods.clone()).collect::<Vec<_>>();
         assert_eq!(policies(&rendered_too), policies(&rendered(&alone)));
-        let of = |at: usize| rendered_too[at].service.map(|at| written.objects.services[at].metadata.name.as_str());
-        assert_eq!([of(0), of(1), of(2), of(3)], [None, Some("a-last"), Some("cards"), Some("ledger")]);
+        let services: Vec<Option<&str>> = rendered_too.iter().map(|r| r.service).collect();
+        assert_eq!(services, [None, Some("a-last"), Some("cards"), Some("ledger")]);
         let finding = rendered_too[3].finding().unwrap();
         assert_eq!((finding.code, finding.place.is_some()), (Code::EditedPolicy, true));
         assert_eq!(rendered_too[2].finding(), None);
@@ -179,15 +177,17 @@ mod tests {
 
     #[test]
     fn a_service_without_policy_has_a_reason() {
-        let own = service("bank", "cards").replace("name: cards}", "name: cards, labels: {netintent.dev/mode: off}}");
-        let own = own.replace("mode: off", "mode: \"off\"");
+        let label = "name: cards, labels: {netintent.dev/mode: \"off\"}}";
+        let own = service("bank", "cards").replace("name: cards}", label);
         let bare = "---\napiVersion: v1\nkind: Service\nmetadata: {namespace: shop, name: bare}\nspec: {ports: [{port: 80}]}\n";
         let text = service("bank", "ledger") + &own + bare + &service("shop", "web");
-        let snapshot = snapshot(&text, &["bank=shadow", "shop=enforce"]);
+        let bare_in_shadow = bare.replace("shop", "bank");
+        let snapshot = snapshot(&(text + &bare_in_shadow), &["bank=shadow", "shop=enforce"]);
         let of = |namespace: &str, name: &str| absence(&snapshot, snapshot.service(namespace, name).unwrap());
         assert_eq!(of("bank", "ledger"), Some(Absence::Mode { mode: Mode::Shadow, own: false }));
         assert_eq!(of("bank", "cards"), Some(Absence::Mode { mode: Mode::Off, own: true }));
         assert_eq!(of("shop", "bare"), Some(Absence::NotEnforceable));
+        assert_eq!(of("bank", "bare"), Some(Absence::NotEnforceable), "no mode would help");
         assert_eq!(of("shop", "web"), None);
     }
 }
