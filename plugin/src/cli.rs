@@ -34,7 +34,9 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 
     /// When to use colour: on a terminal (`auto`, which follows NO_COLOR and CLICOLOR), always or never
+    // Of itself it would stand elsewhere in every help with each new command.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    #[arg(display_order = 100)]
     pub(crate) color: Color,
 }
 
@@ -191,8 +193,8 @@ pub(crate) struct Diff {
 
 /// Print the NetworkPolicies that `enforce` gives Services and namespaces, as YAML that `kubectl apply` takes
 ///
-/// The same manifests give the same bytes, until an Approval with `from` expires. A policy of the name that is among the
-/// manifests changes nothing: what is printed is what belongs there.
+/// The same objects give the same bytes, in whatever order they are read, until an Approval with `from` expires. A policy
+/// of such a name among the manifests changes nothing: a warning says so where it is another one.
 ///
 /// Exit status: 0, or 2 on an error.
 #[derive(Debug, Args)]

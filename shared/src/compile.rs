@@ -162,7 +162,8 @@ pub fn compile(
     result
 }
 
-/// The unexpired approvals that have a `from`, by the namespace that each can be about.
+/// The unexpired approvals that have a `from`, by the namespace that each can be about. In order of their names: whoever
+/// renders a policy should get the same one, in whatever order files or a cluster gave the approvals.
 struct Openings<'a> {
     of_namespace: BTreeMap<&'a str, Vec<(usize, &'a Approval)>>,
     of_cluster: Vec<(usize, &'a Approval)>,
@@ -176,6 +177,9 @@ impl<'a> Openings<'a> {
                 "" => all.of_cluster.push((at, approval)),
                 namespace => all.of_namespace.entry(namespace).or_default().push((at, approval)),
             }
+        }
+        for list in all.of_namespace.values_mut().chain([&mut all.of_cluster]) {
+            list.sort_by(|(_, a), (_, b)| a.metadata.name.cmp(&b.metadata.name));
         }
         all
     }

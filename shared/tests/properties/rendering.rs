@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::networking::v1 as api;
 use netintent::manifest::{Object, decode, text};
+use netintent::objects::Objects;
 use netintent::policy::{NetworkPolicy, Peer, Rule};
 use netintent::render::rendered;
 use proptest::prelude::*;
@@ -57,6 +58,20 @@ proptest! {
         for rendered in rendered(&snapshot) {
             prop_assert_eq!(unplaced(again(rendered.policy)?), unplaced(rendered.policy.clone()));
         }
+    }
+
+    #[test]
+    fn the_order_of_the_input_is_no_difference(objects in objects()) {
+        let mut reversed = objects.clone();
+        reversed.namespaces.reverse();
+        reversed.services.reverse();
+        reversed.policies.reverse();
+        reversed.approvals.reverse();
+        reversed.prohibitions.reverse();
+        let policies = |objects: &Objects| -> Vec<NetworkPolicy> {
+            rendered(&snapshot(objects)).iter().map(|rendered| rendered.policy.clone()).collect()
+        };
+        prop_assert_eq!(policies(&objects), policies(&reversed));
     }
 
     /// Whoever applies what is rendered changes nothing, and has nothing left to render anew.
