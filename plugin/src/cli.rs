@@ -203,7 +203,6 @@ Examples:
   kubectl netintent render -f deploy/
   kubectl netintent render bank/ledger -f deploy/
   kubectl netintent render --mode '*=enforce' -f deploy/   # what enforcing would add
-  kubectl netintent render -f deploy/ | kubectl diff -f -
   kubectl netintent render -f deploy/ | kubectl apply -f -")]
 pub(crate) struct Render {
     /// Only the policies of these Services: [NAMESPACE/]NAME
