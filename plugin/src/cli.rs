@@ -2,11 +2,16 @@
 
 #![allow(clippy::doc_markdown, reason = "these comments are the help that users read")]
 
+mod check;
+mod render;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
-use netintent::finding::Severity;
 use netintent::mode::ModeOverride;
 use netintent::names;
+
+pub(crate) use check::{Check, CheckFormat};
+pub(crate) use render::{ManifestFormat, Render};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,6 +27,9 @@ Examples:
   # What is wrong with the manifests
   kubectl netintent check -f deploy/
 
+  # The NetworkPolicies that enforcing would add
+  kubectl netintent render --mode '*=enforce' -f deploy/
+
 Documentation: docs/ in the repository.";
 
 /// Who may call whom in a Kubernetes cluster: declared by the caller, approved by the callee, enforced by plain
@@ -35,7 +43,9 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 
     /// When to use colour: on a terminal (`auto`, which follows NO_COLOR and CLICOLOR), always or never
+    // Of itself it would stand elsewhere in every help with each new command.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    #[arg(display_order = 100)]
     pub(crate) color: Color,
 }
 
@@ -67,6 +77,7 @@ pub(crate) enum Command {
     List(List),
     Diff(Diff),
     Check(Check),
+    Render(Render),
     Completion(Completion),
     /// Print the version
     #[command(after_help = "Examples:\n  kubectl netintent version")]
@@ -188,92 +199,6 @@ pub(crate) struct Diff {
 
     #[command(flatten)]
     pub(crate) output: Output,
-}
-
-/// Find mistakes: in intents, approvals, Services and NetworkPolicies
-///
-/// Every finding has a code; docs/findings.md and --explain say what each means. A finding that is meant so is accepted by
-/// a comment on its line or above it, `# netintent:accept CODE: reason`, or for an object by the annotation
-/// netintent.dev/accept with a line `CODE: reason`.
-///
-/// Exit status: 0 nothing found, 1 a finding of the severity of --fail-on or above, 2 an error.
-#[derive(Debug, Args)]
-#[command(mut_arg("files", |files| files.required(false).required_unless_present("explain")))]
-#[command(after_help = "\
-Examples:
-  kubectl netintent check -f deploy/
-  kubectl netintent check -f deploy/ --fail-on error -o github
-  kubectl netintent check -f deploy/ --ignore unused-approval --ignore host-network
-  kubectl netintent check --explain shared-pod-port")]
-pub(crate) struct Check {
-    /// The least severity that makes the exit status 1: info, warning, error or never
-    #[arg(long, value_name = "SEVERITY", default_value = "warning", hide_possible_values = true)]
-    pub(crate) fail_on: FailOn,
-
-    /// Leave out findings of this code (repeatable)
-    #[arg(long, value_name = "CODE")]
-    pub(crate) ignore: Vec<String>,
-
-    /// Say what a code means, and what to do about it
-    #[arg(long, value_name = "CODE", exclusive = true)]
-    pub(crate) explain: Option<String>,
-
-    #[command(flatten)]
-    pub(crate) input: Input,
-
-    /// The format: text, table, name, json, yaml, markdown, github, sarif or junit
-    #[arg(
-        short = 'o',
-        long = "output",
-        id = "output",
-        value_name = "FORMAT",
-        default_value = "text",
-        hide_possible_values = true,
-        hide_default_value = true
-    )]
-    pub(crate) format: CheckFormat,
-}
-
-/// From which severity on a check fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FailOn {
-    Info,
-    Warning,
-    Error,
-    Never,
-}
-
-impl FailOn {
-    /// The least severity; `None`: no finding fails.
-    pub(crate) fn severity(self) -> Option<Severity> {
-        match self {
-            Self::Info => Some(Severity::Info),
-            Self::Warning => Some(Severity::Warning),
-            Self::Error => Some(Severity::Error),
-            Self::Never => None,
-        }
-    }
-}
-
-/// A format of findings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CheckFormat {
-    Text,
-    Table,
-    Name,
-    Json,
-    Yaml,
-    Markdown,
-    Github,
-    Sarif,
-    Junit,
-}
-
-impl CheckFormat {
-    /// Whether people read it, so that it may have colours.
-    pub(crate) fn is_text(self) -> bool {
-        matches!(self, Self::Text | Self::Table | Self::Markdown)
-    }
 }
 
 /// Print a completion script for a shell

@@ -4,6 +4,7 @@ mod check;
 mod diff;
 mod explain;
 mod list;
+mod render;
 
 use std::io::Write as _;
 
@@ -20,6 +21,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Status> {
         Command::List(args) => list::run(args),
         Command::Diff(args) => diff::run(args),
         Command::Check(args) => check::run(args),
+        Command::Render(args) => render::run(args),
         Command::Completion(args) => {
             let mut script = Vec::new();
             clap_complete::generate(

@@ -1,4 +1,4 @@
-//! `kubectl netintent`: lists, diffs and explains who may call whom.
+//! `kubectl netintent`: lists, diffs and explains who may call whom, and renders the policies that enforce it.
 //!
 //! Data flows one way: [`source`] reads manifests into a snapshot, a function of the library answers, [`render`] prints
 //! through the one [`printer`].

@@ -27,14 +27,19 @@ pub(crate) fn stdout() -> Out {
     buffered(Box::new(anstream::AutoStream::auto(io::stdout().lock())))
 }
 
-/// Opens standard output for an answer in some format: data goes out as it is.
+/// Opens standard output for data, which goes out as it is.
+pub(crate) fn data() -> Out {
+    buffered(Box::new(io::stdout().lock()))
+}
+
+/// Opens standard output for an answer in some format.
 pub(crate) fn stdout_for(format: Format) -> Out {
     stdout_for_text(matches!(format, Format::Table | Format::Wide | Format::Markdown))
 }
 
 /// Opens standard output for text that people read, or for data.
 pub(crate) fn stdout_for_text(text: bool) -> Out {
-    if text { stdout() } else { buffered(Box::new(io::stdout().lock())) }
+    if text { stdout() } else { data() }
 }
 
 fn buffered(out: Box<dyn Write>) -> Out {

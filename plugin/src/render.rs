@@ -6,6 +6,7 @@ pub(crate) mod findings;
 pub(crate) mod github;
 pub(crate) mod items;
 pub(crate) mod junit;
+pub(crate) mod manifests;
 pub(crate) mod markdown;
 pub(crate) mod sarif;
 pub(crate) mod table;

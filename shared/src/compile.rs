@@ -14,7 +14,7 @@ use crate::callee::{CalleePattern, Port, Scope};
 use crate::caller::CallerPattern;
 use crate::mode::Mode;
 use crate::names;
-use crate::objects::{Metadata, Origin, Service};
+use crate::objects::{Metadata, Origin, Service, Text};
 use crate::policy::{NetworkPolicy, Peer, PolicyPort, Rule};
 use crate::selector::{Labels, Operator, Requirement, Selector};
 
@@ -132,6 +132,7 @@ pub fn compile(
         let own = Peer::Pods { pods: Some(selector.clone()), namespaces: None };
         rules.push(Rule { peers: vec![own], ports: vec![], origin: None });
         let mut metadata = generated(namespace, &policy_name(&service.metadata.name));
+        metadata.annotations = vec![(names::SERVICE.to_owned(), Text::unplaced(&service.metadata.name))];
         metadata.origin = service.metadata.origin;
         result.policies.push(NetworkPolicy { metadata, pods: selector.clone(), ingress: Some(rules), egress: None });
     }
@@ -149,9 +150,7 @@ pub fn compile(
             _ => {}
         }
     }
-    result
-        .policies
-        .sort_by(|a, b| (&a.metadata.namespace, &a.metadata.name).cmp(&(&b.metadata.namespace, &b.metadata.name)));
+    result.policies.sort_by(|a, b| a.metadata.key().cmp(&b.metadata.key()));
     left_out.sort_by_key(|f| match f {
         Omission::InvalidPeer { approval, origin, .. } | Omission::ProhibitedPeer { approval, origin, .. } => {
             (*approval, *origin)
@@ -163,7 +162,8 @@ pub fn compile(
     result
 }
 
-/// The unexpired approvals that have a `from`, by the namespace that each can be about.
+/// The unexpired approvals that have a `from`, by the namespace that each can be about. In order of their names: whoever
+/// renders a policy should get the same one, in whatever order files or a cluster gave the approvals.
 struct Openings<'a> {
     of_namespace: BTreeMap<&'a str, Vec<(usize, &'a Approval)>>,
     of_cluster: Vec<(usize, &'a Approval)>,
@@ -177,6 +177,9 @@ impl<'a> Openings<'a> {
                 "" => all.of_cluster.push((at, approval)),
                 namespace => all.of_namespace.entry(namespace).or_default().push((at, approval)),
             }
+        }
+        for list in all.of_namespace.values_mut().chain([&mut all.of_cluster]) {
+            list.sort_by(|(_, a), (_, b)| a.metadata.name.cmp(&b.metadata.name));
         }
         all
     }

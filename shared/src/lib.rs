@@ -9,8 +9,9 @@
 //! text ─ manifest ─► Objects ─► Snapshot ─┬─► explain
 //!                                 ▲       ├─► list
 //!                         derive, compile ├─► diff
-//!                                         └─► cut
-//!                      (every answer by way of evaluate)
+//!                                         ├─► cut
+//!                                         └─► render
+//!              (every answer but render by way of evaluate)
 //! ```
 //!
 //! The three rules everything hangs on are [`derive::derive`] (intents and approvals to pod labels),
@@ -40,6 +41,7 @@ pub mod objects;
 pub mod owner;
 pub mod policy;
 pub mod port;
+pub mod render;
 pub mod resolve;
 pub mod selector;
 pub mod snapshot;

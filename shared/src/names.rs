@@ -12,6 +12,8 @@ pub const ACCEPT: &str = "netintent.dev/accept";
 pub const MODE: &str = "netintent.dev/mode";
 /// Label on a Service: its type, for intents of the form `@type`.
 pub const TYPE: &str = "netintent.dev/type";
+/// Annotation on a NetworkPolicy that we wrote: the name of the Service that it is of.
+pub const SERVICE: &str = "netintent.dev/service";
 /// Label on what a tool keeps in place, by Kubernetes' recommendation.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Its value on NetworkPolicies that we wrote.

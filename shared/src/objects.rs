@@ -32,6 +32,13 @@ pub struct Text {
     pub origin: Option<Origin>,
 }
 
+impl Text {
+    /// A string that stands in no manifest.
+    pub fn unplaced(value: &str) -> Self {
+        Self { value: value.to_owned(), style: Style::Plain, origin: None }
+    }
+}
+
 /// The kind of an object: a constant for built-in ones.
 pub type Kind = Cow<'static, str>;
 
@@ -56,6 +63,11 @@ impl Metadata {
     /// The value of an annotation that was kept.
     pub fn annotation(&self, key: &str) -> Option<&Text> {
         self.annotations.iter().find(|(k, _)| k == key).map(|(_, text)| text)
+    }
+
+    /// What sorts objects of one kind: namespace and name.
+    pub fn key(&self) -> (&str, &str) {
+        (&self.namespace, &self.name)
     }
 
     /// `namespace/name`, or the name alone where the object is in no namespace.

@@ -9,6 +9,8 @@ use crate::objects::{ContainerPort, Metadata, Origin, TargetPort};
 use crate::port::{PortSet, Protocol};
 use crate::selector::{Labels, Requirement, Selector};
 
+mod api;
+
 /// Which way a rule looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
@@ -52,7 +54,7 @@ impl NetworkPolicy {
 }
 
 /// One rule: some peers, on some ports.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rule {
     /// Who; none listed means everybody, addresses outside included.
     pub peers: Vec<Peer>,
@@ -96,7 +98,7 @@ pub fn numbers<'a>(ports: &'a [ContainerPort], name: &'a str, protocol: Protocol
 }
 
 /// A port, or a range of them, in a rule.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PolicyPort {
     /// The protocol.
     pub protocol: Protocol,

@@ -24,13 +24,15 @@ pub enum Subject {
     Addresses(AddressSet, String),
 }
 
-/// Which end is named: a Service comes first for a callee, a workload for a caller.
+/// What is named: of a connection's ends a Service comes first for a callee, a workload for a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Who calls.
     Caller,
     /// Who is called.
     Callee,
+    /// A Service, and nothing else.
+    Service,
 }
 
 /// Why a name stands for nothing, or for too much.
@@ -179,8 +181,8 @@ impl Search<'_> {
     fn within(&self, namespace: &dyn Fn(&str) -> bool) -> Vec<Subject> {
         let services = || self.services(namespace);
         match (self.kind, self.role) {
-            (Some("Service"), Role::Callee) => services(),
-            (Some("Service"), Role::Caller) => Vec::new(),
+            (Some("Service"), Role::Callee) | (None | Some("Service"), Role::Service) => services(),
+            (Some("Service"), Role::Caller) | (_, Role::Service) => Vec::new(),
             (None, Role::Callee) => {
                 let found = services();
                 if found.is_empty() { self.workloads(namespace) } else { found }
@@ -235,6 +237,7 @@ impl Search<'_> {
         let shown = printable(self.name);
         let place = namespace.map_or_else(String::new, |n| format!(" in namespace {}", printable(n)));
         let what = match (self.kind, self.role) {
+            (_, Role::Service) => "Service",
             (Some(kind), _) => kind,
             (None, Role::Caller) => "workload",
             (None, Role::Callee) => "Service or workload",
@@ -245,6 +248,7 @@ impl Search<'_> {
         let all: Vec<(&str, &str)> = match self.role {
             Role::Caller => workloads.collect(),
             Role::Callee => services.chain(workloads).collect(),
+            Role::Service => services.collect(),
         };
         // The same name elsewhere is nearer than a similar one here.
         let elsewhere =
@@ -264,6 +268,20 @@ impl Search<'_> {
 
     fn service_named(&self, namespace: Option<&str>) -> Vec<Subject> {
         self.services(&|n| namespace.is_none_or(|wanted| wanted == n))
+    }
+}
+
+/// Finds the Service that `text`, without port, names.
+///
+/// # Errors
+/// Where no Service has the name, with the nearest that has; where several have it, with their full names.
+pub fn service(snapshot: &Snapshot, text: &str, home: Home<'_>) -> Result<usize, ResolveError> {
+    match resolve(snapshot, text, Role::Service, home)? {
+        Subject::Service(at) => Ok(at),
+        other => {
+            let message = format!("`{}` is no Service", printable(&full_name(snapshot, &other)));
+            Err(ResolveError { message, help: Some("name it as `namespace/name`".to_owned()) })
+        }
     }
 }
 

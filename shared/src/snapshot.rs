@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use crate::callee::{CalleePattern, Scope};
 use crate::caller::Caller;
-use crate::compile::{self, compile};
+use crate::compile;
 use crate::derive::{Derivation, Statements};
 use crate::finding::Finding;
 use crate::mode::{Mode, ModeOverride, overridden};
@@ -23,9 +23,11 @@ use crate::selector::{Labels, Selector};
 
 mod index;
 mod pods;
+mod policies;
 mod warnings;
 
 use index::LabelIndex;
+pub use policies::Policy;
 pub(crate) use warnings::wrong_port;
 
 /// What a snapshot depends on besides the objects.
@@ -123,17 +125,6 @@ pub struct ServiceState {
     pub pods: Vec<u32>,
 }
 
-/// A NetworkPolicy that holds.
-#[derive(Clone, Debug)]
-pub struct Policy {
-    /// The policy.
-    pub policy: NetworkPolicy,
-    /// Whether the controller would write it; otherwise it stands in the input.
-    pub generated: bool,
-    /// The pods it selects, in ascending order.
-    pub pods: Vec<u32>,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -151,6 +142,8 @@ pub struct Snapshot {
     pub services: Vec<ServiceState>,
     /// In order of namespace and name.
     pub policies: Vec<Policy>,
+    /// What the controller would write where the input has a policy of the name, which holds instead. In the same order.
+    pub replaced: Vec<NetworkPolicy>,
     /// What the compiler left out.
     pub omissions: Vec<compile::Omission>,
     /// What was read with reservations.
@@ -179,6 +172,7 @@ impl Snapshot {
             pods,
             services: Vec::new(),
             policies: Vec::new(),
+            replaced: Vec::new(),
             omissions: Vec::new(),
             findings,
             index,
@@ -219,30 +213,6 @@ impl Snapshot {
         let namespace = &service.metadata.namespace;
         let pods = service.enforceable().map_or_else(Vec::new, |selector| self.select(Some(namespace), selector));
         ServiceState { mode: compile::service_mode(service, self.mode(namespace)), pods }
-    }
-
-    fn add_policies(&mut self) {
-        let modes: BTreeMap<String, Mode> = self.namespaces.iter().map(|(n, s)| (n.clone(), s.mode)).collect();
-        let objects = &self.objects;
-        let compiled = compile(&objects.services, &modes, &objects.approvals, &objects.prohibitions, self.options.now);
-        let written = |p: &NetworkPolicy| (p.metadata.namespace.clone(), p.metadata.name.clone());
-        let names: rustc_hash::FxHashSet<_> = objects.policies.iter().map(written).collect();
-        // A policy in the input holds as it stands there, ours included.
-        let generated = compiled.policies.into_iter().filter(|p| !names.contains(&written(p))).map(|p| (p, true));
-        let mut all: Vec<(NetworkPolicy, bool)> =
-            objects.policies.iter().cloned().map(|p| (p, false)).chain(generated).collect();
-        all.sort_by(|(a, _), (b, _)| {
-            (&a.metadata.namespace, &a.metadata.name).cmp(&(&b.metadata.namespace, &b.metadata.name))
-        });
-        self.policies = all
-            .into_iter()
-            .map(|(policy, generated)| {
-                let pods = self.select(Some(&policy.metadata.namespace), &policy.pods);
-                Policy { policy, generated, pods }
-            })
-            .collect();
-        self.findings.extend(warnings::of_policies(&self.objects, &compiled.omissions));
-        self.omissions = compiled.omissions;
     }
 
     /// The pods that a selector selects, in one namespace or in all, in ascending order.

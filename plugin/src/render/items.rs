@@ -6,7 +6,7 @@ use libyaml_safer::{Emitter, Encoding, Event, MappingStyle, ScalarStyle, Sequenc
 use serde::Serialize;
 use serde_json::Value;
 
-/// The version of every object that is printed.
+/// The version of every object of ours that is printed.
 pub(crate) const API_VERSION: &str = "netintent.dev/v1alpha1";
 
 /// A list on its way out.
@@ -36,7 +36,12 @@ fn yaml_error(error: libyaml_safer::Error) -> io::Error {
 impl<'w> Items<'w> {
     /// Begins a list of `kind` as JSON.
     pub(crate) fn json(out: &'w mut dyn Write, kind: &str) -> io::Result<Self> {
-        write!(out, "{{\"apiVersion\": \"{API_VERSION}\", \"kind\": \"{kind}\", \"items\": [")?;
+        Self::json_of(out, API_VERSION, kind)
+    }
+
+    /// Begins a list of another API as JSON.
+    pub(crate) fn json_of(out: &'w mut dyn Write, api_version: &str, kind: &str) -> io::Result<Self> {
+        write!(out, "{{\"apiVersion\": \"{api_version}\", \"kind\": \"{kind}\", \"items\": [")?;
         Ok(Self::Json { out, any: false, item: Vec::new() })
     }
 

@@ -161,6 +161,9 @@ fn arguments_have_no_escapes() {
         &["list", hostile],
         &["list", "--pod-cidr", hostile],
         &["diff", "--base", within.as_str()],
+        &["render", within.as_str()],
+        &["render", port.as_str()],
+        &["render", "-o", hostile],
     ] {
         let said = run_on(HOSTILE, args);
         assert_eq!((said.status, said.stdout.as_str()), (2, ""), "{args:?}: {said:?}");
@@ -181,9 +184,16 @@ fn names_of_files_have_no_escapes() {
         tame("stdout", &said.stdout);
         tame("stderr", &said.stderr);
     }
+    let edited = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {namespace: bank, name: netintent}\n\
+                  spec: {podSelector: {}, ingress: [{}]}\n";
+    std::fs::write(&name, format!("{HOSTILE}---\n{edited}")).unwrap();
+    let said = said(command(&root()).args(["render", "-o", "name", "-f"]).arg(folder.path()));
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(said.stderr.contains("NetworkPolicy bank/netintent is not what enforce gives"), "{said:?}");
+    tame("stderr", &said.stderr);
     for bad in ["a: [", "a: 1", "\u{0}"] {
         std::fs::write(&name, bad).unwrap();
-        let said = said(command(&root()).args(["list", "-f"]).arg(folder.path()));
+        let said = crate::run::said(command(&root()).args(["list", "-f"]).arg(folder.path()));
         assert_eq!(said.status, 2, "{said:?}");
         tame("stderr", &said.stderr);
     }

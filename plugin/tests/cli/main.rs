@@ -9,6 +9,7 @@ mod git;
 mod hostile;
 mod odd;
 mod odd_input;
+mod rendering;
 mod run;
 mod snapshots;
 mod terminal;

@@ -63,6 +63,12 @@ const CASES: &[(&str, &[&str])] = &[
     ("list/grouped-name", &["list", "--grouped", "-o", "name"]),
     ("list/grouped-json", &["list", "--grouped", "-o", "json"]),
     ("list/grouped-markdown", &["list", "--grouped", "-o", "markdown"]),
+    ("render/yaml", &["render", "shop/frontend", "bank/cards"]),
+    ("render/json", &["render", "bank/cards", "-o", "json"]),
+    ("render/name", &["render", "-o", "name"]),
+    ("render/namespace", &["render", "--mode", "bank=off", "--mode", "shop=off", "--mode", "platform=enforce"]),
+    ("render/none", &["render", "--mode", "*=shadow"]),
+    ("render/none-json", &["render", "platform/prometheus", "-o", "json"]),
 ];
 
 /// The same without manifests.
@@ -71,6 +77,7 @@ const PLAIN: &[(&str, &[&str])] = &[
     ("help/explain", &["explain", "--help"]),
     ("help/list", &["list", "--help"]),
     ("help/diff", &["diff", "--help"]),
+    ("help/render", &["render", "--help"]),
     ("help/completion", &["completion", "--help"]),
     ("help/version", &["version", "--help"]),
     ("help/none", &[]),
@@ -213,7 +220,8 @@ fn yaml_is_the_same_value_as_json() {
     let new = folder.path().to_str().unwrap();
     let mut commands: Vec<Vec<&str>> = CASES
         .iter()
-        .filter(|(_, args)| !args.iter().any(|arg| ["-o", "-q"].contains(arg)))
+        // Of `render` it is many documents or one list.
+        .filter(|(_, args)| args[0] != "render" && !args.iter().any(|arg| ["-o", "-q"].contains(arg)))
         .map(|(_, args)| [args, &["-f", "manifests/demo"][..]].concat())
         .collect();
     commands.push(vec!["diff", "--base", "manifests/demo", "-f", new]);
@@ -281,7 +289,7 @@ fn completion_scripts_name_the_commands() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let said = run(&["completion", shell]);
         assert_eq!((said.status, said.stderr.as_str()), (0, ""));
-        for command in ["explain", "list", "diff", "completion", "version", "--base-rev", "--declared"] {
+        for command in ["explain", "list", "diff", "render", "completion", "version", "--base-rev", "--declared"] {
             let command = if shell == "fish" { command.trim_start_matches('-') } else { command };
             assert!(said.stdout.contains(command), "{shell}: no {command}");
         }

@@ -8,13 +8,19 @@ use crate::evaluate::{End, evaluate};
 use crate::finding::{Code, Finding};
 use crate::list::{Connection, Filter, Party, list};
 use crate::mode::Mode;
-use crate::policy::{Peer, Rule};
+use crate::policy::{NetworkPolicy, Peer, Rule};
 use crate::port::PortSet;
+use crate::render::rendered;
 use crate::snapshot::{Policy, Snapshot};
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
     let mut found = cut(snapshot);
-    for policy in snapshot.policies.iter().filter(|policy| !policy.generated) {
+    // What stands in the input as the controller would write it lets in whom it should.
+    let written = rendered(snapshot);
+    let ours = |policy: &NetworkPolicy| {
+        written.iter().any(|ours| ours.edited.is_none() && ours.policy.metadata.key() == policy.metadata.key())
+    };
+    for policy in snapshot.policies.iter().filter(|policy| !policy.generated && !ours(&policy.policy)) {
         undeclared(snapshot, policy, &mut found);
     }
     found

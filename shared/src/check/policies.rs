@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use crate::finding::{Code, Finding, Step};
 use crate::names;
 use crate::policy::{Direction, NetworkPolicy, Peer};
+use crate::render::{Rendered, rendered};
 use crate::selector::Selector;
 use crate::snapshot::{Policy, Snapshot};
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
-    let mut found = Vec::new();
+    let mut found: Vec<Finding> = rendered(snapshot).iter().filter_map(Rendered::finding).collect();
     let mut empty: BTreeMap<&str, &NetworkPolicy> = BTreeMap::new();
-    for policy in snapshot.policies.iter().filter(|policy| !policy.generated) {
+    let ours = |policy: &NetworkPolicy| snapshot.replaced.iter().any(|o| o.metadata.key() == policy.metadata.key());
+    for policy in snapshot.policies.iter().filter(|policy| !policy.generated && !ours(&policy.policy)) {
         let namespace = policy.policy.metadata.namespace.as_str();
         if snapshot.namespaces.get(namespace).is_none_or(|state| state.pods.is_empty()) {
             empty.entry(namespace).or_insert(&policy.policy);

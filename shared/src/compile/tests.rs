@@ -29,6 +29,8 @@ fn a_service_gets_a_rule_a_port_and_one_for_its_own_pods() {
     let (_, compiled) = run(&typed, ENFORCE);
     assert_eq!(names(&compiled), ["bank/netintent", "bank/netintent-ledger"]);
     let policy = &compiled.policies[1];
+    assert_eq!(policy.metadata.annotation(crate::names::SERVICE).unwrap().value, "ledger");
+    assert_eq!(compiled.policies[0].metadata.annotation(crate::names::SERVICE), None, "it is of no Service");
     assert_eq!(policy.pods.to_string(), "app=ledger");
     assert!(policy.egress.is_none());
     let expected: Vec<String> = [

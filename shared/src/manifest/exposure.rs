@@ -122,12 +122,12 @@ mod tests {
         assert_eq!(named(&old), ["shop/web", "shop/home"]);
         let route = "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {namespace: shop, name: a}\nspec:\n  rules:\n  - backendRefs: [{name: web}, {name: b, namespace: other}, {name: c, kind: Bucket}, {name: d, group: x.io}]\n    filters: [{requestMirror: {backendRef: {name: mirror}}}]\n";
         assert_eq!(named(route), ["shop/web", "other/b", "shop/mirror"]);
-        let hooks = "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {name: a}\nwebhooks: [{clientConfig: {service: {namespace: x, name: y}}}, {clientConfig: {url: 'https://z'}}]\n";
-        assert_eq!(named(hooks), ["x/y"]);
-        let api = "apiVersion: apiregistration.k8s.io/v1\nkind: APIService\nmetadata: {name: v1.a.b}\nspec: {service: {namespace: x, name: y}}\n";
-        assert_eq!(named(api), ["x/y"]);
-        let crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: a.b}\nspec: {conversion: {webhook: {clientConfig: {service: {namespace: x, name: y}}}}}\n";
-        assert_eq!(named(crd), ["x/y"]);
+        let hooks = "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingWebhookConfiguration\nmetadata: {name: a}\nwebhooks: [{clientConfig: {service: {namespace: x, name: b}}}, {clientConfig: {url: 'https://z'}}]\n";
+        assert_eq!(named(hooks), ["x/b"]);
+        let api = "apiVersion: apiregistration.k8s.io/v1\nkind: APIService\nmetadata: {name: v1.a.b}\nspec: {service: {namespace: x, name: b}}\n";
+        assert_eq!(named(api), ["x/b"]);
+        let crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: a.b}\nspec: {conversion: {webhook: {clientConfig: {service: {namespace: x, name: b}}}}}\n";
+        assert_eq!(named(crd), ["x/b"]);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::{deployment, service, snapshot};
+use crate::testing::{deployment, service as manifest, snapshot};
 
 const HOME: Home<'static> = Home { namespace: "default", only: false };
 
@@ -13,9 +13,9 @@ fn cluster() -> Snapshot {
     let text = [
         deployment("shop", "frontend", ""),
         deployment("shop", "cart", ""),
-        service("shop", "cart"),
+        manifest("shop", "cart"),
         deployment("bank", "ledger", ""),
-        service("bank", "ledger"),
+        manifest("bank", "ledger"),
         deployment("deploy", "frontend", ""),
         cron.to_owned(),
         pod.to_owned(),
@@ -30,6 +30,25 @@ fn found(text: &str, role: Role) -> String {
         Ok(subject) => full_name(&snapshot, &subject),
         Err(error) => format!("{error}; {}", error.help.clone().unwrap_or_default()),
     }
+}
+
+#[test]
+fn where_a_service_is_asked_for_nothing_else_will_do() {
+    for (text, expected) in [
+        ("bank/ledger", "bank/service/ledger"),
+        ("ledger", "bank/service/ledger"),
+        ("bank/svc/ledger", "bank/service/ledger"),
+        ("shop/frontend", "no Service `frontend` in namespace shop; "),
+        ("bank/legder", "no Service `legder` in namespace bank; did you mean `ledger`?"),
+        ("bank/cart", "no Service `cart` in namespace bank; did you mean `shop/cart`?"),
+        ("bank/deploy/ledger", "no Service `ledger` in namespace bank; did you mean `bank/ledger`?"),
+    ] {
+        assert_eq!(found(text, Role::Service), expected, "{text}");
+    }
+    let snapshot = cluster();
+    let found = service(&snapshot, "bank/ledger", HOME).unwrap();
+    assert_eq!(snapshot.objects.services[found].metadata.full_name(), "bank/ledger");
+    assert_eq!(service(&snapshot, "10.0.0.1", HOME).unwrap_err().message, "`10.0.0.1` is no Service");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use crate::generate::{objects, snapshot, two};
 use crate::listing::{Points, Table};
 
-fn differences<'a>(a: &'a Snapshot, b: &'a Snapshot) -> Vec<Difference<'a>> {
+pub(crate) fn differences<'a>(a: &'a Snapshot, b: &'a Snapshot) -> Vec<Difference<'a>> {
     let mut all = Vec::new();
     let Ok(()) = diff(a, b, &mut |difference| {
         all.push(difference);

@@ -19,6 +19,7 @@ mod monotony;
 mod names;
 mod reference;
 mod regressions;
+mod rendering;
 mod samples;
 mod statistics;
 mod text;

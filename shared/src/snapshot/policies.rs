@@ -1,0 +1,48 @@
+//! The policies that hold: those of the input, and those that the controller would write.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashSet;
+
+use super::{Snapshot, warnings};
+use crate::compile::compile;
+use crate::mode::Mode;
+use crate::policy::NetworkPolicy;
+
+/// A NetworkPolicy that holds.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The policy.
+    pub policy: NetworkPolicy,
+    /// Whether the controller would write it; otherwise it stands in the input.
+    pub generated: bool,
+    /// The pods it selects, in ascending order.
+    pub pods: Vec<u32>,
+}
+
+impl Snapshot {
+    pub(super) fn add_policies(&mut self) {
+        let modes: BTreeMap<String, Mode> = self.namespaces.iter().map(|(n, s)| (n.clone(), s.mode)).collect();
+        let objects = &self.objects;
+        let compiled = compile(&objects.services, &modes, &objects.approvals, &objects.prohibitions, self.options.now);
+        let name = |p: &NetworkPolicy| (p.metadata.namespace.clone(), p.metadata.name.clone());
+        let written: FxHashSet<_> = objects.policies.iter().map(name).collect();
+        // A policy in the input holds as it stands there, ours included.
+        let (replaced, generated): (Vec<_>, Vec<_>) =
+            compiled.policies.into_iter().partition(|policy| written.contains(&name(policy)));
+        let generated = generated.into_iter().map(|p| (p, true));
+        let mut all: Vec<(NetworkPolicy, bool)> =
+            objects.policies.iter().cloned().map(|p| (p, false)).chain(generated).collect();
+        all.sort_by(|(a, _), (b, _)| a.metadata.key().cmp(&b.metadata.key()));
+        self.policies = all
+            .into_iter()
+            .map(|(policy, generated)| {
+                let pods = self.select(Some(&policy.metadata.namespace), &policy.pods);
+                Policy { policy, generated, pods }
+            })
+            .collect();
+        self.replaced = replaced;
+        self.findings.extend(warnings::of_policies(&self.objects, &compiled.omissions));
+        self.omissions = compiled.omissions;
+    }
+}
