@@ -61,8 +61,8 @@ fn one(code: Code, text: &str, modes: &[&str]) -> Finding {
 fn locate(text: &str, place: &Place) -> Option<Origin> {
     let Place::Field(origin, path) = place else { return place.origin() };
     let documents = documents(text.as_bytes()).unwrap();
-    let nodes = documents.iter().filter_map(|d| parse(d).unwrap());
-    let span = nodes.filter_map(|node| crate::manifest::field(&node, origin.span, path)).next()?;
+    let mut nodes = documents.iter().filter_map(|d| parse(d).unwrap());
+    let span = nodes.find_map(|node| crate::manifest::field(&node, origin.span, path))?;
     Some(Origin { file: origin.file, span })
 }
 
