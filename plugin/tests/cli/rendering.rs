@@ -320,3 +320,31 @@ fn no_partial_output() {
         assert_eq!((said.status, said.stdout.as_str()), (2, ""), "{format}");
     }
 }
+
+#[test]
+fn list_follows_a_tampered_policy_and_check_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("policies.yaml");
+    let path = file.to_str().unwrap();
+    let checked = |more: &[&str]| run(&[&["check", "-o", "name"], &DEMO[..], more].concat()).stdout;
+    let text = rendered(&[]);
+    fs::write(&file, &text).unwrap();
+    assert_eq!(checked(&["-f", path]), checked(&[]), "what is rendered is no finding");
+
+    let connections = |more: &[&str]| run(&[&["list", "-o", "json"], &DEMO[..], more].concat()).stdout;
+    let has = |json: &str| {
+        let list = values::json(json);
+        list["items"].as_array().unwrap().iter().any(|item| {
+            values::end(&item["source"]) == "shop/Deployment/frontend"
+                && values::end(&item["destination"]) == "bank/Deployment/cards"
+        })
+    };
+    assert!(!has(&connections(&["-f", path])));
+    fs::write(&file, text.replacen("cards.bank.to.netintent.dev/8443: allowed", "app: frontend", 1)).unwrap();
+    assert!(has(&connections(&["-f", path])), "the file holds");
+    let found = checked(&["-f", path]);
+    let line = text.lines().position(|line| line == "# Service bank/cards, in enforce").unwrap() + 2;
+    assert!(found.contains(&format!("{path}:{line}:1: edited-policy\n")), "{found}");
+    // What it lets in beyond ours is told too.
+    assert!(found.contains(": undeclared-connection\n"), "{found}");
+}
