@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
+use rustc_hash::FxHashMap;
 
 use super::intents::unknown;
 use crate::approval::Approval;
@@ -50,32 +51,40 @@ fn about(approval: &Approval, finding: Finding) -> Finding {
 }
 
 /// Who declares what, in templates that run and in those that are kept for a rollback.
-fn uses(snapshot: &Snapshot) -> Vec<(Caller, CalleePattern)> {
-    let of_pods = snapshot
-        .pods
-        .iter()
-        .flat_map(|pod| pod.intents.iter().map(|declared| (pod.caller.clone(), declared.callee.clone())));
+type Uses = FxHashMap<Caller, Vec<CalleePattern>>;
+
+fn uses(snapshot: &Snapshot) -> Uses {
+    let mut uses = Uses::default();
+    for pod in &snapshot.pods {
+        let intents = pod.intents.iter().map(|declared| declared.callee.clone());
+        uses.entry(pod.caller.clone()).or_default().extend(intents);
+    }
     let objects = &snapshot.objects;
     // What a ReplicaSet of a Deployment keeps is no pod of its own.
     let replica_sets = objects.workloads.iter().filter(|w| w.kind == "ReplicaSet" && w.metadata.controller.is_some());
     let kept = replica_sets.map(|w| (&w.metadata, w.pod.calls.as_ref(), w.pod.caller.as_ref()));
     let revisions = objects.revisions.iter().map(|r| (&r.metadata, r.calls.as_ref(), r.caller.as_ref()));
-    let of_kept = kept.chain(revisions).flat_map(|(metadata, calls, overriding)| {
+    for (metadata, calls, overriding) in kept.chain(revisions) {
+        let Some(text) = calls else { continue };
         let name = overriding.map_or_else(|| owner_name(metadata), |text| text.value.clone());
         let caller = Caller { namespace: metadata.namespace.clone(), name };
-        let intents = calls.map_or_else(Vec::new, |text| intent::parse(&text.value, &metadata.namespace).intents);
-        intents.into_iter().map(move |intent| (caller.clone(), intent.callee))
-    });
-    of_pods.chain(of_kept).collect()
+        let intents = intent::parse(&text.value, &metadata.namespace).intents;
+        uses.entry(caller).or_default().extend(intents.into_iter().map(|intent| intent.callee));
+    }
+    uses
 }
 
 fn owner_name(metadata: &Metadata) -> String {
     metadata.controller.as_ref().map_or(&metadata.name, |owner| &owner.name).clone()
 }
 
-fn unused(snapshot: &Snapshot, approval: &Approval, uses: &[(Caller, CalleePattern)]) -> Vec<Finding> {
+fn unused(snapshot: &Snapshot, approval: &Approval, uses: &Uses) -> Vec<Finding> {
     let used = |pattern: &CallerPattern, callee: &CalleePattern| {
-        uses.iter().any(|(caller, intent)| pattern.matches(caller) && callee.covers(intent))
+        let covers = |intents: &Vec<CalleePattern>| intents.iter().any(|intent| callee.covers(intent));
+        match pattern {
+            CallerPattern::One(caller) => uses.get(caller).is_some_and(covers),
+            _ => uses.iter().any(|(caller, intents)| pattern.matches(caller) && covers(intents)),
+        }
     };
     let mut found = Vec::new();
     for (at, caller) in approval.callers.iter().enumerate() {

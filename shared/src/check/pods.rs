@@ -8,7 +8,7 @@ use crate::finding::{Code, Finding, Step};
 use crate::mode::Mode;
 use crate::names;
 use crate::objects::Workload;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Pod, Snapshot};
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -20,8 +20,10 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
             found.push(host_network(object));
         }
     }
-    for workload in &snapshot.objects.workloads {
-        reserved(snapshot, workload, &mut found);
+    let mut pods: Vec<Option<&Pod>> = vec![None; snapshot.objects.workloads.len()];
+    snapshot.pods.iter().for_each(|pod| pods[pod.object] = Some(pod));
+    for (workload, pod) in snapshot.objects.workloads.iter().zip(pods) {
+        reserved(workload, pod, &mut found);
     }
     foreign(snapshot, &mut found);
     found
@@ -64,19 +66,11 @@ fn uncovered(snapshot: &Snapshot, found: &mut Vec<Finding>) {
     }
 }
 
-/// Keys that belong to the webhook. A running pod has those that it was given: only others are forged.
-fn reserved(snapshot: &Snapshot, workload: &Workload, found: &mut Vec<Finding>) {
-    let derived = |key: &str| {
-        workload.kind == "Pod"
-            && snapshot.pods.iter().any(|pod| {
-                std::ptr::eq(workload, &raw const snapshot.objects.workloads[pod.object])
-                    && pod.labels.get(key).is_some()
-            })
-    };
-    for (key, _) in workload.pod.labels.iter().filter(|(key, _)| names::is_reserved(key)) {
-        if derived(key) {
-            continue;
-        }
+/// Keys that belong to the webhook. A running pod has those that it was given: only others are forged. `pod` is what the
+/// object comes to, where it stands for itself.
+fn reserved(workload: &Workload, pod: Option<&Pod>, found: &mut Vec<Finding>) {
+    let given = |key: &str| workload.kind == "Pod" && pod.is_some_and(|pod| pod.labels.get(key).is_some());
+    for (key, _) in workload.pod.labels.iter().filter(|(key, _)| names::is_reserved(key) && !given(key)) {
         let message = format!("the label {key} belongs to the webhook: it is given by approvals, not written");
         let help = "take it out, and declare the call in netintent.dev/calls".to_owned();
         let finding = Finding::new(Code::ReservedLabel, message).help(help);

@@ -14,31 +14,70 @@ use crate::port::PortSet;
 use crate::snapshot::Snapshot;
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for prohibition in &snapshot.objects.prohibitions {
-        let from = namespaces(snapshot, prohibition);
-        for (at, callee) in prohibition.callees.iter().enumerate() {
-            for service in snapshot.services_meant(callee) {
-                let ports = snapshot.ports_meant(callee, service);
-                let Some(allowed) = Allowed::of(snapshot, service, &ports, &from) else { continue };
-                let (name, metadata) = (&prohibition.metadata.name, &snapshot.objects.services[service].metadata);
-                let message = format!(
-                    "ClusterProhibition {name} forbids it, and {} may call Service {}: {}",
-                    super::some(&allowed.callers),
-                    metadata.full_name(),
-                    allowed.by
-                );
-                let finding = Finding::new(Code::ProhibitedButAllowed, message).help(allowed.help);
-                let path = ["spec".into(), "callees".into(), at.into()];
-                found.push(finding.about("ClusterProhibition", &prohibition.metadata).field(path));
+    snapshot.objects.prohibitions.iter().flat_map(|prohibition| of(snapshot, prohibition)).collect()
+}
+
+/// A Service that a prohibition means, and who may call it all the same.
+struct Forbidden {
+    /// Which of the prohibition's callees means it.
+    callee: usize,
+    service: usize,
+    callers: Vec<String>,
+    /// A pod that may call, and one that may be called.
+    example: Option<(u32, u32)>,
+}
+
+fn of(snapshot: &Snapshot, prohibition: &Prohibition) -> Vec<Finding> {
+    let mut all: Vec<Forbidden> = Vec::new();
+    // For each workload behind such a Service: which, and the ports that it is forbidden to call.
+    let mut behind: FxHashMap<usize, FxHashMap<usize, PortSet>> = FxHashMap::default();
+    for (at, callee) in prohibition.callees.iter().enumerate() {
+        for service in snapshot.services_meant(callee) {
+            for (pod, protocol, port) in snapshot.ports_meant(callee, service) {
+                let workload = snapshot.pods[pod as usize].workload as usize;
+                behind.entry(workload).or_default().entry(all.len()).or_default().insert(protocol, port, port);
             }
+            all.push(Forbidden { callee: at, service, callers: Vec::new(), example: None });
         }
     }
-    found
+    let to = (0..snapshot.workloads.len()).map(|at| behind.contains_key(&at)).collect();
+    let filter = Filter { from: Some(callers(snapshot, prohibition)), to: Some(to), ..Filter::default() };
+    let mut see = |connection: &Connection<'_>| -> Result<(), Infallible> {
+        let (Party::Workload(source), Party::Workload(destination)) = (&connection.source, &connection.destination)
+        else {
+            return Ok(());
+        };
+        let at = snapshot.workloads.binary_search_by(|w| w.key().cmp(&destination.key())).unwrap_or_default();
+        let mut open = connection.ports.clone();
+        open.union_with(&connection.in_part);
+        for (forbidden, ports) in behind.get(&at).into_iter().flatten() {
+            let forbidden = &mut all[*forbidden];
+            // A Service's own pods reach each other whatever a prohibition says.
+            let own = &snapshot.services[forbidden.service].pods;
+            let is_own = source.pods.clone().any(|pod| own.binary_search(&pod).is_ok());
+            if !is_own && !open.intersection(ports).is_empty() {
+                forbidden.callers.push(source.full_name());
+                forbidden.example.get_or_insert((source.pods.start, destination.pods.start));
+            }
+        }
+        Ok(())
+    };
+    let Ok(()) = list(snapshot, &filter, &mut see);
+    let finding = |forbidden: &Forbidden| {
+        let (source, destination) = forbidden.example?;
+        let (by, help) = reason(snapshot, forbidden.service, source, destination);
+        let service = snapshot.objects.services[forbidden.service].metadata.full_name();
+        let (name, callers) = (&prohibition.metadata.name, super::some(&forbidden.callers));
+        let message = format!("ClusterProhibition {name} forbids it, and {callers} may call Service {service}: {by}");
+        let finding = Finding::new(Code::ProhibitedButAllowed, message).help(help);
+        let path = ["spec".into(), "callees".into(), forbidden.callee.into()];
+        Some(finding.about("ClusterProhibition", &prohibition.metadata).field(path))
+    };
+    all.iter().filter_map(finding).collect()
 }
 
 /// For each workload, whether the prohibition means it as caller.
-fn namespaces(snapshot: &Snapshot, prohibition: &Prohibition) -> Vec<bool> {
+fn callers(snapshot: &Snapshot, prohibition: &Prohibition) -> Vec<bool> {
     let means = |namespace: &str| {
         prohibition.callers.iter().any(|caller| match caller {
             CallerPattern::Any => true,
@@ -47,55 +86,6 @@ fn namespaces(snapshot: &Snapshot, prohibition: &Prohibition) -> Vec<bool> {
         })
     };
     snapshot.workloads.iter().map(|workload| means(&workload.namespace)).collect()
-}
-
-/// Who may call a Service though it is forbidden.
-struct Allowed {
-    callers: Vec<String>,
-    by: String,
-    help: String,
-}
-
-impl Allowed {
-    fn of(
-        snapshot: &Snapshot,
-        service: usize,
-        ports: &[(u32, crate::port::Protocol, u16)],
-        from: &[bool],
-    ) -> Option<Self> {
-        let mut asked: FxHashMap<usize, PortSet> = FxHashMap::default();
-        for (pod, protocol, port) in ports {
-            let workload = snapshot.pods[*pod as usize].workload as usize;
-            asked.entry(workload).or_default().insert(*protocol, *port, *port);
-        }
-        let own: Vec<u32> = snapshot.services[service].pods.clone();
-        let is_own =
-            |workload: &usize| snapshot.workloads[*workload].pods.clone().any(|pod| own.binary_search(&pod).is_ok());
-        // A Service's own pods reach each other whatever a prohibition says.
-        let from = from.iter().enumerate().map(|(at, wanted)| *wanted && !is_own(&at)).collect();
-        let to = (0..snapshot.workloads.len()).map(|at| asked.contains_key(&at)).collect();
-        let filter = Filter { from: Some(from), to: Some(to), ..Filter::default() };
-        let mut callers: Vec<String> = Vec::new();
-        let mut example = None;
-        let mut see = |connection: &Connection<'_>| -> Result<(), Infallible> {
-            let (Party::Workload(source), Party::Workload(destination)) = (&connection.source, &connection.destination)
-            else {
-                return Ok(());
-            };
-            let at = snapshot.workloads.binary_search_by(|w| w.key().cmp(&destination.key())).unwrap_or_default();
-            let mut open = connection.ports.clone();
-            open.union_with(&connection.in_part);
-            if asked.get(&at).is_some_and(|asked| !open.intersection(asked).is_empty()) {
-                callers.push(source.full_name());
-                example.get_or_insert((source.pods.start, destination.pods.start));
-            }
-            Ok(())
-        };
-        let Ok(()) = list(snapshot, &filter, &mut see);
-        let (source, destination) = example?;
-        let (by, help) = reason(snapshot, service, source, destination);
-        Some(Self { callers, by, help })
-    }
 }
 
 /// What lets one pod reach another, and what to do about it.
