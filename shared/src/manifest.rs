@@ -6,11 +6,13 @@
 
 mod approvals;
 mod collect;
+pub mod edit;
 mod field;
 mod foreign;
 mod kinds;
 mod metadata;
 mod policy;
+mod quote;
 mod read;
 mod schema;
 mod selector;
@@ -21,6 +23,9 @@ mod workload;
 
 pub use collect::collect;
 pub use field::field;
+pub use quote::quoted;
+
+pub(crate) use approvals::{TOO_LATE, is_rfc3339};
 
 use std::cell::RefCell;
 
