@@ -1,8 +1,11 @@
 //! Each command: read, ask the library, print.
 
+mod approve;
 mod diff;
+mod effect;
 mod explain;
 mod list;
+mod revoke;
 
 use std::io::Write as _;
 
@@ -18,6 +21,8 @@ pub(crate) fn run(cli: &Cli) -> Result<Status> {
         Command::Explain(args) => explain::run(args),
         Command::List(args) => list::run(args),
         Command::Diff(args) => diff::run(args),
+        Command::Approve(args) => approve::run(args),
+        Command::Revoke(args) => revoke::run(args),
         Command::Completion(args) => {
             let mut script = Vec::new();
             clap_complete::generate(

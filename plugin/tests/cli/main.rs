@@ -2,12 +2,14 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, missing_docs, reason = "tests may")]
 
+mod approve;
 mod bad_input;
 mod demo;
 mod git;
 mod hostile;
 mod odd;
 mod odd_input;
+mod revoke;
 mod run;
 mod snapshots;
 mod terminal;
