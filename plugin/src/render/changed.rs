@@ -15,11 +15,34 @@ pub(crate) fn lines(out: &mut dyn Write, before: &str, after: &str) -> io::Resul
     let start = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
     let end = a[start..].iter().rev().zip(b[start..].iter().rev()).take_while(|(x, y)| x == y).count();
     let (middle_a, middle_b) = (&a[start..a.len() - end], &b[start..b.len() - end]);
-    for (is_added, at) in differences(middle_a, middle_b) {
-        let (sign, text, style) = if is_added { ('+', middle_b[at], GOOD) } else { ('-', middle_a[at], BAD) };
-        writeln!(out, "{}", styled(style, &format!("{sign}{:>5}  {}", start + at + 1, printable(text))))?;
+    let mut found = differences(middle_a, middle_b);
+    found.iter_mut().for_each(|(_, at)| *at += start);
+    slide(&mut found, &a, &b);
+    for (is_added, at) in found {
+        let (sign, text, style) = if is_added { ('+', b[at], GOOD) } else { ('-', a[at], BAD) };
+        writeln!(out, "{}", styled(style, &format!("{sign}{:>5}  {}", at + 1, printable(text))))?;
     }
     Ok(())
+}
+
+/// Moves each run of lines up as long as it then says the same: documents that begin alike are told apart at the separator
+/// before them.
+fn slide(found: &mut [(bool, usize)], a: &[&str], b: &[&str]) {
+    let mut floor = 0;
+    while floor < found.len() {
+        let (is_added, first) = found[floor];
+        let text = if is_added { b } else { a };
+        let run = found[floor..].iter().zip(first..).take_while(|(one, at)| **one == (is_added, *at)).count();
+        // What stands beside a run of the other kind is a change, and has its place.
+        let alone = |at: usize| found.get(at).is_none_or(|(other, _)| *other == is_added);
+        let before = floor.checked_sub(1).filter(|at| found[*at].0 == is_added).map_or(0, |at| found[at].1 + 1);
+        if alone(floor + run) && (floor == 0 || alone(floor - 1)) {
+            let up =
+                (before..first).rev().zip((0..first + run).rev()).take_while(|(x, y)| text[*x] == text[*y]).count();
+            found[floor..floor + run].iter_mut().for_each(|(_, at)| *at -= up);
+        }
+        floor += run;
+    }
 }
 
 /// Which lines are in one alone, in order: of `b` if true, and which.
@@ -65,6 +88,8 @@ mod tests {
         };
         assert_eq!(told("a\nb\nc\n", "a\nc\n"), "-    2  b\n");
         assert_eq!(told("a\n[b, c]\nd\n", "a\n[c]\nd\ne\n"), "-    2  [b, c]\n+    2  [c]\n+    4  e\n");
+        assert_eq!(told("x\n---\na\nb\n---\na\nc\n", "x\n---\na\nc\n"), "-    2  ---\n-    3  a\n-    4  b\n");
+        assert_eq!(told("a\na\na\n", "a\n"), "-    1  a\n-    2  a\n");
         assert_eq!(told("", "a\n"), "+    1  a\n");
         assert_eq!(told("a\n", "a\n"), "");
     }
