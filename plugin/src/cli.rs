@@ -78,6 +78,8 @@ pub(crate) enum Command {
     Diff(Diff),
     Check(Check),
     Render(Render),
+    Approve(Approve),
+    Revoke(Revoke),
     Completion(Completion),
     /// Print the version
     #[command(after_help = "Examples:\n  kubectl netintent version")]
@@ -199,6 +201,75 @@ pub(crate) struct Diff {
 
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// Print or write the Approval that lets a caller call a callee
+///
+/// The callers are a workload, NAMESPACE/* or */*; the callee a Service, one of its ports, NAMESPACE/*:PORT, */*:PORT or
+/// @TYPE:PORT. What is approved already is named, and nothing is written. In a git repository annotations say who wrote the
+/// Approval, and on which commit. Standard error says what it opens, or why nothing.
+///
+/// Exit status: 0 approved, now or already, 2 on an error.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl netintent approve shop/frontend --to bank/cards:8443 -f deploy/
+  kubectl netintent approve shop/frontend --to bank/cards:8443 --reason PAY-1234 --expires 90d -f deploy/
+  kubectl netintent approve shop/frontend --to bank/cards:8443 -f deploy/ --write deploy/bank/approvals.yaml
+  kubectl netintent approve platform/prometheus --to '*/*:metrics' -f deploy/")]
+pub(crate) struct Approve {
+    /// Who may call: [NAMESPACE/]NAME, KIND/NAME, NAMESPACE/KIND/NAME, NAMESPACE/* or */*
+    pub(crate) caller: String,
+
+    /// Whom: [NAMESPACE/]SERVICE, NAMESPACE/*, */* or @TYPE, and one of its ports or all
+    #[arg(long, value_name = "CALLEE[:PORT]")]
+    pub(crate) to: String,
+
+    /// Why, for people
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+
+    /// When it ends: 90d, 12h, 2w, a date or a time (2027-06-30T00:00:00Z)
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) expires: Option<String>,
+
+    /// Add it to this YAML file, in place of printing it; the file need not exist
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write: Option<String>,
+
+    /// Print what would be added, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) input: Input,
+}
+
+/// Take the Approval of just this caller for just this callee out of the files of -f
+///
+/// Everything else in the files stays as it is, comments and order too. Where a wider approval covers it, that one is
+/// named, and nothing is changed. Standard error says what it closes, or why nothing.
+///
+/// Exit status: 0 revoked, 2 on an error, or where nothing, or a wider approval, approves it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl netintent revoke shop/frontend --to bank/cards:8443 -f deploy/
+  kubectl netintent revoke shop/frontend --to bank/cards:8443 -f deploy/ --dry-run")]
+pub(crate) struct Revoke {
+    /// Who may call no longer, as the Approval names it, or as `approve` takes it
+    pub(crate) caller: String,
+
+    /// Whom, as the Approval names it, or as `approve` takes it
+    #[arg(long, value_name = "CALLEE[:PORT]")]
+    pub(crate) to: String,
+
+    /// Print which lines would change, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) input: Input,
 }
 
 /// Print a completion script for a shell

@@ -1,10 +1,13 @@
 //! Each command: read, ask the library, print.
 
+mod approve;
 mod check;
 mod diff;
+mod effect;
 mod explain;
 mod list;
 mod render;
+mod revoke;
 
 use std::io::Write as _;
 
@@ -22,6 +25,8 @@ pub(crate) fn run(cli: &Cli) -> Result<Status> {
         Command::Diff(args) => diff::run(args),
         Command::Check(args) => check::run(args),
         Command::Render(args) => render::run(args),
+        Command::Approve(args) => approve::run(args),
+        Command::Revoke(args) => revoke::run(args),
         Command::Completion(args) => {
             let mut script = Vec::new();
             clap_complete::generate(

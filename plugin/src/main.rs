@@ -1,7 +1,7 @@
 //! `kubectl netintent`: lists, diffs and explains who may call whom, and renders the policies that enforce it.
 //!
 //! Data flows one way: [`source`] reads manifests into a snapshot, a function of the library answers, [`render`] prints
-//! through the one [`printer`].
+//! through the one [`printer`]. What commands change in files, the one [`writer`] writes.
 
 mod cli;
 mod commands;
@@ -9,6 +9,7 @@ mod error;
 mod printer;
 mod render;
 mod source;
+mod writer;
 
 use std::process::ExitCode;
 

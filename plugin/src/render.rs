@@ -1,6 +1,7 @@
 //! From answers to text.
 
 pub(crate) mod chain;
+pub(crate) mod changed;
 pub(crate) mod ends;
 pub(crate) mod findings;
 pub(crate) mod github;

@@ -14,7 +14,8 @@ use netintent::snapshot::{Options, Snapshot};
 use crate::cli::Input;
 use crate::error::{Error, Result};
 use crate::printer;
-use files::File;
+pub(crate) use files::File;
+pub(crate) use git::author;
 pub(crate) use places::Sources;
 
 /// A snapshot, and the text that it was read from.
@@ -44,6 +45,46 @@ pub(crate) fn load(input: &Input) -> Result<Loaded> {
 pub(crate) fn load_silently(input: &Input) -> Result<Loaded> {
     stdin_once(input.files.iter())?;
     read(files::collect(&input.files)?, input, &options(input))
+}
+
+/// The same, and a file besides unless it is among them already.
+pub(crate) fn load_with(input: &Input, also: Option<&str>) -> Result<Loaded> {
+    stdin_once(input.files.iter())?;
+    let mut files = files::collect(&input.files)?;
+    if let Some(path) = also
+        && !files.iter().any(|file| is_same(&file.name, path))
+    {
+        files.extend(files::collect(&[path.to_owned()])?);
+    }
+    let read = read(files, input, &options(input))?;
+    Ok(announced(read, input))
+}
+
+/// What would be read at the same moment, were some files different; a file that is not among them comes last. Nothing at
+/// all may be left.
+pub(crate) fn edited(before: &Loaded, input: &Input, edits: Vec<File>) -> Result<Loaded> {
+    let mut files = before.sources.files().to_vec();
+    for edit in edits {
+        let mut same = files.iter_mut().filter(|file| is_same(&file.name, &edit.name)).peekable();
+        if same.peek().is_none() {
+            files.push(edit);
+        } else {
+            same.for_each(|file| file.bytes.clone_from(&edit.bytes));
+        }
+    }
+    let sources = Sources::new(files);
+    let (objects, findings) = read::objects(&sources, namespace(input), true)?;
+    Ok(Loaded { snapshot: Snapshot::new(objects, &before.snapshot.options), findings, sources })
+}
+
+/// Whether two paths lead to one file.
+pub(crate) fn is_same(a: &str, b: &str) -> bool {
+    a == b || matches!((std::fs::canonicalize(a), std::fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+/// The namespace of objects that name none.
+pub(crate) fn namespace(input: &Input) -> &str {
+    input.namespace.as_deref().unwrap_or("default")
 }
 
 /// Reads both sides of a comparison: the base, and `-f`; `also` is on either side.
@@ -79,7 +120,7 @@ fn options(input: &Input) -> Options {
 
 fn read(files: Vec<File>, input: &Input, options: &Options) -> Result<Loaded> {
     let sources = Sources::new(files);
-    let (objects, mut findings) = read::objects(&sources, input.namespace.as_deref().unwrap_or("default"))?;
+    let (objects, mut findings) = read::objects(&sources, namespace(input), false)?;
     let mut snapshot = Snapshot::new(objects, options);
     findings.append(&mut snapshot.findings);
     Ok(Loaded { snapshot, findings, sources })
@@ -120,10 +161,7 @@ fn report_kinds(objects: &Objects, files: usize) {
 
 /// Where names without a namespace are looked for.
 pub(crate) fn home(input: &Input) -> Home<'_> {
-    Home {
-        namespace: input.namespace.as_deref().unwrap_or("default"),
-        only: input.namespace.is_some() && !input.all_namespaces,
-    }
+    Home { namespace: namespace(input), only: input.namespace.is_some() && !input.all_namespaces }
 }
 
 /// Reading failed before there was any manifest.

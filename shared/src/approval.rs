@@ -2,11 +2,18 @@
 
 use jiff::Timestamp;
 
-use crate::callee::{CalleePattern, Port, Scope};
+use crate::callee::CalleePattern;
 use crate::caller::{Caller, CallerPattern};
-use crate::names;
 use crate::objects::{Metadata, Origin};
 use crate::policy::Peer;
+
+mod cut;
+mod draft;
+mod expiry;
+
+pub use cut::{Cut, CutOut};
+pub use draft::{Draft, manifest};
+pub use expiry::expiry;
 
 /// How many callers, callees or peers one object may name. More go into a second object: approvals add up.
 pub const MAX_ITEMS: usize = 1024;
@@ -45,6 +52,24 @@ impl Approval {
         if self.metadata.namespace.is_empty() { "ClusterApproval" } else { "Approval" }
     }
 
+    /// Whether it says all of this, be it by one pattern or by wider ones; whether it holds at the moment is another
+    /// question.
+    pub fn covers(&self, caller: &CallerPattern, callee: &CalleePattern) -> bool {
+        self.callers.iter().any(|c| c.covers(caller)) && self.callees.iter().any(|c| c.covers(callee))
+    }
+
+    /// Whether it names just this caller and just this callee.
+    pub fn names(&self, caller: &CallerPattern, callee: &CalleePattern) -> bool {
+        self.callers.contains(caller) && self.callees.contains(callee)
+    }
+
+    /// Whether it would cover this even if it did not name it.
+    pub fn is_wider(&self, caller: &CallerPattern, callee: &CalleePattern) -> bool {
+        let wider_caller = self.callers.iter().any(|c| c != caller && c.covers(caller));
+        let wider_callee = self.callees.iter().any(|c| c != callee && c.covers(callee));
+        self.covers(caller, callee) && (wider_caller || wider_callee)
+    }
+
     /// Whether it has ceased to hold.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|at| at <= now)
@@ -68,62 +93,5 @@ impl Prohibition {
     /// Whether it beats an intent of this caller.
     pub fn forbids(&self, caller: &Caller, callee: &CalleePattern) -> bool {
         self.callers.iter().any(|c| c.matches(caller)) && self.callees.iter().any(|c| c.overlaps(callee))
-    }
-}
-
-/// The manifest that approves one caller for one callee, to be pasted or applied.
-///
-/// What is within one namespace is approved there, by an Approval; every Service of the cluster or of a type by a
-/// ClusterApproval.
-pub fn manifest(caller: &Caller, callee: &CalleePattern) -> String {
-    use std::fmt::Write as _;
-    let port = match &callee.port {
-        Port::All => String::new(),
-        port => format!(":{port}"),
-    };
-    let (kind, namespace, callees, name) = match &callee.scope {
-        Scope::Service { namespace, name } => ("Approval", Some(namespace), format!("{name}{port}"), name.clone()),
-        Scope::Namespace(namespace) => ("Approval", Some(namespace), format!("*{port}"), "every-service".to_owned()),
-        Scope::Cluster => ("ClusterApproval", None, callee.to_string(), "every-service".to_owned()),
-        Scope::Type(r#type) => ("ClusterApproval", None, callee.to_string(), format!("type-{type}")),
-    };
-    // Namespaces, Services and ports have no dot: two different pairs never get one name, and neither replaces the other.
-    let mut object_name = format!("{}.{}.calls.{name}", caller.namespace, caller.name);
-    if let Port::Named(_) | Port::Number(_) = callee.port {
-        let _ = write!(object_name, ".{}", callee.port);
-    }
-    // Only a caller's name can be so long that this cuts it.
-    object_name.truncate(object_name.floor_char_boundary(253));
-    let object_name = object_name.trim_end_matches(['-', '.']);
-    let metadata = match namespace {
-        Some(namespace) => format!("{{namespace: {}, name: {object_name}}}", names::yaml(namespace)),
-        None => format!("{{name: {object_name}}}"),
-    };
-    format!(
-        "apiVersion: netintent.dev/v1alpha1\nkind: {kind}\nmetadata: {metadata}\nspec:\n  callers: [{caller}]\n  callees: [\"{callees}\"]\n"
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn text(callee: &str) -> String {
-        let caller = Caller { namespace: "shop".into(), name: "frontend".into() };
-        manifest(&caller, &CalleePattern::parse(callee, None).unwrap())
-    }
-
-    #[test]
-    fn what_to_paste() {
-        assert_eq!(
-            text("bank/ledger:rpc"),
-            "apiVersion: netintent.dev/v1alpha1\nkind: Approval\nmetadata: {namespace: bank, name: shop.frontend.calls.ledger.rpc}\nspec:\n  callers: [shop/frontend]\n  callees: [\"ledger:rpc\"]\n"
-        );
-        assert!(text("bank/*").contains("callees: [\"*\"]"));
-        assert!(
-            text("*/*:metrics")
-                .contains("kind: ClusterApproval\nmetadata: {name: shop.frontend.calls.every-service.metrics}")
-        );
-        assert!(text("@backend").contains("callees: [\"@backend\"]"));
     }
 }

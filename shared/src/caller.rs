@@ -71,6 +71,15 @@ impl CallerPattern {
             Self::Any => true,
         }
     }
+
+    /// Whether every caller that `other` can mean is meant by `self`.
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, _) => true,
+            (Self::Namespace(ours), Self::One(caller)) => *ours == caller.namespace,
+            _ => self == other,
+        }
+    }
 }
 
 impl fmt::Display for CallerPattern {
@@ -232,6 +241,16 @@ mod tests {
         assert_eq!(parse("web").unwrap_err(), "`web` does not say in which namespace: write `./web` for this one");
         assert!(parse("*/web").is_err() && parse("a b/c").is_err() && parse("a/B").is_err());
         assert!(CallerPattern::parse("./web", None).is_err());
+    }
+
+    #[test]
+    fn cover_is_by_text() {
+        let parse = |text: &str| CallerPattern::parse(text, None).unwrap();
+        for (wide, narrow) in [("*/*", "shop/*"), ("*/*", "shop/web"), ("shop/*", "shop/web")] {
+            assert!(parse(wide).covers(&parse(narrow)) && !parse(narrow).covers(&parse(wide)), "{wide} {narrow}");
+            assert!(parse(wide).covers(&parse(wide)) && parse(narrow).covers(&parse(narrow)));
+        }
+        assert!(!parse("shop/*").covers(&parse("bank/web")) && !parse("shop/*").covers(&parse("bank/*")));
     }
 
     #[test]

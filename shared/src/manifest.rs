@@ -6,12 +6,14 @@
 
 mod approvals;
 mod collect;
+pub mod edit;
 mod exposure;
 mod field;
 mod foreign;
 mod kinds;
 mod metadata;
 mod policy;
+mod quote;
 mod read;
 mod schema;
 mod selector;
@@ -22,6 +24,9 @@ mod workload;
 
 pub use collect::collect;
 pub use field::field;
+pub use quote::quoted;
+
+pub(crate) use approvals::{TOO_LATE, is_rfc3339};
 
 use std::cell::RefCell;
 

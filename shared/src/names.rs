@@ -22,6 +22,10 @@ pub const NETINTENT: &str = "netintent";
 pub const OWNER: &str = "a8r.io/owner";
 /// Annotation on a Service, by community convention: where its owner can be asked.
 pub const CHAT: &str = "a8r.io/chat";
+/// Annotation on an Approval that `approve` wrote in a git repository: who wrote it, by git's configuration.
+pub const AUTHOR: &str = "netintent.dev/author";
+/// The same: the commit that it was written on.
+pub const COMMIT: &str = "netintent.dev/commit";
 /// Label that every Namespace has, with its own name as value.
 pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 /// The value of every derived label.

@@ -13,6 +13,10 @@ use crate::names::printable;
 use crate::snapshot::Snapshot;
 use crate::suggest::did_you_mean;
 
+mod patterns;
+
+pub use patterns::{Called, callee_pattern, caller_pattern};
+
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {

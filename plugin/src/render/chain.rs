@@ -87,7 +87,8 @@ fn within(step: &Step, depth: usize, wide: bool) -> (Vec<&Step>, Option<String>)
 /// So many peers that do not match are shown each.
 const FEW: usize = 4;
 
-fn write_fix(out: &mut dyn Write, index: usize, fix: &Fix) -> io::Result<()> {
+/// Prints one of several things to do.
+pub(crate) fn write_fix(out: &mut dyn Write, index: usize, fix: &Fix) -> io::Result<()> {
     let lead = if index == 0 { "fix:" } else { "then:" };
     writeln!(out, "{} {}", styled(BOLD, lead), printable(&fix.what))?;
     if let Some(paste) = &fix.paste {

@@ -23,6 +23,20 @@ pub(crate) struct File {
     pub(crate) bytes: Arc<Vec<u8>>,
 }
 
+impl File {
+    /// A file that is yet to be written.
+    pub(crate) fn new(name: impl Into<String>, text: &str) -> Self {
+        Self { name: name.into(), bytes: Arc::new(text.as_bytes().to_vec()) }
+    }
+
+    /// Whether it is standard input.
+    pub(crate) fn is_stdin(&self) -> bool {
+        self.name == STDIN
+    }
+}
+
+const STDIN: &str = "<stdin>";
+
 /// The files behind the paths, in their order; those of a folder in order of their paths.
 pub(super) fn collect(paths: &[String]) -> Result<Vec<File>> {
     let mut files = Vec::new();
@@ -91,7 +105,7 @@ fn read(path: &Path) -> Result<File> {
 }
 
 fn stdin() -> Result<File> {
-    let name = "<stdin>".to_owned();
+    let name = STDIN.to_owned();
     let bytes = limited(io::stdin().lock(), &name, 0)?;
     Ok(File { name, bytes: Arc::new(bytes) })
 }

@@ -53,6 +53,23 @@ pub(super) fn collect(revision: &str, paths: &[String]) -> Result<Vec<File>> {
     Ok(files)
 }
 
+/// Who git says is at work in a folder, and on which commit; neither without git, or outside of a repository.
+pub(crate) fn author(folder: &Path) -> (Option<String>, Option<String>) {
+    let ask = |args: &[&str]| {
+        let out = git(folder, args.iter().map(AsRef::as_ref), None).ok()?;
+        let text = String::from_utf8_lossy(&out).trim().to_owned();
+        (!text.is_empty()).then_some(text)
+    };
+    if ask(&["rev-parse", "--git-dir"]).is_none() {
+        return (None, None);
+    }
+    let author = match (ask(&["config", "user.name"]), ask(&["config", "user.email"])) {
+        (Some(name), Some(email)) => Some(format!("{name} <{email}>")),
+        (name, email) => name.or(email),
+    };
+    (author, ask(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]))
+}
+
 fn commit(folder: &Path, revision: &str) -> Result<String> {
     let spec = format!("{revision}^{{commit}}");
     let args = ["rev-parse", "--verify", "--quiet", "--end-of-options", &spec];

@@ -22,6 +22,11 @@ impl Sources {
         Self { files }
     }
 
+    /// The files.
+    pub(crate) fn files(&self) -> &[File] {
+        &self.files
+    }
+
     pub(super) fn len(&self) -> usize {
         self.files.len()
     }

@@ -14,8 +14,8 @@ const BATCH: usize = 32;
 
 type Outcome = std::result::Result<Decoded, ManifestError>;
 
-/// Reads the objects of all files.
-pub(super) fn objects(sources: &Sources, namespace: &str) -> Result<(Objects, Vec<Finding>)> {
+/// Reads the objects of all files: some, unless there need be none.
+pub(super) fn objects(sources: &Sources, namespace: &str, may_be_none: bool) -> Result<(Objects, Vec<Finding>)> {
     let mut errors: Vec<ManifestError> = Vec::new();
     let mut jobs: Vec<(u32, Document<'_>)> = Vec::new();
     let files: Vec<&[u8]> = sources.bytes().collect();
@@ -40,7 +40,7 @@ pub(super) fn objects(sources: &Sources, namespace: &str) -> Result<(Objects, Ve
         errors.sort_by_key(|e| e.origin);
         return Err(Error::Input(errors.iter().map(|e| sources.report(e)).collect()));
     }
-    if objects.is_empty() {
+    if objects.is_empty() && !may_be_none {
         let help = "every file is empty or has only comments".to_owned();
         return Err(Error::with_help("no manifest in the input", help));
     }

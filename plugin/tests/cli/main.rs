@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, missing_docs, reason = "tests may")]
 
+mod approve;
 mod bad_input;
 mod demo;
 mod findings;
@@ -10,6 +11,7 @@ mod hostile;
 mod odd;
 mod odd_input;
 mod rendering;
+mod revoke;
 mod run;
 mod snapshots;
 mod terminal;

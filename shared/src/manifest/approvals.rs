@@ -117,7 +117,7 @@ fn reason(context: &Context<'_>, spec: &Node) -> Result<Option<String>> {
 }
 
 /// The first moment that is too late: schema and decoder agree on it. It is before the last [`Timestamp`].
-const TOO_LATE: Timestamp = Timestamp::constant(253_370_764_800, 0);
+pub(crate) const TOO_LATE: Timestamp = Timestamp::constant(253_370_764_800, 0);
 
 fn expires_at(context: &Context<'_>, node: &Node) -> Result<Timestamp> {
     let text = context.string(node, "expiresAt")?;
@@ -132,7 +132,7 @@ fn expires_at(context: &Context<'_>, node: &Node) -> Result<Timestamp> {
 }
 
 /// Whether `text` has the one form of RFC 3339 that Kubernetes writes; whether there is such a day is another question.
-fn is_rfc3339(text: &str) -> bool {
+pub(crate) fn is_rfc3339(text: &str) -> bool {
     let shaped = |text: &str, shape: &str| {
         text.len() == shape.len()
             && text.bytes().zip(shape.bytes()).all(|(b, s)| if s == b'0' { b.is_ascii_digit() } else { b == s })

@@ -10,6 +10,7 @@
 mod agreement;
 mod design;
 mod difference;
+mod editing;
 mod explanation;
 mod fixes;
 mod generate;

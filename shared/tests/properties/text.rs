@@ -4,7 +4,7 @@ use netintent::approval;
 use netintent::callee::CalleePattern;
 use netintent::caller::{Caller, CallerPattern};
 use netintent::intent;
-use netintent::manifest::{Object, decode, text};
+use netintent::manifest::{Object, decode, edit, text};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -127,5 +127,19 @@ proptest! {
     #[test]
     fn no_damage_makes_the_reader_of_manifests_panic(bytes in damaged()) {
         read(&bytes);
+    }
+
+    /// And none makes an edit panic, or leave a file that can't be read.
+    #[test]
+    fn no_damage_makes_an_edit_panic(bytes in damaged()) {
+        let Ok(text) = std::str::from_utf8(&bytes) else { return Ok(()) };
+        let caller = CallerPattern::parse("shop/web", None).unwrap();
+        let callee = CalleePattern::parse("bank/ledger:rpc", None).unwrap();
+        let revoked = edit::revoke(text, &caller, &callee, "shop", &|_| false).ok().flatten();
+        let appended = edit::append(Some(text), "apiVersion: v1\nkind: Namespace\nmetadata: {name: x}\n").ok();
+        for text in revoked.map(|revoked| revoked.text).into_iter().chain(appended) {
+            let documents = text::documents(text.as_bytes()).unwrap();
+            prop_assert!(documents.iter().all(|document| text::parse(document).is_ok()), "{:?}", text);
+        }
     }
 }

@@ -34,6 +34,7 @@ pub use error::SyntaxError;
 pub use locate::locate;
 pub use node::{Entry, Node, Style, Value};
 pub use position::{Position, Span};
+pub(super) use source::Events;
 
 /// Reads a document. None if there is nothing in it but comments.
 ///

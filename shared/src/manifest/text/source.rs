@@ -20,14 +20,14 @@ thread_local! {
 }
 
 /// The events of a text.
-pub(super) struct Events {
+pub(in crate::manifest) struct Events {
     parser: Parser<Source>,
     ended: bool,
 }
 
 impl Events {
     /// The events of `text`.
-    pub(super) fn new(text: &str) -> Self {
+    pub(in crate::manifest) fn new(text: &str) -> Self {
         let mut parser = SPARE.take().unwrap_or_default();
         parser.set_encoding(Encoding::Utf8);
         parser.set_input(Source::new(text));
@@ -38,7 +38,7 @@ impl Events {
     ///
     /// # Errors
     /// What libyaml refuses.
-    pub(super) fn next(&mut self) -> std::result::Result<Event, Error> {
+    pub(in crate::manifest) fn next(&mut self) -> std::result::Result<Event, Error> {
         let event = self.parser.parse()?;
         self.ended = matches!(event.data, EventData::StreamEnd);
         Ok(event)
@@ -46,7 +46,7 @@ impl Events {
 
     /// Keeps the parser for the next text, if this one was read to its end: a parser that was left
     /// before is not fit for it, even after its `reset`.
-    pub(super) fn finish(mut self) {
+    pub(in crate::manifest) fn finish(mut self) {
         if self.ended {
             self.parser.reset();
             SPARE.set(Some(self.parser));

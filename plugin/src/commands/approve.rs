@@ -1,0 +1,133 @@
+//! `approve`: the Approval that lets a caller call a callee, printed or written.
+
+use std::io::Write as _;
+use std::mem::ManuallyDrop;
+use std::path::Path;
+
+use netintent::approval::{Approval, Draft, MAX_REASON, expiry};
+use netintent::callee::Scope;
+use netintent::caller::CallerPattern;
+use netintent::manifest::edit;
+use netintent::names::{self, printable};
+use netintent::resolve::{Called, callee_pattern, caller_pattern};
+
+use super::effect::{self, Pair};
+use super::revoke::cannot_edit;
+use crate::cli::Approve;
+use crate::error::{Error, Result, Status};
+use crate::printer;
+use crate::source::{self, File, Loaded};
+use crate::writer::Target;
+
+pub(super) fn run(args: &Approve) -> Result<Status> {
+    let reason = args.reason.as_deref().map(reason).transpose()?;
+    let file = args.write.as_deref().map(file).transpose()?;
+    let there = file.filter(|file| Path::new(file).exists());
+    // The process ends with the answer: there is no use in tidying up before.
+    let loaded = ManuallyDrop::new(source::load_with(&args.input, there)?);
+    let Loaded { snapshot, .. } = &*loaded;
+    let (caller, called) = ends(&loaded, args)?;
+    let callee = called.pattern;
+    if let Some(number) = called.number {
+        printer::note(&format!("port {number} has a name, by which it is called: {callee}"));
+    }
+    let now = snapshot.options.now;
+    let approvals = &snapshot.objects.approvals;
+    if let Some(approval) = approvals.iter().find(|a| !a.is_expired(now) && a.covers(&caller, &callee)) {
+        already(&loaded, approval);
+        return Ok(Status::Yes);
+    }
+    let mut draft = Draft::new(caller.clone(), callee.clone());
+    draft.reason = reason;
+    if let Some(text) = &args.expires {
+        draft.expires_at = Some(expiry(text, now).map_err(Error::new)?);
+    }
+    draft.rename(&|draft| is_taken(approvals, draft));
+    let folder = file.and_then(|file| Path::new(file).parent()).filter(|folder| !folder.as_os_str().is_empty());
+    let (author, commit) = source::author(folder.unwrap_or(Path::new(".")));
+    let annotations = [(names::AUTHOR, author), (names::COMMIT, commit)];
+    draft.annotations = annotations.into_iter().filter_map(|(key, text)| Some((key, text?))).collect();
+
+    let after = write(args, &loaded, &draft, file)?;
+    effect::tell(snapshot, &after.snapshot, Pair { caller: &caller, callee: &callee }, true);
+    Ok(Status::Yes)
+}
+
+/// Who is to call whom.
+fn ends(loaded: &Loaded, args: &Approve) -> Result<(CallerPattern, Called)> {
+    let home = source::home(&args.input);
+    let called = callee_pattern(&loaded.snapshot, &args.to, home)?;
+    let own = match &called.pattern.scope {
+        Scope::Service { namespace, .. } | Scope::Namespace(namespace) => Some(namespace.as_str()),
+        Scope::Cluster | Scope::Type(_) => None,
+    };
+    Ok((caller_pattern(&loaded.snapshot, &args.caller, own, home)?, called))
+}
+
+fn reason(text: &str) -> Result<String> {
+    match text.chars().count() {
+        0 => Err(Error::new("--reason is empty: say why, or leave it out")),
+        count if count > MAX_REASON => {
+            Err(Error::new(format!("--reason has {count} characters, and may have {MAX_REASON}")))
+        }
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// The file to write to, which may not be there yet.
+fn file(path: &str) -> Result<&str> {
+    if path == "-" {
+        return Err(Error::new("--write needs a file: without it the Approval goes to standard output"));
+    }
+    if Path::new(path).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
+        let message = format!("{} is a JSON file, which has no documents to add one to", printable(path));
+        let help = "write to a YAML file: objects may lie in as many files as you like".to_owned();
+        return Err(Error::with_help(message, help));
+    }
+    Target::new(path, None).map_err(Error::new)?;
+    Ok(path)
+}
+
+/// Whether an approval of its kind has the name.
+pub(super) fn is_taken(approvals: &[Approval], draft: &Draft) -> bool {
+    let namespace = draft.namespace.as_deref().unwrap_or_default();
+    approvals.iter().any(|a| (a.metadata.namespace.as_str(), a.metadata.name.as_str()) == (namespace, &draft.name))
+}
+
+fn already(loaded: &Loaded, approval: &Approval) {
+    let place = approval.metadata.origin.map_or_else(String::new, |at| format!(" ({})", loaded.sources.place(at)));
+    let until = approval.expires_at.map_or_else(String::new, |at| format!(", until {at}"));
+    let name = format!("{} {}", approval.kind(), approval.metadata.full_name());
+    printer::note(&printable(&format!("already approved by {name}{place}{until}: nothing is written")));
+}
+
+/// Prints the manifest or writes it, and gives what then holds. The new file is read before it is written.
+fn write(args: &Approve, loaded: &Loaded, draft: &Draft, file: Option<&str>) -> Result<Loaded> {
+    let manifest = draft.manifest();
+    let name = format!("{} {}", draft.kind(), draft.full_name());
+    let Some(path) = file else {
+        let after = source::edited(loaded, &args.input, vec![File::new("<approval>", &manifest)])?;
+        print(&manifest)?;
+        return Ok(after);
+    };
+    let before = loaded.sources.files().iter().find(|file| source::is_same(&file.name, path));
+    let before = before.map(|file| file.bytes.as_slice());
+    let text = before.map(String::from_utf8_lossy);
+    let added = edit::append(text.as_deref(), &manifest).map_err(|error| cannot_edit(path, error))?;
+    let after = source::edited(loaded, &args.input, vec![File::new(path, &added)])?;
+    if args.dry_run {
+        print(&manifest)?;
+        printer::note(&printable(&format!("dry run: {name} would be added to {path}")));
+    } else {
+        Target::new(path, before).and_then(|target| target.write(&added)).map_err(Error::new)?;
+        printer::note(&printable(&format!("added {name} to {path}")));
+    }
+    Ok(after)
+}
+
+fn print(manifest: &str) -> Result<()> {
+    let mut out = printer::stdout();
+    out.write_all(manifest.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! What a change of approvals opens and closes, or why it does neither.
+
+use std::fmt::Write as _;
+
+use netintent::callee::{CalleePattern, Port, Scope};
+use netintent::caller::{Caller, CallerPattern};
+use netintent::derive::Reason;
+use netintent::diff::{Allowed, Difference, diff};
+use netintent::explain::{AskedPort, Explanation, Question, explain};
+use netintent::names::printable;
+use netintent::resolve::Subject;
+use netintent::snapshot::Snapshot;
+
+use crate::printer::{self, BAD, GOOD, styled};
+use crate::render::chain::write_fix;
+use crate::render::ends::{caveats, ports, short};
+
+/// Who is approved or revoked for whom.
+#[derive(Clone, Copy)]
+pub(super) struct Pair<'a> {
+    pub(super) caller: &'a CallerPattern,
+    pub(super) callee: &'a CalleePattern,
+}
+
+/// How many connections are shown.
+const MOST: usize = 20;
+
+/// Says on standard error what opens and closes.
+pub(super) fn tell(before: &Snapshot, after: &Snapshot, pair: Pair<'_>, approved: bool) {
+    let mut lines: Vec<String> = Vec::new();
+    let _ = diff::<()>(before, after, &mut |difference| {
+        lines.extend(line(&difference, true));
+        lines.extend(line(&difference, false));
+        Ok(())
+    });
+    lines.iter().take(MOST).for_each(|line| printer::note(line));
+    if lines.len() > MOST {
+        printer::note(&format!("and {} more", lines.len() - MOST));
+    }
+    if lines.is_empty() {
+        nothing(before, after, pair, approved);
+    }
+}
+
+/// One side of a difference: what opens, or what closes.
+fn line(difference: &Difference<'_>, opens: bool) -> Option<String> {
+    let (from, to) =
+        if opens { (&difference.before, &difference.after) } else { (&difference.after, &difference.before) };
+    let gained = |part: fn(&Allowed) -> &netintent::port::PortSet| part(to).difference(part(from));
+    let (every, in_part) = (gained(|allowed| &allowed.ports), gained(|allowed| &allowed.in_part));
+    if every.is_empty() && in_part.is_empty() {
+        return None;
+    }
+    let word = if opens { styled(GOOD.bold(), "opens") } else { styled(BAD.bold(), "closes") };
+    let ends = format!("{} → {}", short(&difference.source, false), short(&difference.destination, false));
+    let mut text = format!("{word}: {}: {}", printable(&ends), ports(&every, &in_part));
+    if !difference.caveats.is_empty() {
+        let _ = write!(text, " ({})", caveats(&difference.caveats));
+    }
+    Some(text)
+}
+
+/// Why nothing changes.
+fn nothing(before: &Snapshot, after: &Snapshot, pair: Pair<'_>, approved: bool) {
+    let word = if approved { "opens nothing" } else { "closes nothing" };
+    let (CallerPattern::One(caller), Scope::Service { namespace, name }) = (pair.caller, &pair.callee.scope) else {
+        return printer::note(&format!("{word}: {}", of_pattern(after, pair, approved)));
+    };
+    let Some(question) = question(after, caller, (namespace, name), &pair.callee.port) else {
+        let text = format!("{word}: there is no workload {caller}, or no Service {namespace}/{name}");
+        return printer::note(&text);
+    };
+    let now = explain(after, &question);
+    if now.allowed == Some(true) {
+        return printer::note(&format!("{word}: it is allowed in any case: {}", printable(&now.summary)));
+    }
+    if !approved {
+        let summary = printable(&explain(before, &question).summary);
+        return printer::note(&format!("{word}: it was not allowed before: {summary}"));
+    }
+    printer::note(&format!("{word} yet: {}", printable(&now.summary)));
+    remedies(&now);
+}
+
+/// What it still takes.
+fn remedies(explanation: &Explanation) {
+    let mut out = Vec::new();
+    for (index, fix) in explanation.fixes.iter().enumerate() {
+        // A vector takes everything.
+        let _ = write_fix(&mut out, index, fix);
+    }
+    let text = String::from_utf8_lossy(&out);
+    if !text.is_empty() {
+        printer::note(text.trim_end_matches('\n'));
+    }
+}
+
+/// The question whether one caller may call one Service.
+fn question(snapshot: &Snapshot, caller: &Caller, (namespace, name): (&str, &str), port: &Port) -> Option<Question> {
+    let service = snapshot.service(namespace, name)?;
+    let of_caller = |pod: &u32| snapshot.pods[*pod as usize].caller == *caller;
+    let source = snapshot.workloads.iter().enumerate().find_map(|(at, workload)| {
+        let pods: Vec<u32> = workload.pods.clone().filter(of_caller).collect();
+        (!pods.is_empty()).then_some(Subject::Workload(at, pods))
+    })?;
+    let port = (*port != Port::All).then(|| AskedPort::Service(port.clone()));
+    Some(Question { source, destination: Subject::Service(service), port })
+}
+
+/// The same of many callers or callees: whether any of them declares it.
+fn of_pattern(snapshot: &Snapshot, pair: Pair<'_>, approved: bool) -> String {
+    let ours = snapshot.pods.iter().filter(|pod| pair.caller.matches(&pod.caller));
+    let declared = |callee: &CalleePattern| pair.callee.covers(callee);
+    let mut any = false;
+    for pod in ours {
+        any |= pod.intents.iter().any(|intent| declared(&intent.callee));
+        for refusal in pod.derivation.refusals.iter().filter(|refusal| declared(&refusal.callee)) {
+            if let Reason::Prohibited { prohibition } = refusal.reason {
+                let name = &snapshot.objects.prohibitions[prohibition as usize].metadata.name;
+                return format!("ClusterProhibition {name} forbids {} → {}", pod.caller, refusal.callee);
+            }
+        }
+    }
+    let (caller, callee) = (pair.caller, pair.callee);
+    match (any, approved) {
+        (false, _) => format!("no intent of {caller} in the input is covered by {callee}"),
+        (true, true) => format!("of {caller}, what declares it is open already, or cut by other policies"),
+        (true, false) => format!("of {caller}, what declares it is open in any case, or cut by other policies"),
+    }
+}
