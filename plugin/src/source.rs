@@ -138,7 +138,7 @@ fn announced(loaded: Loaded, input: &Input) -> Loaded {
 /// Prints the warnings, of many the first ones unless all are asked for.
 fn report_warnings(loaded: &Loaded, all: bool) {
     const MOST: usize = 20;
-    let warnings: Vec<&Finding> = loaded.findings.iter().filter(|finding| finding.code.meaning().told).collect();
+    let warnings: Vec<&Finding> = loaded.findings.iter().filter(|finding| finding.told).collect();
     let shown = if all { warnings.len() } else { MOST };
     warnings.iter().take(shown).for_each(|warning| printer::warning(&loaded.sources.worded(warning)));
     if warnings.len() > shown {

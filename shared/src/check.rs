@@ -1,6 +1,6 @@
 //! What is wrong, or not as it seems, in a snapshot: everything that reading it has not found already.
 //!
-//! Each file finds some of the [`Code`]s. All are functions of the snapshot alone.
+//! Each file finds some of the [codes](crate::finding::Code). All are functions of the snapshot alone.
 
 use crate::finding::{Finding, Place, Step};
 use crate::objects::Workload;

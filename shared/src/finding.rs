@@ -23,6 +23,8 @@ pub struct Finding {
     pub object: Option<ObjectName>,
     /// Where.
     pub place: Option<Place>,
+    /// Whether every command warns of it, and not `check` alone.
+    pub told: bool,
 }
 
 /// The object that a finding is about.
@@ -104,7 +106,7 @@ impl Place {
 impl Finding {
     /// About the input as a whole, until more is known.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), help: None, object: None, place: None }
+        Self { code, message: message.into(), help: None, object: None, place: None, told: code.meaning().told }
     }
 
     /// What to do: for this finding, or for its code in general.

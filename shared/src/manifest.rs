@@ -12,6 +12,7 @@ mod field;
 mod foreign;
 mod kinds;
 mod metadata;
+mod outdated;
 mod policy;
 mod quote;
 mod read;
@@ -31,7 +32,7 @@ pub(crate) use approvals::{TOO_LATE, is_rfc3339};
 use std::cell::RefCell;
 
 use crate::approval::{Approval, Prohibition};
-use crate::finding::{Code, Finding, ObjectName};
+use crate::finding::{Finding, ObjectName};
 use crate::names;
 use crate::objects::{
     Exposure, ForeignPolicy, Kind, Metadata, Namespace, Origin, Revision, Service, ServiceAccount, Workload,
@@ -179,11 +180,11 @@ fn object(
         ("", "Pod" | "ReplicationController")
         | ("apps" | "extensions", "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet")
         | ("batch", "Job" | "CronJob") => {
-            outdated(context, node, api_version, kind);
+            outdated::read(context, node, api_version, kind);
             Object::Workload(Box::new(workload::workload(context, node, kind)?))
         }
         ("networking.k8s.io" | "extensions", "NetworkPolicy") => {
-            outdated(context, node, api_version, kind);
+            outdated::read(context, node, api_version, kind);
             Object::Policy(Box::new(policy::network_policy(context, node)?))
         }
         ("netintent.dev", "Approval") => Object::Approval(Box::new(approvals::approval(context, node, false)?)),
@@ -193,33 +194,21 @@ fn object(
         }
         ("apps", "ControllerRevision") => Object::Revision(Box::new(workload::revision(context, node)?)),
         _ if exposure::is_exposure(group, kind) => {
+            outdated::passed_over(context, node, api_version, kind);
             Object::Exposure(Box::new(exposure::exposure(context, node, group, kind)?))
         }
         _ => match foreign::foreign(context, node, group, kind)? {
             Some(policy) => Object::Foreign(Box::new(policy)),
-            None => skipped(context, node, group, kind)?,
+            None => {
+                outdated::passed_over(context, node, api_version, kind);
+                skipped(context, node, group, kind)?
+            }
         },
     };
     let name = object.identity().map(|(_, kind, metadata)| ObjectName::new(kind.to_owned(), metadata));
     context.findings.borrow_mut()[before..].iter_mut().for_each(|finding| finding.object.clone_from(&name));
     objects.push(object);
     Ok(())
-}
-
-/// Says that no API server serves this version any more; it is read as today's.
-fn outdated(context: &Context<'_>, node: &Node, api_version: &str, kind: &str) {
-    let current = match kind {
-        "Pod" | "ReplicationController" => "v1",
-        "Job" | "CronJob" => "batch/v1",
-        "NetworkPolicy" => "networking.k8s.io/v1",
-        _ => "apps/v1",
-    };
-    if api_version != current {
-        let message = format!("no API server serves {kind} as {api_version} any more; it is read as {current}");
-        let place = node.get("apiVersion").unwrap_or(node);
-        let help = Some(format!("write `apiVersion: {current}`"));
-        context.find(Code::OutdatedApiVersion, place.span, message, help);
-    }
 }
 
 /// An object of a kind that decides nothing here. Of all kinds the API server checks labels and annotations alike.

@@ -28,6 +28,10 @@ impl Context<'_> {
 
     pub(super) fn find(&self, code: Code, span: Span, message: impl Into<String>, help: Option<String>) {
         let finding = Finding::new(code, message).help(help).at_origin(Some(self.origin(span)));
+        self.add(finding);
+    }
+
+    pub(super) fn add(&self, finding: Finding) {
         self.findings.borrow_mut().push(finding);
     }
 

@@ -214,3 +214,20 @@ fn the_pods_of_a_snapshot_are_not_changed_by_a_check() {
     let snapshot = snapshot(&deployment("bank", "ledger", ""), &[]);
     assert!(super::super::check(&snapshot, Vec::new()).is_empty());
 }
+
+#[test]
+fn versions_that_are_gone_of_kinds_that_are_passed_over() {
+    let of = |version: &str, kind: &str| {
+        let text = format!("apiVersion: {version}\nkind: {kind}\nmetadata: {{name: a}}\n");
+        found(&text, &[]).into_iter().map(|f| (f.code, f.told, f.help.unwrap_or_default())).collect::<Vec<_>>()
+    };
+    let gone = |now: &str| vec![(Code::OutdatedApiVersion, false, now.to_owned())];
+    let rbac = "rbac.authorization.k8s.io/v1";
+    assert_eq!(of("rbac.authorization.k8s.io/v1beta1", "ClusterRole"), gone(&format!("write `apiVersion: {rbac}`")));
+    assert_eq!(of(rbac, "ClusterRole"), []);
+    assert_eq!(of("policy/v1beta1", "PodSecurityPolicy"), gone("remove it: nothing took its place"));
+    assert_eq!(of("policy/v1beta1", "PodDisruptionBudget"), gone("write `apiVersion: policy/v1`"));
+    assert_eq!(of("extensions/v1beta1", "Ingress"), gone("write `apiVersion: networking.k8s.io/v1`"));
+    assert_eq!(of("networking.k8s.io/v1beta1", "IPAddress"), []);
+    assert_eq!(of("example.com/v1beta1", "Ingress"), []);
+}
