@@ -197,13 +197,14 @@ fn object(
             outdated::passed_over(context, node, api_version, kind);
             Object::Exposure(Box::new(exposure::exposure(context, node, group, kind)?))
         }
-        _ => match foreign::foreign(context, node, group, kind)? {
-            Some(policy) => Object::Foreign(Box::new(policy)),
-            None => {
+        _ => {
+            if let Some(policy) = foreign::foreign(context, node, group, kind)? {
+                Object::Foreign(Box::new(policy))
+            } else {
                 outdated::passed_over(context, node, api_version, kind);
                 skipped(context, node, group, kind)?
             }
-        },
+        }
     };
     let name = object.identity().map(|(_, kind, metadata)| ObjectName::new(kind.to_owned(), metadata));
     context.findings.borrow_mut()[before..].iter_mut().for_each(|finding| finding.object.clone_from(&name));
