@@ -96,8 +96,11 @@ fn unused(snapshot: &Snapshot, approval: &Approval, uses: &Uses) -> Vec<Finding>
         let known = snapshot.pods.iter().any(|pod| caller.matches(&pod.caller));
         let help = match caller {
             CallerPattern::One(one) if !known => {
-                let callers: Vec<String> = snapshot.pods.iter().map(|pod| pod.caller.to_string()).collect();
-                let near = did_you_mean(&one.to_string(), callers.iter().map(String::as_str));
+                // Of a name that is nearly right, one half mostly is right.
+                let callers = snapshot.pods.iter().map(|pod| &pod.caller);
+                let half = callers.filter(|c| c.namespace == one.namespace || c.name == one.name);
+                let half: Vec<String> = half.map(ToString::to_string).collect();
+                let near = did_you_mean(&one.to_string(), half.iter().map(String::as_str));
                 Some(near.unwrap_or_else(|| format!("there is no workload {one} in the input")))
             }
             _ => None,

@@ -1,52 +1,63 @@
 //! Services in `enforce` that are called by what can carry no intent, and that nothing lets in.
 
+use rustc_hash::FxHashMap;
+
 use crate::approval::Approval;
 use crate::compile::{admitted, opens};
-use crate::finding::{Code, Finding, Place};
+use crate::finding::{Code, Finding};
 use crate::mode::Mode;
-use crate::objects::{Service, ServicePort, ServiceType};
+use crate::objects::{Exposure, Service, ServiceName, ServicePort, ServiceType};
 use crate::snapshot::Snapshot;
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (at, service) in snapshot.objects.services.iter().enumerate() {
-        if snapshot.services[at].mode != Mode::Enforce || service.enforceable().is_none() || has_from(snapshot, service)
-        {
-            continue;
-        }
-        let name = service.metadata.full_name();
-        let help = |who: &str| {
-            format!(
-                "name {who} under `from` of an Approval in namespace {} with callees: [{}]",
-                service.metadata.namespace, service.metadata.name
-            )
-        };
-        if matches!(service.r#type, ServiceType::NodePort | ServiceType::LoadBalancer) {
-            let kind = service.r#type.as_str();
-            let message = format!("Service {name} is a {kind} in enforce, and no `from` lets its callers in");
-            let finding = Finding::new(Code::ExposedWithoutFrom, message).help(help("the addresses that call it"));
-            found.push(finding.about("Service", &service.metadata).field(["spec".into(), "type".into()]));
-        }
-        for exposure in &snapshot.objects.exposures {
-            let named = exposure
-                .services
-                .iter()
-                .find(|s| s.namespace == service.metadata.namespace && s.name == service.metadata.name);
-            let Some(named) = named else { continue };
-            let by = format!("{} {}", exposure.kind, exposure.metadata.full_name());
-            let message = format!("{by} calls Service {name}, which is in enforce, and no `from` lets it in");
-            let who = match &*exposure.kind {
-                "Ingress" => "the ingress controller",
-                "APIService" | "CustomResourceDefinition" => "the API server",
-                kind if kind.ends_with("WebhookConfiguration") => "the API server",
-                _ => "the gateway",
-            };
-            let finding = Finding::new(Code::ExposedWithoutFrom, message).help(help(who));
-            let finding = finding.about(exposure.kind.clone(), &exposure.metadata);
-            found.push(finding.at(named.origin.map(Place::Whole)));
+    let mut names: FxHashMap<usize, Vec<(&Exposure, &ServiceName)>> = FxHashMap::default();
+    for exposure in &snapshot.objects.exposures {
+        for name in &exposure.services {
+            if let Some(at) = snapshot.service(&name.namespace, &name.name) {
+                names.entry(at).or_default().push((exposure, name));
+            }
         }
     }
+    for (at, service) in snapshot.objects.services.iter().enumerate() {
+        let exposed = matches!(service.r#type, ServiceType::NodePort | ServiceType::LoadBalancer);
+        let named = names.get(&at).map_or(&[][..], Vec::as_slice);
+        let cut = snapshot.services[at].mode == Mode::Enforce && service.enforceable().is_some();
+        if !cut || !(exposed || !named.is_empty()) || has_from(snapshot, service) {
+            continue;
+        }
+        found.extend(exposed.then(|| by_type(service)));
+        found.extend(named.iter().map(|(exposure, name)| by_name(service, exposure, name)));
+    }
     found
+}
+
+fn help(service: &Service, who: &str) -> String {
+    let metadata = &service.metadata;
+    format!(
+        "name {who} under `from` of an Approval in namespace {} with callees: [{}]",
+        metadata.namespace, metadata.name
+    )
+}
+
+fn by_type(service: &Service) -> Finding {
+    let (name, kind) = (service.metadata.full_name(), service.r#type.as_str());
+    let message = format!("Service {name} is a {kind} in enforce, and no `from` lets its callers in");
+    let finding = Finding::new(Code::ExposedWithoutFrom, message).help(help(service, "the addresses that call it"));
+    finding.about("Service", &service.metadata).field(["spec".into(), "type".into()])
+}
+
+fn by_name(service: &Service, exposure: &Exposure, name: &ServiceName) -> Finding {
+    let (by, called) = (exposure.metadata.full_name(), service.metadata.full_name());
+    let message =
+        format!("{} {by} calls Service {called}, which is in enforce, and no `from` lets it in", exposure.kind);
+    let who = match &*exposure.kind {
+        "Ingress" => "the ingress controller",
+        kind if kind.ends_with("Route") => "the gateway",
+        _ => "the API server",
+    };
+    let finding = Finding::new(Code::ExposedWithoutFrom, message).help(help(service, who));
+    finding.about(exposure.kind.clone(), &exposure.metadata).at_origin(name.origin)
 }
 
 /// Whether a valid peer of an unexpired approval is let in on some port.
