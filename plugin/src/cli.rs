@@ -226,7 +226,7 @@ pub(crate) struct Approve {
     pub(crate) to: String,
 
     /// Why, for people
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) reason: Option<String>,
 
     /// When it ends: 90d, 12h, 2w, a date or a time (2027-06-30T00:00:00Z)

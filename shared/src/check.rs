@@ -63,6 +63,10 @@ fn to_requirement(path: &[Step], labels: &[&str], requirement: &Requirement) -> 
 fn unmet<'s>(snapshot: &Snapshot, pods: &[u32], selector: &'s Selector) -> Option<&'s Requirement> {
     let labels = |pod: &u32| &snapshot.pods[*pod as usize].labels;
     let nobody = |requirement: &&Requirement| !pods.iter().any(|pod| requirement.matches(labels(pod)));
+    // A label that a controller gives single pods is not known before they run.
+    if selector.requirements.iter().any(|requirement| crate::names::is_of_one_pod(&requirement.key)) {
+        return None;
+    }
     selector.requirements.iter().find(nobody).or(selector.requirements.last())
 }
 

@@ -349,4 +349,15 @@ mod tests {
             assert_eq!(strictness(caller, callee), expected);
         }
     }
+
+    #[test]
+    fn what_is_narrower_must_hold_and_be_for_this_caller() {
+        let narrower = |callers: &[&str], expires: Option<&str>| {
+            only_reason(&run(&["bank/*"], &[approval(callers, &["bank/ledger"], expires)], &[])).clone()
+        };
+        let told = Reason::TooWide { approved: vec![pattern("bank/ledger")] };
+        assert_eq!(narrower(&["shop/frontend"], None), told);
+        assert_eq!(narrower(&["shop/other"], None), Reason::NotApproved, "another's");
+        assert_eq!(narrower(&["shop/frontend"], Some("2026-01-01T00:00:00Z")), Reason::NotApproved, "expired");
+    }
 }

@@ -191,3 +191,6 @@ fn may_hold(snapshot: &Snapshot, block: &AddressSet, pod: u32) -> bool {
     }
     known.iter().any(|address| block.contains(*address))
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,6 +107,8 @@ pub struct Decoded {
     pub objects: Vec<Object>,
     /// What was read with reservations.
     pub findings: Vec<Finding>,
+    /// Whether there is anything: a list without items is no empty file.
+    pub any: bool,
 }
 
 /// Reads the objects of one document of file number `file`. Objects that name no namespace are in `namespace`.
@@ -122,7 +124,7 @@ pub fn decode(node: &Node, file: u32, namespace: &str) -> Result<Decoded, Manife
     // Nearly always one. By itself the list would take room for four, and most of the memory of a run with it.
     let mut objects = Vec::with_capacity(1);
     object(&context, node, None, &mut objects)?;
-    Ok(Decoded { objects, findings: context.findings.into_inner() })
+    Ok(Decoded { objects, findings: context.findings.into_inner(), any: true })
 }
 
 /// What a list says of its items.

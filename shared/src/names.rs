@@ -26,6 +26,8 @@ pub const CHAT: &str = "a8r.io/chat";
 pub const AUTHOR: &str = "netintent.dev/author";
 /// The same: the commit that it was written on.
 pub const COMMIT: &str = "netintent.dev/commit";
+/// Labels that the API server gives the pods of a Job: its name.
+pub const JOB_NAMES: [&str; 2] = ["batch.kubernetes.io/job-name", "job-name"];
 /// Label that every Namespace has, with its own name as value.
 pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 /// The value of every derived label.
@@ -44,6 +46,21 @@ pub fn is_reserved(label_key: &str) -> bool {
     [TO, BY_TYPE]
         .iter()
         .any(|suffix| prefix.strip_suffix(suffix).is_some_and(|head| head.is_empty() || head.ends_with('.')))
+}
+
+/// Whether a controller writes a label that differs from pod to pod, run to run or rollout to rollout.
+pub fn is_of_one_pod(key: &str) -> bool {
+    key.ends_with("template-hash")
+        || key.starts_with("batch.kubernetes.io/")
+        || [
+            "apps.kubernetes.io/pod-index",
+            "controller-revision-hash",
+            "controller-uid",
+            "job-name",
+            "pod-template-generation",
+            "statefulset.kubernetes.io/pod-name",
+        ]
+        .contains(&key)
 }
 
 /// RFC 1123 label: at most 63 of `[a-z0-9-]`, with an alphanumeric at both ends.

@@ -14,7 +14,7 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
         let contains =
             wanted.len() >= 3 && (candidate.contains(wanted) || wanted.contains(candidate)) && candidate.len() >= 3;
         // A long difference in length can't be near: skip the costly distance.
-        let far = candidate.len().abs_diff(wanted.len()) > limit;
+        let far = candidate.len().abs_diff(wanted.len()) > limit || differing(candidate, wanted) > 2 * limit;
         let distance = if far { usize::MAX } else { strsim::damerau_levenshtein(wanted, candidate) };
         let score = if distance <= limit {
             distance
@@ -28,6 +28,17 @@ pub fn nearest<'a>(wanted: &str, candidates: impl IntoIterator<Item = &'a str>) 
         }
     }
     best.map(|(_, name)| name)
+}
+
+/// How many bytes are in one and not in the other, wherever: each slip of the keyboard makes at most two of them, of one
+/// character. Cheap, and never more than the distance allows for.
+fn differing(a: &str, b: &str) -> usize {
+    let mut counts = [0_i32; 256];
+    a.bytes().for_each(|byte| counts[usize::from(byte)] += 1);
+    b.bytes().for_each(|byte| counts[usize::from(byte)] -= 1);
+    // A character may be of several bytes.
+    let most = if a.is_ascii() && b.is_ascii() { 1 } else { 4 };
+    counts.iter().map(|count| count.unsigned_abs() as usize).sum::<usize>() / most
 }
 
 /// `did you mean X?` for the nearest of `candidates`.

@@ -16,7 +16,7 @@ use super::revoke::cannot_edit;
 use crate::cli::Approve;
 use crate::error::{Error, Result, Status};
 use crate::printer;
-use crate::source::{self, File, Loaded};
+use crate::source::{self, File, Loaded, is_manifest};
 use crate::writer::Target;
 
 pub(super) fn run(args: &Approve) -> Result<Status> {
@@ -82,6 +82,12 @@ fn file(path: &str) -> Result<&str> {
     if Path::new(path).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
         let message = format!("{} is a JSON file, which has no documents to add one to", printable(path));
         let help = "write to a YAML file: objects may lie in as many files as you like".to_owned();
+        return Err(Error::with_help(message, help));
+    }
+    let hidden = Path::new(path).file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    if hidden || !is_manifest(Path::new(path)) {
+        let message = format!("{} is no manifest by its name, and would be passed over in a folder", printable(path));
+        let help = "write to a file that ends in .yaml or .yml, and is no kustomization".to_owned();
         return Err(Error::with_help(message, help));
     }
     Target::new(path, None).map_err(Error::new)?;

@@ -38,10 +38,10 @@ pub(super) fn run(args: &Check) -> Result<Status> {
         .collect();
     found.sort_by(|a, b| a.key().cmp(&b.key()));
     let mut out = printer::stdout_for_text(args.format.is_text());
-    print(&mut out, &found, sources, args.format)?;
+    let least = args.fail_on.severity();
+    print(&mut out, &found, sources, args.format, least)?;
     out.flush()?;
     summary(&found, &accepted, args, sources);
-    let least = args.fail_on.severity();
     let fails = least.is_some_and(|least| found.iter().any(|f| f.finding.code.severity() >= least));
     Ok(if fails { Status::No } else { Status::Yes })
 }
@@ -63,7 +63,13 @@ fn explain(code: Code) -> Result<Status> {
     Ok(Status::Yes)
 }
 
-fn print(out: &mut dyn Write, found: &[Found<'_>], sources: &Sources, format: CheckFormat) -> io::Result<()> {
+fn print(
+    out: &mut dyn Write,
+    found: &[Found<'_>],
+    sources: &Sources,
+    format: CheckFormat,
+    least: Option<Severity>,
+) -> io::Result<()> {
     match format {
         CheckFormat::Text => findings::text(out, found, sources),
         CheckFormat::Table | CheckFormat::Markdown => findings::table(out, found, format == CheckFormat::Markdown),
@@ -72,7 +78,7 @@ fn print(out: &mut dyn Write, found: &[Found<'_>], sources: &Sources, format: Ch
         CheckFormat::Yaml => findings::items(Items::yaml(out, "FindingList")?, found),
         CheckFormat::Github => github::print(out, found),
         CheckFormat::Sarif => sarif::print(out, found),
-        CheckFormat::Junit => junit::print(out, found),
+        CheckFormat::Junit => junit::print(out, found, least),
     }
 }
 

@@ -189,7 +189,11 @@ fn write(changes: &[Change<'_>]) -> Result<()> {
             return Err(Error::with_help(message, help));
         }
         if spent && target.is_removable() {
-            printer::note(&printable(&format!("removed {}, in which nothing was left", change.name)));
+            let message = format!(
+                "removed {}, in which nothing was left: whatever names it, such as a kustomization, has to follow",
+                change.name
+            );
+            printer::note(&printable(&message));
         }
         done.push(change.name);
     }

@@ -32,6 +32,12 @@ impl<'a> Found<'a> {
         (self.origin, self.finding.code, &self.finding.message)
     }
 
+    /// The path of the file as programs want it, from the folder in which the check was run; `None` for standard input.
+    pub(crate) fn path(&self) -> Option<&str> {
+        let path = self.file.trim_start_matches("./");
+        (self.origin.is_some() && path != "<stdin>").then_some(path)
+    }
+
     /// `file:line:column`, or nothing.
     pub(crate) fn place(&self) -> String {
         self.origin.map_or_else(String::new, |origin| {

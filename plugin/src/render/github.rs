@@ -16,10 +16,10 @@ pub(crate) fn print(out: &mut dyn Write, found: &[Found<'_>]) -> io::Result<()> 
             Severity::Warning => "warning",
             Severity::Info => "notice",
         };
-        let place = found.origin.map_or_else(String::new, |origin| {
+        let place = found.origin.zip(found.path()).map_or_else(String::new, |(origin, path)| {
             let (start, end) = (origin.span.start, origin.span.end);
             let end_line = end.line.max(start.line);
-            format!("file={},line={},endLine={end_line},col={},", property(found.file), start.line, start.column)
+            format!("file={},line={},endLine={end_line},col={},", property(path), start.line, start.column)
         });
         let message = data(&format!("{}\n{}", found.finding.message, found.finding.advice()));
         writeln!(out, "::{command} {place}title={}::{message}", found.finding.code)?;

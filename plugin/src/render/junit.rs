@@ -1,34 +1,33 @@
-//! Findings as the XML of `JUnit`, as continuous integration reads it: one test case a file and code, which fails.
+//! Findings as the XML of `JUnit`, as continuous integration reads it: one test case a finding, which fails if the check
+//! does.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
+
+use netintent::finding::Severity;
 
 use super::findings::Found;
 
-/// Prints one suite. A run without findings has one case, which passes: some readers refuse a suite without cases.
-pub(crate) fn print(out: &mut dyn Write, found: &[Found<'_>]) -> io::Result<()> {
-    let mut cases: BTreeMap<(&str, &str), Vec<&Found<'_>>> = BTreeMap::new();
-    for found in found {
-        cases.entry((found.file, found.finding.code.as_str())).or_default().push(found);
-    }
+/// Prints one suite, in which findings of `least` and above fail. Without findings it has one case, which passes: some
+/// readers refuse a suite without cases.
+pub(crate) fn print(out: &mut dyn Write, found: &[Found<'_>], least: Option<Severity>) -> io::Result<()> {
+    let fails = |found: &Found<'_>| least.is_some_and(|least| found.finding.code.severity() >= least);
+    let (tests, failures) = (found.len().max(1), found.iter().filter(|found| fails(found)).count());
     writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
-    let (tests, failures) = (cases.len().max(1), cases.len());
     writeln!(out, "<testsuites name=\"netintent check\" tests=\"{tests}\" failures=\"{failures}\">")?;
     writeln!(out, "  <testsuite name=\"netintent check\" tests=\"{tests}\" failures=\"{failures}\" errors=\"0\">")?;
-    if cases.is_empty() {
+    if found.is_empty() {
         writeln!(out, "    <testcase classname=\"netintent\" name=\"check\"/>")?;
     }
-    for ((file, code), found) in cases {
-        let file = if file.is_empty() { "input" } else { file };
-        writeln!(out, "    <testcase classname=\"{}\" name=\"{code}\">", escaped(file))?;
-        for found in found {
-            let (severity, message) = (found.finding.code.severity(), escaped(&found.finding.message));
-            let help = escaped(found.finding.advice());
-            writeln!(
-                out,
-                "      <failure type=\"{severity}\" message=\"{message}\">{}\n{help}</failure>",
-                escaped(&found.place())
-            )?;
+    for found in found {
+        let file = if found.file.is_empty() { "input" } else { found.file };
+        let line = found.origin.map_or_else(String::new, |origin| format!(" in line {}", origin.span.start.line));
+        writeln!(out, "    <testcase classname=\"{}\" name=\"{}{line}\">", escaped(file), found.finding.code)?;
+        let (severity, message) = (found.finding.code.severity(), escaped(&found.finding.message));
+        let (place, help) = (escaped(&found.place()), escaped(found.finding.advice()));
+        if fails(found) {
+            writeln!(out, "      <failure type=\"{severity}\" message=\"{message}\">{place}\n{help}</failure>")?;
+        } else {
+            writeln!(out, "      <system-out>{severity}: {message}\n{place}\n{help}</system-out>")?;
         }
         writeln!(out, "    </testcase>")?;
     }

@@ -59,10 +59,10 @@ fn result(found: &Found<'_>) -> Value {
         "level": level(finding.code.severity()),
         "message": {"text": format!("{}\n{}", finding.message, finding.advice())},
     });
-    if let Some(origin) = found.origin {
+    if let Some((origin, path)) = found.origin.zip(found.path()) {
         let (start, end) = (origin.span.start, origin.span.end);
         result["locations"] = json!([{"physicalLocation": {
-            "artifactLocation": {"uri": uri(found.file)},
+            "artifactLocation": {"uri": uri(path)},
             "region": {
                 "startLine": start.line,
                 "startColumn": start.column,

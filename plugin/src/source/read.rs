@@ -27,9 +27,11 @@ pub(super) fn objects(sources: &Sources, namespace: &str, may_be_none: bool) -> 
     }
     let mut objects = Vec::with_capacity(jobs.len());
     let mut findings: Vec<Finding> = Vec::new();
+    let mut any = false;
     for outcome in in_parallel(&jobs, BATCH, |job| decode_one(job, namespace)) {
         match outcome {
             Ok(decoded) => {
+                any |= decoded.any;
                 objects.extend(decoded.objects);
                 findings.extend(decoded.findings);
             }
@@ -40,7 +42,7 @@ pub(super) fn objects(sources: &Sources, namespace: &str, may_be_none: bool) -> 
         errors.sort_by_key(|e| e.origin);
         return Err(Error::Input(errors.iter().map(|e| sources.report(e)).collect()));
     }
-    if objects.is_empty() && !may_be_none {
+    if objects.is_empty() && !any && !may_be_none {
         let help = "every file is empty or has only comments".to_owned();
         return Err(Error::with_help("no manifest in the input", help));
     }

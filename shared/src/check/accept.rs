@@ -8,7 +8,7 @@ use std::ops::Range;
 use rustc_hash::FxHashMap;
 
 use crate::finding::{Code, Finding, ObjectName, Place};
-use crate::manifest::text::{Position, Span};
+use crate::manifest::text::{Node, Position, Span, Value, documents, parse};
 use crate::names;
 use crate::objects::{Metadata, Objects, Origin, Text};
 use crate::suggest::did_you_mean;
@@ -41,6 +41,7 @@ pub fn comments(file: u32, text: &str) -> Vec<Comment> {
         return Vec::new();
     }
     let mut found = Vec::new();
+    let values = values(text);
     let is_comment = |line: &str| line.trim_start().starts_with('#');
     let lines: Vec<&str> = text.lines().collect();
     for (at, line) in lines.iter().enumerate() {
@@ -56,10 +57,38 @@ pub fn comments(file: u32, text: &str) -> Vec<Comment> {
         let column = |bytes: usize| u32::try_from(line[..bytes].chars().count() + 1).unwrap_or(u32::MAX);
         let start = Position::new(number(at), column(hash));
         let end = Position::new(number(at), column(line.trim_end().len()));
+        if values.iter().any(|span| span.start <= start && start < span.end) {
+            continue;
+        }
         let origin = Origin { file, span: Span::new(start, end) };
         found.push(Comment { origin, line: number(target), text: rest.trim().to_owned() });
     }
     found
+}
+
+/// Where the scalars of a file are, in which a `#` begins no comment; but for intents, in which it does.
+fn values(text: &str) -> Vec<Span> {
+    fn walk(node: &Node, spans: &mut Vec<Span>) {
+        match &node.value {
+            Value::Sequence(items) => items.iter().for_each(|item| walk(item, spans)),
+            Value::Mapping(entries) => {
+                for entry in entries {
+                    spans.push(entry.key_span);
+                    if entry.key != names::CALLS {
+                        walk(&entry.value, spans);
+                    }
+                }
+            }
+            _ => spans.push(node.span),
+        }
+    }
+    let mut spans = Vec::new();
+    for document in documents(text.as_bytes()).unwrap_or_default() {
+        if let Ok(Some(node)) = parse(&document) {
+            walk(&node, &mut spans);
+        }
+    }
+    spans
 }
 
 /// Something that accepts findings of one code.

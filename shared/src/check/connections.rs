@@ -69,7 +69,7 @@ fn cut(snapshot: &Snapshot) -> Vec<Finding> {
                 pod.caller,
                 by(snapshot, &cut)
             );
-            Finding::new(cut.code, message).help("let that policy allow it too".to_owned())
+            Finding::new(cut.code, message).help("add a NetworkPolicy that allows it, or let one of these".to_owned())
         };
         found.push(snapshot.of_intent(finding, cut.source, declared));
     }

@@ -3,7 +3,8 @@
 use rustc_hash::FxHashMap;
 
 use crate::approval::Approval;
-use crate::compile::{admitted, opens};
+use crate::callee::{CalleePattern, Port};
+use crate::compile::{admitted, opens, scope_of};
 use crate::finding::{Code, Finding};
 use crate::mode::Mode;
 use crate::objects::{Exposure, Service, ServiceName, ServicePort, ServiceType};
@@ -23,11 +24,17 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
         let exposed = matches!(service.r#type, ServiceType::NodePort | ServiceType::LoadBalancer);
         let named = names.get(&at).map_or(&[][..], Vec::as_slice);
         let cut = snapshot.services[at].mode == Mode::Enforce && service.enforceable().is_some();
-        if !cut || !(exposed || !named.is_empty()) || has_from(snapshot, service) {
+        if !cut || !(exposed || !named.is_empty()) {
             continue;
         }
-        found.extend(exposed.then(|| by_type(service)));
-        found.extend(named.iter().map(|(exposure, name)| by_name(service, exposure, name)));
+        let closed = ports_without_from(snapshot, service);
+        if exposed && !closed.is_empty() {
+            found.push(by_type(service, &closed));
+        }
+        // By name one port is called, and which can't always be told.
+        if closed.len() == service.ports.len() {
+            found.extend(named.iter().map(|(exposure, name)| by_name(service, exposure, name)));
+        }
     }
     found
 }
@@ -40,9 +47,12 @@ fn help(service: &Service, who: &str) -> String {
     )
 }
 
-fn by_type(service: &Service) -> Finding {
+fn by_type(service: &Service, closed: &[Port]) -> Finding {
     let (name, kind) = (service.metadata.full_name(), service.r#type.as_str());
-    let message = format!("Service {name} is a {kind} in enforce, and no `from` lets its callers in");
+    let mut message = format!("Service {name} is a {kind} in enforce, and no `from` lets its callers in");
+    if closed.len() < service.ports.len() {
+        message = format!("{message} on port {}", super::some(closed));
+    }
     let finding = Finding::new(Code::ExposedWithoutFrom, message).help(help(service, "the addresses that call it"));
     finding.about("Service", &service.metadata).field(["spec".into(), "type".into()])
 }
@@ -60,16 +70,16 @@ fn by_name(service: &Service, exposure: &Exposure, name: &ServiceName) -> Findin
     finding.about(exposure.kind.clone(), &exposure.metadata).at_origin(name.origin)
 }
 
-/// Whether a valid peer of an unexpired approval is let in on some port.
-fn has_from(snapshot: &Snapshot, service: &Service) -> bool {
+/// The ports of a Service on which no valid peer of an unexpired approval is let in.
+fn ports_without_from(snapshot: &Snapshot, service: &Service) -> Vec<Port> {
     let (objects, namespace) = (&snapshot.objects, &service.metadata.namespace);
     let mode = snapshot.mode(namespace);
-    let lets_in = |approval: &Approval| {
-        service.ports.iter().map(ServicePort::identifier).any(|port| {
-            let callee = crate::callee::CalleePattern { scope: crate::compile::scope_of(service), port };
-            opens(approval, service, mode, &callee.port)
-                && approval.from.iter().any(|from| admitted(from, &callee, namespace, &objects.prohibitions).is_ok())
-        })
+    let lets_in = |approval: &Approval, port: &Port| {
+        let callee = CalleePattern { scope: scope_of(service), port: port.clone() };
+        !approval.is_expired(snapshot.options.now)
+            && opens(approval, service, mode, port)
+            && approval.from.iter().any(|from| admitted(from, &callee, namespace, &objects.prohibitions).is_ok())
     };
-    objects.approvals.iter().any(|approval| !approval.is_expired(snapshot.options.now) && lets_in(approval))
+    let ports = service.ports.iter().map(ServicePort::identifier);
+    ports.filter(|port| !objects.approvals.iter().any(|approval| lets_in(approval, port))).collect()
 }

@@ -8,7 +8,7 @@ use crate::finding::{Code, Finding};
 use crate::mode::Mode;
 use crate::names;
 use crate::owner::Owner;
-use crate::snapshot::{Pod, Snapshot};
+use crate::snapshot::{Pod, Snapshot, wrong_port};
 use crate::suggest::did_you_mean;
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
@@ -25,6 +25,7 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
         }
     }
     misplaced(snapshot, &mut found);
+    unlabelled(snapshot, &mut found);
     unprotected(snapshot, &mut found);
     found
 }
@@ -60,6 +61,14 @@ fn of_callee(snapshot: &Snapshot, pod: &Pod, callee: &CalleePattern) -> Option<F
             (why, "take it out, or ask the platform team".to_owned())
         }
     };
+    // What names no port as it must be named can't be approved to any use.
+    let misnamed = match (&callee.scope, &snapshot.services_meant(callee)[..]) {
+        (Scope::Service { namespace, name }, [at]) => {
+            wrong_port(&snapshot.objects.services[*at], &callee.port, &format!("{namespace}/{name}:"))
+        }
+        _ => None,
+    };
+    let help = misnamed.map_or(help, |wrong| format!("first name the port as the Service does: {}", wrong.advice()));
     Some(Finding::new(code, format!("{caller} may not call {callee}: {why}")).help(help))
 }
 
@@ -108,6 +117,19 @@ fn misplaced(snapshot: &Snapshot, found: &mut Vec<Finding>) {
             let message = format!("{key} has no effect on the metadata of a {}", workload.kind);
             let finding = Finding::new(Code::MisplacedIntents, message).help(format!("move it to {place}"));
             found.push(finding.about(workload.kind.clone(), &workload.metadata).at_text(text, 0..text.value.len()));
+        }
+    }
+}
+
+/// The mode as an annotation.
+fn unlabelled(snapshot: &Snapshot, found: &mut Vec<Finding>) {
+    let namespaces = snapshot.objects.namespaces.iter().map(|o| ("Namespace", &o.metadata));
+    let services = snapshot.objects.services.iter().map(|o| ("Service", &o.metadata));
+    for (kind, metadata) in namespaces.chain(services) {
+        if let Some(text) = metadata.annotation(names::MODE) {
+            let message = format!("{} is a label: as an annotation of a {kind} it has no effect", names::MODE);
+            let finding = Finding::new(Code::UnknownMode, message).help("move it to metadata.labels".to_owned());
+            found.push(finding.about(kind, metadata).at_text(text, 0..text.value.len()));
         }
     }
 }

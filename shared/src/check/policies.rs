@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::finding::{Code, Finding, Step};
 use crate::names;
-use crate::policy::{Direction, NetworkPolicy, Peer};
+use crate::objects::TargetPort;
+use crate::policy::{Direction, NetworkPolicy, Peer, Rule};
 use crate::render::{Rendered, rendered};
 use crate::selector::Selector;
 use crate::snapshot::{Policy, Snapshot};
@@ -133,13 +134,14 @@ fn isolates_all(snapshot: &Snapshot, policy: &Policy) -> Option<Finding> {
     let direction = [Direction::Ingress, Direction::Egress].into_iter().find(|direction| {
         let rules = policy.policy.rules(*direction).unwrap_or_default();
         let everything = rules.iter().any(|rule| rule.peers.is_empty() && rule.ports.is_empty());
-        !rules.is_empty() && !everything && !denied(snapshot, policy, *direction)
+        !rules.is_empty() && !everything && !is_baseline(policy, *direction) && !denied(snapshot, policy, *direction)
     })?;
     let others = |pod: &u32| {
         let mut others = snapshot.policies.iter().filter(|other| !std::ptr::eq(*other, policy));
         others.any(|other| other.policy.rules(direction).is_some() && other.pods.binary_search(pod).is_ok())
     };
-    let alone = all.clone().filter(|pod| !others(pod)).map(|pod| snapshot.workload_of(pod).full_name());
+    let polices = |pod: &u32| !snapshot.spec(*pod).host_network;
+    let alone = all.clone().filter(|pod| polices(pod) && !others(pod)).map(|pod| snapshot.workload_of(pod).full_name());
     let alone: std::collections::BTreeSet<String> = alone.collect();
     let name = policy.policy.metadata.full_name();
     let cut = match (alone.is_empty(), direction) {
@@ -154,6 +156,18 @@ fn isolates_all(snapshot: &Snapshot, policy: &Policy) -> Option<Finding> {
     Some(
         about(&policy.policy, Code::IsolatesNamespace, message).help(help).field(["spec".into(), "podSelector".into()]),
     )
+}
+
+/// Whether a policy is plainly about every pod: it allows the whole namespace, or for egress nothing but DNS.
+fn is_baseline(policy: &Policy, direction: Direction) -> bool {
+    let rules = policy.policy.rules(direction).unwrap_or_default();
+    let own = |peer: &Peer| matches!(peer, Peer::Pods { pods, namespaces: None } if pods.as_ref().is_none_or(Selector::is_empty));
+    let is_dns = |rule: &Rule| {
+        !rule.ports.is_empty()
+            && rule.ports.iter().all(|port| port.port == Some(TargetPort::Number(53)) && port.end.is_none())
+    };
+    rules.iter().any(|rule| rule.ports.is_empty() && rule.peers.iter().any(own))
+        || direction == Direction::Egress && rules.iter().all(is_dns)
 }
 
 /// Whether a policy without rules, ours included, denies everything in a direction in the same namespace.

@@ -57,7 +57,11 @@ fn not_enforceable(snapshot: &Snapshot, at: usize) -> Option<Finding> {
         }
         None => "a policy needs a selector to know its pods by",
     };
-    Some(about(service, Code::NotEnforceable, message).help(help.to_owned()).field(["spec".into(), "ports".into()]))
+    Some(
+        about(service, Code::NotEnforceable, message)
+            .help(help.to_owned())
+            .field(["spec".into(), if service.enforceable().is_some() { "ports" } else { "type" }.into()]),
+    )
 }
 
 fn selects_nothing(snapshot: &Snapshot, at: usize) -> Option<Finding> {
@@ -93,11 +97,23 @@ fn shared(snapshot: &Snapshot, found: &mut Vec<Finding>) {
         .collect();
     let mut pairs: Vec<(usize, usize)> = pairs.into_iter().collect();
     pairs.sort_unstable();
-    let mut ports = FxHashMap::default();
+    let mut ports: FxHashMap<usize, PodPorts> = FxHashMap::default();
+    for at in pairs.iter().flat_map(|(a, b)| [*a, *b]) {
+        ports.entry(at).or_insert_with(|| pod_ports(snapshot, at));
+    }
+    // One that shares with many is told of once.
+    let mut told = FxHashSet::default();
     for (a, b) in pairs {
-        found.extend(mixed_modes(snapshot, a, b).or_else(|| mixed_modes(snapshot, b, a)));
-        let [of_a, of_b] = [a, b].map(|at| ports.entry(at).or_insert_with(|| pod_ports(snapshot, at)).clone());
-        found.extend(shared_port(snapshot, (a, &of_a), (b, &of_b)));
+        if !told.contains(&(Code::MixedModes, b)) {
+            let mixed = mixed_modes(snapshot, a, b).or_else(|| mixed_modes(snapshot, b, a));
+            told.extend(mixed.is_some().then_some((Code::MixedModes, b)));
+            found.extend(mixed);
+        }
+        if !told.contains(&(Code::SharedPodPort, b)) {
+            let shared = shared_port(snapshot, (a, &ports[&a]), (b, &ports[&b]));
+            told.extend(shared.is_some().then_some((Code::SharedPodPort, b)));
+            found.extend(shared);
+        }
     }
 }
 

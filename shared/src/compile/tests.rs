@@ -161,3 +161,24 @@ fn equal_arguments_give_equal_policies() {
     assert_eq!(run(&text, ENFORCE).1, run(&text, ENFORCE).1);
     assert_eq!(names(&run(&text, ENFORCE).1), ["bank/netintent", "bank/netintent-a", "bank/netintent-b"]);
 }
+
+#[test]
+fn a_peer_stands_once_and_what_we_write_says_so() {
+    let from = |name: &str| {
+        format!(
+            "---\napiVersion: netintent.dev/v1alpha1\nkind: Approval\nmetadata: {{namespace: bank, name: {name}}}\nspec: {{callees: [ledger], from: [{{podSelector: {{matchLabels: {{app: a}}}}}}]}}\n"
+        )
+    };
+    let text = crate::testing::service("bank", "ledger") + &from("a") + &from("b");
+    let snapshot = crate::testing::snapshot(&text, &["bank=enforce"]);
+    let by_name = Selector::of_labels([("app", "a")]);
+    for policy in snapshot.policies.iter().map(|policy| &policy.policy) {
+        assert_eq!(policy.metadata.labels.get(names::MANAGED_BY), Some(names::NETINTENT), "{}", policy.metadata.name);
+    }
+    let policy = snapshot.policies.iter().find(|p| p.policy.metadata.name == "netintent-ledger").unwrap();
+    for rule in &policy.policy.ingress.as_ref().unwrap()[..2] {
+        let named =
+            |peer: &&Peer| matches!(peer, Peer::Pods { pods: Some(pods), namespaces: None } if *pods == by_name);
+        assert_eq!(rule.peers.iter().filter(named).count(), 1, "{:?}", rule.peers);
+    }
+}

@@ -192,7 +192,7 @@ codes! {
     SharedPodPort "shared-pod-port" Warning false
         "Two Services lead to the same port of the same pods",
         "They are no boundary between each other: an approval of one opens both.",
-        "Give each its own pods or ports, or approve both alike.";
+        "Approve both alike, or give each its own pods or ports. A headless Service beside another is no boundary.";
     UnnamedContainerPort "unnamed-container-port" Info false
         "A container port of a protected Service's pods that no Service names",
         "Nobody can be approved for it: it is closed but to the Service's own pods.",
@@ -249,6 +249,10 @@ codes! {
         "An address, or the case of a field's name, that only older API servers take",
         "Newer servers refuse the object.",
         "Write it as the message says.";
+    UnknownField "unknown-field" Info false
+        "An object read from a cluster has a field that Kubernetes 1.36 does not have",
+        "The server that stored it is newer, or older. What the field says is passed over.",
+        "Use a newer netintent, if there is one.";
     IncompleteObject "incomplete-object" Info false
         "Something is not there that the API server asks for, and that decides no connection",
         "As it stands the object can't be applied; a patch may yet add what it lacks.",

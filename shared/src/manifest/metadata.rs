@@ -179,9 +179,9 @@ fn controller(context: &Context<'_>, metadata: &Node) -> Result<Option<Owner>> {
             let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
             let kind = context.required_string(owner, "kind")?;
             let name = context.required_string(owner, "name")?;
-            // Both become the name of a workload and of a caller.
+            // Both become the name of a workload and of a caller, which no owner of another name can be.
             if !names::is_dns_subdomain(name) || !names::is_kind(kind) {
-                return context.error(owner.span, "this owner has no valid `kind` and `name`", None);
+                return Ok(None);
             }
             return Ok(Some(Owner { group: group.to_owned(), kind: kind.to_owned(), name: name.to_owned() }));
         }

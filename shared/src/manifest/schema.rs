@@ -120,24 +120,39 @@ pub(super) fn check(context: &Context<'_>, node: &Node, group: &str, kind: &str)
     let Some(&at) = types.names.get(kind).filter(|_| GROUPS.contains(&group)) else {
         return match node.entry("metadata") {
             Some(entry) => {
-                types.check_value(context, &entry.value, &entry.key, Type::Object(types.names["ObjectMeta"]))
+                let metadata = Type::Object(types.names["ObjectMeta"]);
+                Checker { types, context, stored: false }.check_value(&entry.value, &entry.key, metadata)
             }
             None => Ok(()),
         };
     };
     let mut asked_for = node.entries().iter().filter(|entry| entry.key != "status");
-    asked_for.try_for_each(|entry| types.check_field(context, at, entry))
+    let stored = node.get("metadata").is_some_and(|metadata| {
+        ["uid", "resourceVersion", "managedFields"].iter().any(|key| context.present(metadata, key).is_some())
+    });
+    asked_for.try_for_each(|entry| Checker { types, context, stored }.check_field(at, entry))
 }
 
-impl Types {
-    fn check_field(&self, context: &Context<'_>, of: usize, entry: &Entry) -> Result<()> {
+/// The types whose every field decides who may connect: to pass over one would change the answer.
+const DECISIVE: [&str; 4] = ["NetworkPolicy", "LabelSelector", "IPBlock", "ServicePort"];
+
+struct Checker<'a> {
+    types: &'a Types,
+    context: &'a Context<'a>,
+    /// Whether the object was stored by a server, which may be newer, or older, than the table.
+    stored: bool,
+}
+
+impl Checker<'_> {
+    fn check_field(&self, of: usize, entry: &Entry) -> Result<()> {
+        let context = self.context;
         // To the API server null is absent, even in a field that it does not know.
         if entry.value.is_null() {
             return Ok(());
         }
-        let (name, fields) = &self.fields[of];
+        let (name, fields) = &self.types.fields[of];
         if let Some(&r#type) = fields.get(entry.key.as_str()) {
-            return self.check_value(context, &entry.value, &entry.key, r#type);
+            return self.check_value(&entry.value, &entry.key, r#type);
         }
         let message = format!("{name} has no field `{}`", printable(&entry.key));
         let meant = fields.keys().find(|field| *name == CASE_BLIND && field.eq_ignore_ascii_case(&entry.key));
@@ -147,12 +162,18 @@ impl Types {
             context.find(Code::OutdatedNotation, entry.key_span, message, help);
             return Ok(());
         }
+        if self.stored && !DECISIVE.iter().any(|decisive| name.starts_with(decisive)) {
+            let message = format!("{message} in Kubernetes 1.36: it is passed over");
+            context.find(Code::UnknownField, entry.key_span, message, None);
+            return Ok(());
+        }
         let mut known: Vec<&str> = fields.keys().copied().collect();
         known.sort_unstable();
         context.error(entry.key_span, message, did_you_mean(&entry.key, known))
     }
 
-    fn check_value(&self, context: &Context<'_>, node: &Node, key: &str, r#type: Type) -> Result<()> {
+    fn check_value(&self, node: &Node, key: &str, r#type: Type) -> Result<()> {
+        let context = self.context;
         if node.is_null() {
             return Ok(());
         }
@@ -169,15 +190,15 @@ impl Types {
             Type::Quantity => quantity(context, node, key),
             Type::List(item) => {
                 let items = context.sequence(node, key)?;
-                items.iter().try_for_each(|node| self.check_value(context, node, key, self.inner[item]))
+                items.iter().try_for_each(|node| self.check_value(node, key, self.types.inner[item]))
             }
             Type::Map(item) => {
                 let entries = context.mapping(node, &format!("`{key}`"))?;
-                entries.iter().try_for_each(|e| self.check_value(context, &e.value, &e.key, self.inner[item]))
+                entries.iter().try_for_each(|e| self.check_value(&e.value, &e.key, self.types.inner[item]))
             }
             Type::Object(at) => {
                 let entries = context.mapping(node, &format!("`{key}`"))?;
-                entries.iter().try_for_each(|entry| self.check_field(context, at, entry))
+                entries.iter().try_for_each(|entry| self.check_field(at, entry))
             }
         }
     }
@@ -276,6 +297,26 @@ mod tests {
             warnings,
             ["ContainerPort has no field `containerport`: the API server refuses it, and it is passed over"]
         );
+    }
+
+    #[test]
+    fn what_a_server_stored_may_have_fields_of_another_version() {
+        let checked = |kind: &str, text: &str| {
+            let documents = documents(text.as_bytes()).unwrap();
+            let node = parse(&documents[0]).unwrap().unwrap();
+            let context = Context { file: 0, namespace: "a", findings: RefCell::default() };
+            let group = if kind == "NetworkPolicy" { "networking.k8s.io" } else { "" };
+            let error = check(&context, &node, group, kind).err().map(|e| e.message);
+            (error, context.findings.into_inner().into_iter().map(|f| f.code).collect::<Vec<_>>())
+        };
+        for stored in ["uid: x", "resourceVersion: '1'", "managedFields: [{manager: x}]"] {
+            let pod = format!("{{metadata: {{name: a, {stored}}}, spec: {{futureField: 1}}}}");
+            assert_eq!(checked("Pod", &pod), (None, vec![Code::UnknownField]));
+            let policy = format!("{{metadata: {{name: a, {stored}}}, spec: {{futureField: 1}}}}");
+            let message = "NetworkPolicySpec has no field `futureField`".to_owned();
+            assert_eq!(checked("NetworkPolicy", &policy), (Some(message), vec![]));
+        }
+        assert!(checked("Pod", "{metadata: {name: a, uid: null}, spec: {futureField: 1}}").0.is_some());
     }
 
     #[test]

@@ -15,6 +15,9 @@ use crate::port::Protocol;
 
 type Result<T> = std::result::Result<T, ManifestError>;
 
+/// What to do about a workload that lacks what every one has.
+const UNFINISHED: &str = "if it is a patch or a base of kustomize, render it first: kubectl kustomize FOLDER | … -f -";
+
 pub(super) fn workload(context: &Context<'_>, node: &Node, kind: &str) -> Result<Workload> {
     let metadata = namespaced(context, node)?;
     if kind == "CronJob" && metadata.name.len() > 52 {
@@ -32,6 +35,13 @@ pub(super) fn workload(context: &Context<'_>, node: &Node, kind: &str) -> Result
                 names::CALLER => pod.caller = Some(text),
                 MIRROR => pod.mirror = kind == "Pod",
                 _ => {}
+            }
+        }
+    }
+    if kind == "Job" && node.get("metadata").is_some_and(|m| context.present(m, "name").is_some()) {
+        for key in names::JOB_NAMES.into_iter().filter(|_| metadata.name.len() <= 63) {
+            if pod.labels.get(key).is_none() {
+                pod.labels.insert(key, &metadata.name);
             }
         }
     }
@@ -72,7 +82,11 @@ fn selects_its_pods(context: &Context<'_>, node: &Node, kind: &str, pod: &PodSpe
     }
     let spec = node.get("spec").unwrap_or(node);
     let Some(written) = context.present(spec, "selector") else {
-        return context.error(head(spec), format!("a {kind} needs `selector`"), None);
+        // The versions before `apps/v1beta2` took it from the template's labels.
+        if node.get("apiVersion").and_then(Node::as_str).is_some_and(|v| v.ends_with("/v1beta1")) {
+            return Ok(());
+        }
+        return context.error(head(spec), format!("a {kind} needs `selector`"), Some(UNFINISHED.to_owned()));
     };
     let selector = label_selector(context, written, "selector")?;
     if selector.is_empty() {
@@ -94,7 +108,8 @@ fn template<'n>(context: &Context<'_>, node: &'n Node, kind: &str) -> Result<&'n
     let mut at = node;
     for key in path {
         let Some(next) = context.present(at, key) else {
-            return context.error(head(at), format!("a {kind} needs `{}`", path.join(".")), None);
+            let message = format!("a {kind} needs `{}`", path.join("."));
+            return context.error(head(at), message, Some(UNFINISHED.to_owned()));
         };
         context.mapping(next, &format!("`{key}`"))?;
         at = next;
@@ -164,7 +179,8 @@ fn container_ports(context: &Context<'_>, node: &Node, pod: &mut PodSpec) -> Res
             let message = format!("two ports of one container have the name `{}`", name.unwrap_or_default());
             return context.error(span, message, None);
         }
-        if let Some(host) = context.present(item, "hostPort").filter(|_| pod.host_network)
+        let given = |host: &&Node| !matches!(&host.value, Value::Number(n) if n == "0");
+        if let Some(host) = context.present(item, "hostPort").filter(|_| pod.host_network).filter(given)
             && context.port_number(host, "hostPort")? != port
         {
             let message = format!("with hostNetwork, `hostPort` must be `containerPort`, which is {port}");

@@ -85,7 +85,8 @@ pub(super) fn of_policies(objects: &Objects, omissions: &[Omission]) -> Vec<Find
             let metadata = &objects.services[*service].metadata;
             let message = format!("Service {} is in enforce, and nothing can stand before it", metadata.full_name());
             let help = "a policy needs a selector to know its pods by; an ExternalName has none";
-            Finding::new(Code::NotEnforceable, message).help(help.to_owned()).about("Service", metadata)
+            let finding = Finding::new(Code::NotEnforceable, message).help(help.to_owned());
+            finding.about("Service", metadata).field(["spec".into(), "type".into()])
         }
         Omission::KeptOpen { namespace, service } => {
             let metadata = &objects.services[*service].metadata;

@@ -59,6 +59,10 @@ fn what_is_wrong_with_an_acceptance() {
     // What is no comment accepts nothing, and neither does one about something else.
     assert_eq!(comments(0, "a: \"netintent:accept host-network: x\""), []);
     assert_eq!(comments(0, "a: b # see netintent:accept host-network: x"), []);
+    // Nor does a `#` within a value, but for that of intents.
+    assert_eq!(comments(0, "a: [\"# netintent:accept x: y\"]"), []);
+    assert_eq!(comments(0, "a: |\n  # netintent:accept x: y\nb: 'x\n  # netintent:accept x: y'"), []);
+    assert_eq!(comments(0, "netintent.dev/calls: |\n  a # netintent:accept x: y\n").len(), 1);
     let found = comments(7, "a: b # ü netintent\nc: d   #netintent:accept x: y  \n# netintent:accept z: w");
     assert_eq!(found.len(), 2);
     assert_eq!((found[0].line, found[0].origin.span.start.column, found[0].origin.span.end.column), (2, 8, 30));

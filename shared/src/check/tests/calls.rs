@@ -171,3 +171,18 @@ fn whom_other_policies_let_in_undeclared() {
     let finding = one(Code::UndeclaredConnection, &text, BOTH);
     assert_eq!(underlined(&text, &finding), "ports");
 }
+
+#[test]
+fn a_port_that_is_misnamed_is_named_first() {
+    let text = bank() + &deployment("shop", "web", "bank/ledger:80");
+    let finding = one(Code::RefusedIntent, &text, BOTH);
+    assert_eq!(finding.help.as_deref(), Some("first name the port as the Service does: write `bank/ledger:http`"));
+}
+
+#[test]
+fn a_mode_is_a_label() {
+    let text = "apiVersion: v1\nkind: Namespace\nmetadata: {name: bank, annotations: {netintent.dev/mode: enforce}}\n";
+    let finding = one(Code::UnknownMode, text, &[]);
+    assert!(finding.message.contains("as an annotation of a Namespace it has no effect"), "{}", finding.message);
+    assert_eq!(told(Code::UnknownMode, &text.replace("annotations", "labels"), &[]), Vec::<String>::new());
+}

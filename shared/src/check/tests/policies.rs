@@ -95,7 +95,13 @@ fn a_policy_that_isolates_all_though_it_is_about_some() {
     let egress_only = policy("deny", "podSelector: {}, policyTypes: [Egress]");
     assert_eq!(count(&(policy("a", about) + &egress_only)), 1, "in the other direction");
     assert_eq!(count(&policy("a", "podSelector: {matchLabels: {app: ledger}}, ingress: [{ports: [{port: 80}]}]")), 0);
-    let egress = "podSelector: {}, policyTypes: [Egress], egress: [{ports: [{port: 53, protocol: UDP}]}]";
+    let egress = "podSelector: {}, policyTypes: [Egress], egress: [{ports: [{port: 54, protocol: UDP}]}]";
+    assert_eq!(count(&policy("a", &egress.replace("54", "53"))), 0, "DNS for all");
+    assert_eq!(
+        count(&policy("a", "podSelector: {}, ingress: [{from: [{podSelector: {}}]}]")),
+        0,
+        "the whole namespace"
+    );
     let message = &told(Code::IsolatesNamespace, &(base() + &policy("a", egress)), &[])[0];
     assert!(message.ends_with("for egress; no other policy lets bank/cards and bank/ledger call anybody"), "{message}");
     let others = policy("a", about) + &policy("b", "podSelector: {matchLabels: {app: ledger}}, ingress: [{}]");
@@ -117,4 +123,27 @@ fn our_own_policies_are_not_judged() {
     let text = base() + &crate::testing::service("bank", "ledger");
     assert_eq!(told(Code::PeerSelectsNothing, &text, &["bank=enforce"]), Vec::<String>::new());
     assert_eq!(told(Code::IsolatesNamespace, &text, &["bank=enforce"]), Vec::<String>::new());
+}
+
+#[test]
+fn labels_of_single_pods_are_known_as_far_as_they_can_be() {
+    let job = "---\napiVersion: batch/v1\nkind: Job\nmetadata: {namespace: bank, name: m}\nspec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: a}]}}}\n";
+    let of = |selector: &str| {
+        let text = base() + job + &policy("a", &format!("podSelector: {{matchLabels: {{{selector}}}}}"));
+        (
+            told(Code::PolicySelectsNothing, &text, &[]).len(),
+            crate::testing::snapshot(&text, &[]).policies[0].pods.len(),
+        )
+    };
+    assert_eq!(of("batch.kubernetes.io/job-name: m"), (0, 1), "the server gives a Job's pods its name");
+    assert_eq!(of("job-name: m"), (0, 1));
+    assert_eq!(of("job-name: other"), (0, 0), "a Job of that name may come");
+    assert_eq!(of("statefulset.kubernetes.io/pod-name: db-0"), (0, 0), "not known before it runs");
+    assert_eq!(of("app: other"), (1, 0));
+}
+
+#[test]
+fn what_old_versions_filled_in() {
+    let old = "apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {namespace: bank, name: old}\nspec: {template: {metadata: {labels: {app: old}}, spec: {containers: [{name: a, image: a}]}}}\n";
+    assert_eq!(told(Code::OutdatedApiVersion, old, &[]).len(), 1);
 }

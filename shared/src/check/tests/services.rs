@@ -142,6 +142,13 @@ fn what_calls_from_outside_needs_a_from() {
     };
     assert_eq!(typed("NodePort"), ["Service bank/ledger is a NodePort in enforce, and no `from` lets its callers in"]);
     assert_eq!(typed("LoadBalancer").len(), 1);
+    let half = deployment("bank", "ledger", "")
+        + &service("bank", "ledger").replace("spec:\n", "spec:\n  type: NodePort\n")
+        + &from("{podSelector: {}}", "");
+    assert_eq!(
+        told(Code::ExposedWithoutFrom, &half, ENFORCE),
+        ["Service bank/ledger is a NodePort in enforce, and no `from` lets its callers in on port metrics"]
+    );
     assert_eq!(typed("ClusterIP"), Vec::<String>::new());
 }
 

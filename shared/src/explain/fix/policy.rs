@@ -100,27 +100,12 @@ fn rule(snapshot: &Snapshot, direction: Direction, other: End<'_>, ports: &PortS
     format!("  {}:\n    - {key}:\n{peer}{listed}", direction.as_str())
 }
 
-/// Whether a controller writes a label that differs from pod to pod, run to run or rollout to rollout.
-fn is_of_one_pod(key: &str) -> bool {
-    key.ends_with("template-hash")
-        || key.starts_with("batch.kubernetes.io/")
-        || [
-            "apps.kubernetes.io/pod-index",
-            "controller-revision-hash",
-            "controller-uid",
-            "job-name",
-            "pod-template-generation",
-            "statefulset.kubernetes.io/pod-name",
-        ]
-        .contains(&key)
-}
-
 /// A `podSelector` on the labels that somebody wrote.
 fn pod_selector(snapshot: &Snapshot, pod: u32, indent: &str) -> String {
     let labels: Vec<String> = snapshot.pods[pod as usize]
         .labels
         .iter()
-        .filter(|(key, _)| !names::is_reserved(key) && !is_of_one_pod(key))
+        .filter(|(key, _)| !names::is_reserved(key) && !names::is_of_one_pod(key))
         .map(|(key, value)| format!("{indent}    {key}: \"{value}\"\n"))
         .collect();
     if labels.is_empty() {

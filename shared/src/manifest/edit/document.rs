@@ -50,7 +50,9 @@ fn yaml(lines: &Lines<'_>, place: &Range<usize>, node: &Node) -> Option<Range<us
     if lines.line(last + 1).trim_end() == "..." && lines.range(last + 1).is_some_and(|line| line.end <= place.end) {
         last += 1;
     }
-    let comments = (head..content).rev().take_while(|line| is_comment(lines.line(*line))).last().unwrap_or(content);
+    let above = (head..content).rev().take_while(|line| is_comment(lines.line(*line))).last().unwrap_or(content);
+    // What a file begins with, such as a licence, is the file's.
+    let comments = if separator.is_none() && above == 0 { content } else { above };
     let next = if place.end < text.len() { lines.line_of(place.end) } else { lines.line_of(text.len()) + 1 };
     let nothing = |lines_of: Range<usize>| lines_of.into_iter().all(|line| is_blank(lines.line(line)));
     if !nothing(head..comments) || !nothing(last + 1..next) {
