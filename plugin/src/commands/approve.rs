@@ -84,13 +84,13 @@ fn file(path: &str) -> Result<&str> {
         let help = "write to a YAML file: objects may lie in as many files as you like".to_owned();
         return Err(Error::with_help(message, help));
     }
+    Target::new(path, None).map_err(Error::new)?;
     let hidden = Path::new(path).file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     if hidden || !is_manifest(Path::new(path)) {
         let message = format!("{} is no manifest by its name, and would be passed over in a folder", printable(path));
         let help = "write to a file that ends in .yaml or .yml, and is no kustomization".to_owned();
         return Err(Error::with_help(message, help));
     }
-    Target::new(path, None).map_err(Error::new)?;
     Ok(path)
 }
 

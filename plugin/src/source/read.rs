@@ -42,8 +42,9 @@ pub(super) fn objects(sources: &Sources, namespace: &str, may_be_none: bool) -> 
         errors.sort_by_key(|e| e.origin);
         return Err(Error::Input(errors.iter().map(|e| sources.report(e)).collect()));
     }
-    if objects.is_empty() && !any && !may_be_none {
-        let help = "every file is empty or has only comments".to_owned();
+    if objects.is_empty() && !may_be_none {
+        let empty = if any { "there are only lists without items" } else { "every file is empty or has only comments" };
+        let help = empty.to_owned();
         return Err(Error::with_help("no manifest in the input", help));
     }
     findings.sort_by_key(|finding| finding.place.as_ref().and_then(Place::origin));
