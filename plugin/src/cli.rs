@@ -2,6 +2,8 @@
 
 #![allow(clippy::doc_markdown, reason = "these comments are the help that users read")]
 
+use std::ffi::OsString;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 use netintent::mode::ModeOverride;
@@ -25,7 +27,7 @@ Documentation: docs/ in the repository.";
 #[derive(Debug, Parser)]
 #[command(name = "kubectl-netintent", bin_name = "kubectl netintent", version, after_help = EXAMPLES)]
 #[command(subcommand_required = true, arg_required_else_help = true, max_term_width = 100)]
-pub(crate) struct Cli {
+pub struct Cli {
     /// What to do
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -33,6 +35,18 @@ pub(crate) struct Cli {
     /// When to use colour: on a terminal (`auto`, which follows NO_COLOR and CLICOLOR), always or never
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     pub(crate) color: Color,
+}
+
+/// Reads the command line, the program's own name first.
+///
+/// # Errors
+/// What is wrong with it, or the help that it asks for. It has no control characters of the arguments: a script may have
+/// taken them from anywhere.
+pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(arguments).map_err(|error| {
+        let tame = arguments.iter().map(|argument| names::printable(&argument.to_string_lossy()));
+        Cli::try_parse_from(tame).err().unwrap_or(error)
+    })
 }
 
 /// When to use colour.

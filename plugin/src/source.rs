@@ -15,6 +15,7 @@ use crate::cli::Input;
 use crate::error::{Error, Result};
 use crate::printer;
 use files::File;
+pub(crate) use files::{MAX_FILE, is_manifest};
 pub(crate) use places::Sources;
 
 /// A snapshot, and the text that it was read from.

@@ -56,7 +56,7 @@ pub(super) fn collect(paths: &[String]) -> Result<Vec<File>> {
 }
 
 /// Whether a file in a folder is a manifest by its name. A kustomization is the recipe for manifests, and none itself.
-pub(super) fn is_manifest(path: &Path) -> bool {
+pub(crate) fn is_manifest(path: &Path) -> bool {
     let part = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let (name, extension) = (part(path.file_stem()), part(path.extension()));
     matches!(extension.as_str(), "yaml" | "yml" | "json") && name != "kustomization" && !name.is_empty()

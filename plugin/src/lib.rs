@@ -1,0 +1,30 @@
+//! `kubectl netintent`: lists, diffs and explains who may call whom.
+//!
+//! Data flows one way: [`source`] reads manifests into a snapshot, a function of the library answers, [`render`] prints
+//! through the one [`printer`].
+//!
+//! This is the program; other crates use of it what tests need: how it reads [its arguments](cli) and [git](git).
+
+pub mod cli;
+mod commands;
+mod error;
+pub mod git;
+mod printer;
+mod render;
+mod source;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Does what the arguments say, the program's own name first.
+pub fn run(arguments: &[OsString]) -> ExitCode {
+    let cli = match cli::parse(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return printer::usage(&error),
+    };
+    cli.color.write_global();
+    match commands::run(&cli) {
+        Ok(status) => status.into(),
+        Err(error) => error.report(),
+    }
+}
