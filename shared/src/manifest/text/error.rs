@@ -1,6 +1,6 @@
 //! What is wrong with a text, and where.
 
-use super::position::{Position, Span, position_of};
+use super::position::Span;
 
 /// Why a text cannot be read.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -24,13 +24,6 @@ impl SyntaxError {
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
-    }
-
-    /// The same, not beyond the end of `text`, whose first character is `origin` in the file. To the parser every text
-    /// ends with its line, so that what is missing at the end may be missing in a line that there is not.
-    pub(super) fn within(self, text: &str, origin: Position) -> Self {
-        let end = position_of(text, text.len(), origin);
-        if self.span.start > end { Self { span: Span::character(end), ..self } } else { self }
     }
 
     /// The same; if `text` has `{{` in it, the advice is to render the template it seems to be.
@@ -63,6 +56,7 @@ pub(super) fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::text::position::Position;
 
     #[test]
     fn a_template_is_recognised_by_its_braces() {
@@ -70,15 +64,6 @@ mod tests {
         assert_eq!(error.clone().template("a: {b}").help.as_deref(), Some("y"));
         let help = error.template("a: {{ .Values.b }}").help.unwrap_or_default();
         assert!(help.contains("helm template") && help.contains("kustomize build"), "{help}");
-    }
-
-    #[test]
-    fn what_is_missing_at_the_end_is_missing_where_the_text_ends() {
-        let at = |line, column| Span::character(Position::new(line, column));
-        let within = |text: &str, span: Span| SyntaxError::new("x", span).within(text, Position::new(5, 1)).span;
-        assert_eq!(within("a: [é", at(6, 1)), at(5, 6));
-        assert_eq!(within("a: [\n", at(6, 1)), at(6, 1));
-        assert_eq!(within("a: [", at(5, 4)), at(5, 4));
     }
 
     #[test]

@@ -45,10 +45,11 @@ pub fn parse(document: &Document<'_>) -> Result<Option<Node>, SyntaxError> {
         Format::Yaml => yaml::parse(document.text, document.origin()),
         Format::Json => json_tree::parse(document.text, document.origin()),
     }
-    .map_err(|error| {
-        let error = error.within(document.text, document.origin());
-        if error.message.starts_with("duplicate key") { error } else { error.template(document.text) }
-    })
+    .map_err(
+        |error| {
+            if error.message.starts_with("duplicate key") { error } else { error.template(document.text) }
+        },
+    )
 }
 
 #[cfg(test)]
