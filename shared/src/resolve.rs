@@ -275,7 +275,7 @@ impl Search<'_> {
 /// Where the Service has no such port, with those that it has.
 pub fn service_port(snapshot: &Snapshot, service: usize, text: &str) -> Result<callee::Port, ResolveError> {
     let object = &snapshot.objects.services[service];
-    let by_number = text.parse::<u16>().ok();
+    let by_number = port_number(text);
     let found = object.ports.iter().find(|p| p.name.as_deref() == Some(text) || by_number == Some(p.port));
     if let Some(port) = found {
         return Ok(port.identifier());
@@ -291,6 +291,11 @@ pub fn service_port(snapshot: &Snapshot, service: usize, text: &str) -> Result<c
     let help = near
         .or_else(|| (!all.is_empty()).then(|| format!("its ports are {}", numbered.collect::<Vec<_>>().join(", "))));
     Err(ResolveError { message, help })
+}
+
+/// A port's number as [`callee::Port`] has it: without a sign, and without leading zeros.
+fn port_number(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|number: &u16| *number > 0 && number.to_string() == text)
 }
 
 /// The port of `destination` that `text` names: of a Service by name or number; of a workload's pods and of addresses by
@@ -310,7 +315,7 @@ pub fn asked_port(snapshot: &Snapshot, destination: &Subject, text: &str) -> Res
         let message = format!("`{}` has no known protocol", printable(text));
         return Err(ResolveError { message, help: Some("write PORT/TCP, PORT/UDP or PORT/SCTP".to_owned()) });
     };
-    if let Some(number) = number.parse::<u16>().ok().filter(|n| *n > 0) {
+    if let Some(number) = port_number(number) {
         return Ok(AskedPort::Number(protocol, number));
     }
     let no_number = || ResolveError {
@@ -323,8 +328,12 @@ pub fn asked_port(snapshot: &Snapshot, destination: &Subject, text: &str) -> Res
     }
     let names: Vec<&str> =
         pods.iter().flat_map(|pod| snapshot.spec(*pod).ports.iter().filter_map(|p| p.name.as_deref())).collect();
+    if names.contains(&text) {
+        return Ok(AskedPort::Named(text.to_owned()));
+    }
     if names.contains(&number) {
-        return Ok(AskedPort::Named(number.to_owned()));
+        let message = format!("`{}`: a port by name has the protocol that the pod gives it", printable(text));
+        return Err(ResolveError { message, help: Some(format!("write `{number}`")) });
     }
     let near = did_you_mean(number, names.iter().copied());
     let workload = &snapshot.workloads[*at];

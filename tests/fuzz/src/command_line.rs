@@ -9,6 +9,7 @@ use netintent::explain::{AskedPort, Question, explain};
 use netintent::manifest::collect;
 use netintent::mode::ModeOverride;
 use netintent::names::{is_dns_label, printable_char};
+use netintent::port::Protocol;
 use netintent::resolve::{Home, Role, Subject, asked_port, full_name, resolve, split_port};
 use netintent::snapshot::{Options, Snapshot};
 
@@ -78,18 +79,27 @@ fn names(text: &str) {
 /// May the one call the other? There is an answer, or a reason why there is none.
 fn asked(caller: &str, callee: &str) {
     let home = Home { namespace: "default", only: false };
-    let (callee, port) = split_port(callee);
+    let (callee, written) = split_port(callee);
     let Ok(source) = resolve(&DEMO, caller, Role::Caller, home) else { return };
     let Ok(destination) = resolve(&DEMO, callee, Role::Callee, home) else { return };
     if matches!((&source, &destination), (Subject::Addresses(..), Subject::Addresses(..))) {
         return;
     }
-    let port = match port.map(|port| asked_port(&DEMO, &destination, port)).transpose() {
+    let port = match written.map(|port| asked_port(&DEMO, &destination, port)).transpose() {
         Ok(port) => port,
         Err(error) => return is_tame(&error.message),
     };
-    if let (Some(AskedPort::Number(_, number)), Some(written)) = (&port, split_port(callee).1) {
-        assert!(written.starts_with(&number.to_string()), "{written} is read as {number}");
+    // What is answered is what was asked, and not nearly so.
+    let written = written.unwrap_or_default();
+    match &port {
+        Some(AskedPort::Number(Protocol::Tcp, number)) => {
+            assert_eq!(written.split('/').next(), Some(&*number.to_string()))
+        }
+        Some(AskedPort::Number(protocol, number)) => {
+            assert_eq!(written.to_uppercase(), format!("{number}/{protocol}"));
+        }
+        Some(AskedPort::Named(name)) => assert_eq!(name, written),
+        Some(AskedPort::Service(_)) | None => {}
     }
     let explanation = explain(&DEMO, &Question { source, destination, port });
     is_tame(&explanation.summary);
