@@ -94,7 +94,7 @@ pub fn listed(output: &[u8], asked: &Asked) -> Vec<Listed> {
 
 /// The names of objects as git takes them, one a line.
 pub fn wanted(files: &[Listed]) -> String {
-    files.iter().map(|file| format!("{}\n", file.id.as_str())).collect()
+    files.iter().flat_map(|file| [file.id.as_str(), "\n"]).collect()
 }
 
 /// The content of each file, in their order.

@@ -93,7 +93,7 @@ fn asked(caller: &str, callee: &str) {
     let written = written.unwrap_or_default();
     match &port {
         Some(AskedPort::Number(Protocol::Tcp, number)) => {
-            assert_eq!(written.split('/').next(), Some(&*number.to_string()))
+            assert_eq!(written.split('/').next(), Some(&*number.to_string()));
         }
         Some(AskedPort::Number(protocol, number)) => {
             assert_eq!(written.to_uppercase(), format!("{number}/{protocol}"));

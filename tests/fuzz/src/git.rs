@@ -48,7 +48,7 @@ fn names(path: &str, asked: &Asked) {
     let Some((last, fixed)) = arguments.split_last() else { unreachable!("no arguments") };
     assert_eq!(fixed, ["--literal-pathspecs", "ls-tree", "-r", "-z", ID, "--"]);
     assert_eq!(last, &asked.name);
-    assert!(!last.is_empty() && !last.to_string_lossy().contains('/') && last != "..", "{last:?}");
+    assert!(!last.is_empty() && !last.to_string_lossy().contains('/') && last != "..", "{path:?}");
     assert!(!asked.folder.as_os_str().is_empty());
     let whole = if last == "." { asked.folder.clone() } else { asked.folder.join(last) };
     assert_eq!(whole.components().filter(dotless).collect::<Vec<_>>(), {

@@ -14,8 +14,11 @@ pub mod selectors;
 use netintent::manifest::{Decoded, decode, text};
 use netintent::names::printable;
 
+/// Panics where something does not hold of an input.
+pub type Check = fn(&[u8]);
+
 /// Every target by the name of its corpus.
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+pub const TARGETS: [(&str, Check); 7] = [
     ("command_line", command_line::check),
     ("git", git::check),
     ("intents", intents::check),

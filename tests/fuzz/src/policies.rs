@@ -51,9 +51,9 @@ pub fn check(data: &[u8]) {
     let mut manifests = WORLD.to_owned();
     for (at, spec) in text.split("\n---\n").take(4).enumerate() {
         let namespace = if at % 2 == 0 { "shop" } else { "bank" };
-        let head = "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n";
-        let spec = spec.replace('\n', "\n  ");
-        manifests.push_str(&format!("{head}metadata: {{name: p{at}, namespace: {namespace}}}\nspec:\n  {spec}\n"));
+        manifests.push_str("---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n");
+        let metadata = format!("metadata: {{name: p{at}, namespace: {namespace}}}\n");
+        manifests.extend([&metadata, "spec:\n  ", &spec.replace('\n', "\n  "), "\n"]);
     }
     let Some(decoded) = read(&manifests) else { return };
     let objects = decoded.into_iter().flat_map(|decoded| decoded.objects);

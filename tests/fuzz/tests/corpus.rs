@@ -6,7 +6,7 @@ use std::io;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
-use netintent_fuzz::TARGETS;
+use netintent_fuzz::{Check, TARGETS};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -17,7 +17,7 @@ fn names(folder: &Path) -> io::Result<BTreeSet<String>> {
 }
 
 /// Tries every file of a corpus; returns those in which something does not hold.
-fn tried(name: &str, check: fn(&[u8])) -> io::Result<Vec<String>> {
+fn tried(name: &str, check: Check) -> io::Result<Vec<String>> {
     let folder = folder("corpus").join(name);
     let mut wrong = Vec::new();
     let files = names(&folder)?;
