@@ -3,7 +3,7 @@
 //! Data flows one way: [`source`] reads manifests into a snapshot, a function of the library answers, [`render`] prints
 //! through the one [`printer`].
 //!
-//! This is the program; other crates use of it what tests need: how it reads [its arguments](cli) and [git](git).
+//! This is the program; tests of other crates use how it reads [its arguments](cli), and what it asks [`git`].
 
 pub mod cli;
 mod commands;
