@@ -1,4 +1,4 @@
-//! What git is asked, and what its answers say: text alone. [`crate::source`] runs it.
+//! What git is asked, and what its answers say: text alone. `source` runs it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

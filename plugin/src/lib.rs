@@ -1,9 +1,9 @@
 //! `kubectl netintent`: lists, diffs and explains who may call whom.
 //!
-//! Data flows one way: [`source`] reads manifests into a snapshot, a function of the library answers, [`render`] prints
-//! through the one [`printer`].
+//! Data flows one way: `source` reads manifests into a snapshot, a function of the library answers, `render` prints
+//! through the one `printer`.
 //!
-//! This is the program; tests of other crates use how it reads [its arguments](cli), and what it asks [`git`].
+//! This is the program. Tests of other crates use how it reads its arguments ([`cli`]), and what it asks git ([`git`]).
 
 pub mod cli;
 mod commands;
