@@ -5,6 +5,8 @@
 mod check;
 mod render;
 
+use std::ffi::OsString;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 use netintent::mode::ModeOverride;
@@ -37,7 +39,7 @@ Documentation: docs/ in the repository.";
 #[derive(Debug, Parser)]
 #[command(name = "kubectl-netintent", bin_name = "kubectl netintent", version, after_help = EXAMPLES)]
 #[command(subcommand_required = true, arg_required_else_help = true, max_term_width = 100)]
-pub(crate) struct Cli {
+pub struct Cli {
     /// What to do
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -47,6 +49,18 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     #[arg(display_order = 100)]
     pub(crate) color: Color,
+}
+
+/// Reads the command line, the program's own name first.
+///
+/// # Errors
+/// What is wrong with it, or the help that it asks for. It has no control characters of the arguments: a script may have
+/// taken them from anywhere.
+pub fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(arguments).map_err(|error| {
+        let tame = arguments.iter().map(|argument| names::printable(&argument.to_string_lossy()));
+        Cli::try_parse_from(tame).err().unwrap_or(error)
+    })
 }
 
 /// When to use colour.

@@ -14,7 +14,7 @@ use netintent::snapshot::{Options, Snapshot};
 use crate::cli::Input;
 use crate::error::{Error, Result};
 use crate::printer;
-pub(crate) use files::{File, is_manifest};
+pub(crate) use files::{File, MAX_FILE, is_manifest};
 pub(crate) use git::author;
 pub(crate) use places::Sources;
 

@@ -9,7 +9,9 @@ use ipnet::IpNet;
 
 use crate::callee;
 use crate::cidr::{self, AddressSet};
+use crate::explain::AskedPort;
 use crate::names::printable;
+use crate::port::Protocol;
 use crate::snapshot::Snapshot;
 use crate::suggest::did_you_mean;
 
@@ -295,7 +297,7 @@ pub fn service(snapshot: &Snapshot, text: &str, home: Home<'_>) -> Result<usize,
 /// Where the Service has no such port, with those that it has.
 pub fn service_port(snapshot: &Snapshot, service: usize, text: &str) -> Result<callee::Port, ResolveError> {
     let object = &snapshot.objects.services[service];
-    let by_number = text.parse::<u16>().ok();
+    let by_number = port_number(text);
     let found = object.ports.iter().find(|p| p.name.as_deref() == Some(text) || by_number == Some(p.port));
     if let Some(port) = found {
         return Ok(port.identifier());
@@ -311,6 +313,54 @@ pub fn service_port(snapshot: &Snapshot, service: usize, text: &str) -> Result<c
     let help = near
         .or_else(|| (!all.is_empty()).then(|| format!("its ports are {}", numbered.collect::<Vec<_>>().join(", "))));
     Err(ResolveError { message, help })
+}
+
+/// A port's number as [`callee::Port`] has it: without a sign, and without leading zeros.
+fn port_number(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|number: &u16| *number > 0 && number.to_string() == text)
+}
+
+/// The port of `destination` that `text` names: of a Service by name or number; of a workload's pods and of addresses by
+/// number, with `/UDP` where it is not TCP; of pods by name too.
+///
+/// # Errors
+/// What was asked, and what there is.
+pub fn asked_port(snapshot: &Snapshot, destination: &Subject, text: &str) -> Result<AskedPort, ResolveError> {
+    if let Subject::Service(at) = destination {
+        return Ok(AskedPort::Service(service_port(snapshot, *at, text)?));
+    }
+    let (number, protocol) = match text.split_once('/') {
+        Some((number, protocol)) => (number, Protocol::parse(&protocol.to_uppercase())),
+        None => (text, Some(Protocol::Tcp)),
+    };
+    let Some(protocol) = protocol else {
+        let message = format!("`{}` has no known protocol", printable(text));
+        return Err(ResolveError { message, help: Some("write PORT/TCP, PORT/UDP or PORT/SCTP".to_owned()) });
+    };
+    if let Some(number) = port_number(number) {
+        return Ok(AskedPort::Number(protocol, number));
+    }
+    let no_number = || ResolveError {
+        message: format!("`{}` is no port number: 1 to 65535 was expected", printable(text)),
+        help: None,
+    };
+    let Subject::Workload(at, pods) = destination else { return Err(no_number()) };
+    if number.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(no_number());
+    }
+    let names: Vec<&str> =
+        pods.iter().flat_map(|pod| snapshot.spec(*pod).ports.iter().filter_map(|p| p.name.as_deref())).collect();
+    if names.contains(&text) {
+        return Ok(AskedPort::Named(text.to_owned()));
+    }
+    if names.contains(&number) {
+        let message = format!("`{}`: a port by name has the protocol that the pod gives it", printable(text));
+        return Err(ResolveError { message, help: Some(format!("write `{number}`")) });
+    }
+    let near = did_you_mean(number, names.iter().copied());
+    let workload = &snapshot.workloads[*at];
+    let message = format!("pods of {} {} have no port `{}`", workload.kind, workload.full_name(), printable(text));
+    Err(ResolveError { message, help: near })
 }
 
 #[cfg(test)]

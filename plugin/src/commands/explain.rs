@@ -3,11 +3,9 @@
 use std::io::Write as _;
 use std::mem::ManuallyDrop;
 
-use netintent::explain::{AskedPort, Explanation, Question, explain};
+use netintent::explain::{Explanation, Question, explain};
 use netintent::names::printable;
-use netintent::port::Protocol;
-use netintent::resolve::{Role, Subject, resolve, service_port, split_port};
-use netintent::snapshot::Snapshot;
+use netintent::resolve::{Role, Subject, asked_port, resolve, split_port};
 
 use crate::cli::{Explain, Format};
 use crate::error::{Error, Result, Status};
@@ -28,7 +26,7 @@ pub(super) fn run(args: &Explain) -> Result<Status> {
     if matches!((&source, &destination), (Subject::Addresses(..), Subject::Addresses(..))) {
         return Err(Error::new("both ends are addresses outside the cluster, where no NetworkPolicy stands"));
     }
-    let port = port.map(|port| asked(snapshot, &destination, port)).transpose()?;
+    let port = port.map(|port| asked_port(snapshot, &destination, port)).transpose()?;
     let question = Question { source, destination, port };
     let explanation = explain(snapshot, &question);
     if !args.quiet {
@@ -61,38 +59,4 @@ fn status(explanation: &Explanation) -> Status {
         Some(false) => Status::No,
         None => Status::Trouble,
     }
-}
-
-/// The port that is asked about.
-fn asked(snapshot: &Snapshot, destination: &Subject, text: &str) -> Result<AskedPort> {
-    if let Subject::Service(at) = destination {
-        return Ok(AskedPort::Service(service_port(snapshot, *at, text)?));
-    }
-    let (number, protocol) = match text.split_once('/') {
-        Some((number, protocol)) => (number, Protocol::parse(&protocol.to_uppercase())),
-        None => (text, Some(Protocol::Tcp)),
-    };
-    let Some(protocol) = protocol else {
-        return Err(Error::with_help(
-            format!("`{}` has no known protocol", printable(text)),
-            "write PORT/TCP, PORT/UDP or PORT/SCTP".to_owned(),
-        ));
-    };
-    if let Some(number) = number.parse::<u16>().ok().filter(|n| *n > 0) {
-        return Ok(AskedPort::Number(protocol, number));
-    }
-    let no_number = || Error::new(format!("`{}` is no port number: 1 to 65535 was expected", printable(text)));
-    let Subject::Workload(at, pods) = destination else { return Err(no_number()) };
-    if number.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(no_number());
-    }
-    let names: Vec<&str> =
-        pods.iter().flat_map(|pod| snapshot.spec(*pod).ports.iter().filter_map(|p| p.name.as_deref())).collect();
-    if names.contains(&number) {
-        return Ok(AskedPort::Named(number.to_owned()));
-    }
-    let near = netintent::suggest::did_you_mean(number, names.iter().copied());
-    let workload = &snapshot.workloads[*at];
-    let message = format!("pods of {} {} have no port `{}`", workload.kind, workload.full_name(), printable(text));
-    Err(Error::with_help(message, near))
 }

@@ -187,11 +187,11 @@ fn what_cannot_be_approved() {
     let demo = demo();
     let folder = demo.path();
     fs::write(
-        folder.join("list.json.txt"),
+        folder.join("list.yaml"),
         "{\"apiVersion\": \"v1\", \"kind\": \"Namespace\", \"metadata\": {\"name\": \"x\"}}",
     )
     .unwrap();
-    fs::write(folder.join("broken.txt"), "a: [\n").unwrap();
+    fs::write(folder.join("broken.yaml"), "a: [\n").unwrap();
     let long = "x".repeat(1025);
     let cards = |more: &[&str]| [&CARDS[..], more].concat().iter().map(ToString::to_string).collect::<Vec<_>>();
     let ends = |caller: &str, callee: &str| ["approve", caller, "--to", callee].map(str::to_owned).to_vec();
@@ -224,14 +224,18 @@ fn what_cannot_be_approved() {
         (cards(&["--reason", ""]), "--reason is empty: say why, or leave it out"),
         (cards(&["--write", "-"]), "--write needs a file: without it the Approval goes to standard output"),
         (cards(&["--write", "."]), "cannot write .: it is a folder"),
+        (
+            cards(&["--write", "kustomization.yaml"]),
+            "kustomization.yaml is no manifest by its name, and would be passed over in a folder\nhelp: write to a file that ends in .yaml or .yml, and is no kustomization",
+        ),
         (cards(&["--write", "none/a.yaml"]), "cannot write none/a.yaml: there is no folder none"),
         (
             cards(&["--write", "a.json"]),
             "a.json is a JSON file, which has no documents to add one to\nhelp: write to a YAML file: objects may lie in as many files as you like",
         ),
         (
-            cards(&["--write", "list.json.txt"]),
-            "cannot edit list.json.txt: the file is JSON, which has no documents to add one to; nothing was changed\nhelp: write to a YAML file: objects may lie in as many files as you like",
+            cards(&["--write", "list.yaml"]),
+            "cannot edit list.yaml: the file is JSON, which has no documents to add one to; nothing was changed\nhelp: write to a YAML file: objects may lie in as many files as you like",
         ),
     ] {
         let said = here(folder, &args.iter().map(String::as_str).collect::<Vec<_>>());
@@ -241,8 +245,8 @@ fn what_cannot_be_approved() {
             "{args:?}"
         );
     }
-    assert_eq!(to(folder, "broken.txt").status, 2);
-    assert_eq!(fs::read_to_string(folder.join("broken.txt")).unwrap(), "a: [\n");
+    assert_eq!(to(folder, "broken.yaml").status, 2);
+    assert_eq!(fs::read_to_string(folder.join("broken.yaml")).unwrap(), "a: [\n");
     let twice = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {namespace: shop, name: a}\nspec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}, annotations: {netintent.dev/caller: b}}, spec: {containers: [{name: c, image: c}]}}}\n---\napiVersion: v1\nkind: Service\nmetadata: {namespace: shop, name: s}\nspec: {selector: {a: b}, ports: [{port: 80}]}\n";
     let said = run_on(twice, &["approve", "shop/a", "--to", "shop/s"]);
     assert!(said.status == 0 && said.stdout.contains("callers: [shop/b]"), "{}", said.stderr);

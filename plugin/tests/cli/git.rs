@@ -94,3 +94,32 @@ fn standard_input_has_no_revision() {
     let expected = "error: --base-rev needs paths with -f: standard input has no revision\n";
     assert_eq!((said.status, said.stdout.as_str(), said.stderr.as_str()), (2, "", expected));
 }
+
+/// A file is compared with itself, whatever its name: not with what git takes the name for, and though it is hidden.
+#[test]
+fn a_name_is_only_a_name() {
+    let repository = repository();
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: other}, spec: {containers: [{name: c}]}}\n";
+    let names = [":(top)x.yaml", ":x.yaml", ":!x.yaml", ".x.yaml", "-x.yaml", "*.yaml", "x"];
+    fs::write(repository.path().join("x.yaml"), "{apiVersion: v1, kind: Namespace, metadata: {name: a}}\n").unwrap();
+    for name in names {
+        fs::write(repository.path().join(name), pod).unwrap();
+    }
+    git(repository.path(), &["add", "."]);
+    git(repository.path(), &["commit", "-q", "-m", "names"]);
+    for name in names {
+        let said = run(repository.path(), &["diff", "--base-rev", "HEAD", &format!("--filename={name}")]);
+        assert_eq!((said.status, said.stderr.as_str()), (0, "No differences.\n"), "{name}");
+    }
+}
+
+#[test]
+fn what_is_neither_a_commit_nor_a_path() {
+    let repository = repository();
+    // Git knows it, as what to leave out.
+    let said = run(repository.path(), &["diff", "--base-rev=^HEAD", "-f", "deploy"]);
+    assert_eq!(said.status, 2);
+    assert!(said.stderr.starts_with("error: git knows no revision `^HEAD`\n"), "{}", said.stderr);
+    let said = run(repository.path(), &["diff", "--base-rev", "HEAD", "-f", "gone/.."]);
+    assert_eq!(said.stderr, "error: cannot read gone/..: there is no such file or folder\n");
+}

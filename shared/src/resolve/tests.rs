@@ -158,3 +158,23 @@ fn ports_of_a_service_by_name_or_number() {
         Some("its ports are http (80), metrics (9090)")
     );
 }
+
+#[test]
+fn a_port_is_asked_about_as_it_is_written() {
+    let snapshot =
+        snapshot(&[deployment("bank", "ledger", ""), crate::testing::service("bank", "ledger")].concat(), &[]);
+    let pods = resolve(&snapshot, "bank/deploy/ledger", Role::Callee, HOME).unwrap();
+    let asked = |text: &str| asked_port(&snapshot, &pods, text).map_err(|error| error.message);
+    assert_eq!(asked("53/udp"), Ok(AskedPort::Number(Protocol::Udp, 53)));
+    assert_eq!(asked("http"), Ok(AskedPort::Named("http".into())));
+    for (text, message) in [
+        ("http/UDP", "`http/UDP`: a port by name has the protocol that the pod gives it"),
+        ("080", "`080` is no port number: 1 to 65535 was expected"),
+        ("+80", "pods of Deployment bank/ledger have no port `+80`"),
+        ("80/x", "`80/x` has no known protocol"),
+    ] {
+        assert_eq!(asked(text), Err(message.to_owned()));
+    }
+    let of_service = resolve(&snapshot, "bank/ledger", Role::Callee, HOME).unwrap();
+    assert!(asked_port(&snapshot, &of_service, "80").is_ok() && asked_port(&snapshot, &of_service, "+80").is_err());
+}

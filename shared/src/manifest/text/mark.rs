@@ -1,5 +1,7 @@
 //! From the parser's marks to positions in the file.
 
+use std::cell::OnceCell;
+
 use libyaml_safer::Mark;
 
 use super::position::{Position, Ruler, Span, narrow};
@@ -15,6 +17,7 @@ pub(super) struct Marks<'a> {
     text: &'a str,
     origin: Position,
     checkpoints: Vec<Position>,
+    end: OnceCell<Position>,
 }
 
 impl<'a> Marks<'a> {
@@ -26,7 +29,7 @@ impl<'a> Marks<'a> {
         } else {
             Vec::new()
         };
-        Self { text, origin, checkpoints }
+        Self { text, origin, checkpoints, end: OnceCell::new() }
     }
 
     /// The text.
@@ -36,6 +39,10 @@ impl<'a> Marks<'a> {
 
     /// Where `mark` stands in the file.
     pub(super) fn position(&self, mark: Mark) -> Position {
+        // To the parser every text ends with its line, so that what is missing at the end is in a line that there is not.
+        if index(mark) >= self.text.len() && mark.column == 0 && !self.text.ends_with('\n') {
+            return *self.end.get_or_init(|| self.at(self.text.len()));
+        }
         if self.checkpoints.is_empty() {
             let at = Position::new(narrow(mark.line).saturating_add(1), narrow(mark.column).saturating_add(1));
             return at.after(self.origin);

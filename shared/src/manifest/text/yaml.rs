@@ -162,6 +162,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_at_the_end_is_in_the_last_line() {
+        assert_eq!(error("a:\n  b: [c").span.start, Position::new(2, 8));
+        assert_eq!(read("a:\n? b ").get("b").map(|node| node.span), Some(span((2, 5), (2, 5))));
+        assert_eq!(read("a:\n  b: c").get("a").map(|node| node.span), Some(span((2, 3), (2, 7))));
+    }
+
+    #[test]
     fn nesting_is_bounded() {
         let flow = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(parse(&flow(1000), START).is_ok());
