@@ -42,7 +42,8 @@ pub(super) fn collect(revision: &str, paths: &[String]) -> Result<Vec<File>> {
 /// Who git says is at work in a folder, and on which commit; neither without git, or outside of a repository.
 pub(crate) fn author(folder: &Path) -> (Option<String>, Option<String>) {
     let ask = |args: &[&str]| {
-        let out = git(folder, args.iter().map(AsRef::as_ref), None).ok()?;
+        let args: Vec<OsString> = args.iter().map(OsString::from).collect();
+        let out = git(folder, &args, None).ok()?;
         let text = String::from_utf8_lossy(&out).trim().to_owned();
         (!text.is_empty()).then_some(text)
     };

@@ -24,7 +24,7 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
         let exposed = matches!(service.r#type, ServiceType::NodePort | ServiceType::LoadBalancer);
         let named = names.get(&at).map_or(&[][..], Vec::as_slice);
         let cut = snapshot.services[at].mode == Mode::Enforce && service.enforceable().is_some();
-        if !cut || !(exposed || !named.is_empty()) {
+        if !cut || !exposed && named.is_empty() {
             continue;
         }
         let closed = ports_without_from(snapshot, service);
