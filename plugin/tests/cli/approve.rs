@@ -186,12 +186,14 @@ fn a_port_with_a_name_is_approved_by_it() {
 fn what_cannot_be_approved() {
     let demo = demo();
     let folder = demo.path();
+    // What is hidden is not read with the folder.
+    fs::create_dir(folder.join(".aside")).unwrap();
     fs::write(
-        folder.join("list.yaml"),
+        folder.join(".aside/list.yaml"),
         "{\"apiVersion\": \"v1\", \"kind\": \"Namespace\", \"metadata\": {\"name\": \"x\"}}",
     )
     .unwrap();
-    fs::write(folder.join("broken.yaml"), "a: [\n").unwrap();
+    fs::write(folder.join(".aside/broken.yaml"), "a: [\n").unwrap();
     let long = "x".repeat(1025);
     let cards = |more: &[&str]| [&CARDS[..], more].concat().iter().map(ToString::to_string).collect::<Vec<_>>();
     let ends = |caller: &str, callee: &str| ["approve", caller, "--to", callee].map(str::to_owned).to_vec();
@@ -234,8 +236,8 @@ fn what_cannot_be_approved() {
             "a.json is a JSON file, which has no documents to add one to\nhelp: write to a YAML file: objects may lie in as many files as you like",
         ),
         (
-            cards(&["--write", "list.yaml"]),
-            "cannot edit list.yaml: the file is JSON, which has no documents to add one to; nothing was changed\nhelp: write to a YAML file: objects may lie in as many files as you like",
+            cards(&["--write", ".aside/list.yaml"]),
+            "cannot edit .aside/list.yaml: the file is JSON, which has no documents to add one to; nothing was changed\nhelp: write to a YAML file: objects may lie in as many files as you like",
         ),
     ] {
         let said = here(folder, &args.iter().map(String::as_str).collect::<Vec<_>>());
@@ -245,8 +247,8 @@ fn what_cannot_be_approved() {
             "{args:?}"
         );
     }
-    assert_eq!(to(folder, "broken.yaml").status, 2);
-    assert_eq!(fs::read_to_string(folder.join("broken.yaml")).unwrap(), "a: [\n");
+    assert_eq!(to(folder, ".aside/broken.yaml").status, 2);
+    assert_eq!(fs::read_to_string(folder.join(".aside/broken.yaml")).unwrap(), "a: [\n");
     let twice = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {namespace: shop, name: a}\nspec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}, annotations: {netintent.dev/caller: b}}, spec: {containers: [{name: c, image: c}]}}}\n---\napiVersion: v1\nkind: Service\nmetadata: {namespace: shop, name: s}\nspec: {selector: {a: b}, ports: [{port: 80}]}\n";
     let said = run_on(twice, &["approve", "shop/a", "--to", "shop/s"]);
     assert!(said.status == 0 && said.stdout.contains("callers: [shop/b]"), "{}", said.stderr);
