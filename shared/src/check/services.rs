@@ -91,7 +91,6 @@ fn shared(snapshot: &Snapshot, found: &mut Vec<Finding>) {
     }
     let pairs: FxHashSet<(usize, usize)> = on_pod
         .values()
-        .filter(|services| services.len() > 1)
         .flat_map(|services| services.iter().flat_map(|a| services.iter().map(|b| (*a.min(b), *a.max(b)))))
         .filter(|(a, b)| a != b)
         .collect();

@@ -50,6 +50,16 @@ fn only_where_it_stands_and_only_that_code() {
     assert_eq!((kept.len(), reasons.len()), (1, 1), "of another object: {kept:?}");
 }
 
+/// Of several lines the wrong one is underlined, and it alone.
+#[test]
+fn a_line_of_an_annotation_is_underlined() {
+    let text = manifest("", "", "host-network: mine\\n  nosuch: x \\n");
+    let (all, snapshot) = found_with(&text, &options(&[]));
+    let (kept, _) = accept(all, &snapshot.objects, &[], &|place| locate(&text, place));
+    let [wrong] = &kept[..] else { panic!("{kept:?}") };
+    assert_eq!(super::underlined(&text, wrong), "nosuch: x");
+}
+
 #[test]
 fn what_is_wrong_with_an_acceptance() {
     let wrong = |text: &str| after(&manifest("", text, "")).0.into_iter().find(|k| k.starts_with("unknown")).unwrap();
@@ -63,6 +73,7 @@ fn what_is_wrong_with_an_acceptance() {
     assert_eq!(comments(0, "a: [\"# netintent:accept x: y\"]"), []);
     assert_eq!(comments(0, "a: |\n  # netintent:accept x: y\nb: 'x\n  # netintent:accept x: y'"), []);
     assert_eq!(comments(0, "netintent.dev/calls: |\n  a # netintent:accept x: y\n").len(), 1);
+    assert_eq!(comments(0, "- a # netintent:accept x: y\n- b").len(), 1);
     let found = comments(7, "a: b # ü netintent\nc: d   #netintent:accept x: y  \n# netintent:accept z: w");
     assert_eq!(found.len(), 2);
     assert_eq!((found[0].line, found[0].origin.span.start.column, found[0].origin.span.end.column), (2, 8, 30));

@@ -186,3 +186,11 @@ fn a_mode_is_a_label() {
     assert!(finding.message.contains("as an annotation of a Namespace it has no effect"), "{}", finding.message);
     assert_eq!(told(Code::UnknownMode, &text.replace("annotations", "labels"), &[]), Vec::<String>::new());
 }
+
+#[test]
+fn findings_of_one_annotation_are_in_its_order() {
+    let text = bank() + &deployment("shop", "web", "bank/ledger, bank/nope, bank/ledger:http");
+    let codes: Vec<Code> = found(&text, BOTH).into_iter().filter(|f| f.place.is_some()).map(|f| f.code).collect();
+    let expected = [Code::RefusedIntent, Code::UnknownCallee, Code::RefusedIntent];
+    assert!(codes.windows(3).any(|three| three == expected), "{codes:?}");
+}

@@ -128,6 +128,9 @@ fn what_calls_from_outside_needs_a_from() {
         1,
         "a peer that is none lets nobody in"
     );
+    let base = deployment("bank", "ledger", "") + &service("bank", "ledger");
+    let help = one(Code::ExposedWithoutFrom, &(base + ingress), ENFORCE).help.unwrap();
+    assert!(help.starts_with("name the ingress controller under `from`"), "{help}");
     let api = "---\napiVersion: apiregistration.k8s.io/v1\nkind: APIService\nmetadata: {name: v1.x.example}\nspec: {service: {namespace: bank, name: ledger}}\n";
     let finding =
         one(Code::ExposedWithoutFrom, &(deployment("bank", "ledger", "") + &service("bank", "ledger") + api), ENFORCE);
@@ -237,4 +240,16 @@ fn versions_that_are_gone_of_kinds_that_are_passed_over() {
     assert_eq!(of("extensions/v1beta1", "Ingress"), gone("write `apiVersion: networking.k8s.io/v1`"));
     assert_eq!(of("networking.k8s.io/v1beta1", "IPAddress"), []);
     assert_eq!(of("example.com/v1beta1", "Ingress"), []);
+}
+
+#[test]
+fn a_field_of_the_pods_is_found_in_every_kind() {
+    let spec = "spec: {hostNetwork: true, restartPolicy: Never, containers: [{name: a, image: a}]}";
+    let head = |api: &str, kind: &str| format!("apiVersion: {api}\nkind: {kind}\nmetadata: {{namespace: bank, name: a}}\n");
+    let pod = head("v1", "Pod") + &format!("{spec}\n");
+    let job = head("batch/v1", "Job") + &format!("spec: {{template: {{{spec}}}}}\n");
+    let cron = head("batch/v1", "CronJob") + &format!("spec: {{schedule: '* * * * *', jobTemplate: {{spec: {{template: {{{spec}}}}}}}}}\n");
+    for text in [pod, job, cron] {
+        assert_eq!(underlined(&text, &one(Code::HostNetwork, &text, &[])), "true", "{text}");
+    }
 }
