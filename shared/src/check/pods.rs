@@ -41,17 +41,13 @@ fn host_network(object: &Workload) -> Finding {
 
 /// Workloads of a namespace in `enforce` with a pod that no Service covers.
 fn uncovered(snapshot: &Snapshot, found: &mut Vec<Finding>) {
-    let mut covered = vec![false; snapshot.pods.len()];
-    for state in snapshot.services.iter().filter(|state| state.mode == Mode::Enforce) {
-        state.pods.iter().for_each(|pod| covered[*pod as usize] = true);
-    }
     let mut has_service = vec![false; snapshot.pods.len()];
     for state in &snapshot.services {
         state.pods.iter().for_each(|pod| has_service[*pod as usize] = true);
     }
     for workload in &snapshot.workloads {
         let Some(pod) = workload.pods.clone().find(|pod| !has_service[*pod as usize]) else { continue };
-        if snapshot.mode(&workload.namespace) != Mode::Enforce || covered[pod as usize] {
+        if snapshot.mode(&workload.namespace) != Mode::Enforce {
             continue;
         }
         let object = &snapshot.objects.workloads[snapshot.pods[pod as usize].object];

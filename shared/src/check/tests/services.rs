@@ -245,10 +245,12 @@ fn versions_that_are_gone_of_kinds_that_are_passed_over() {
 #[test]
 fn a_field_of_the_pods_is_found_in_every_kind() {
     let spec = "spec: {hostNetwork: true, restartPolicy: Never, containers: [{name: a, image: a}]}";
-    let head = |api: &str, kind: &str| format!("apiVersion: {api}\nkind: {kind}\nmetadata: {{namespace: bank, name: a}}\n");
+    let head =
+        |api: &str, kind: &str| format!("apiVersion: {api}\nkind: {kind}\nmetadata: {{namespace: bank, name: a}}\n");
     let pod = head("v1", "Pod") + &format!("{spec}\n");
     let job = head("batch/v1", "Job") + &format!("spec: {{template: {{{spec}}}}}\n");
-    let cron = head("batch/v1", "CronJob") + &format!("spec: {{schedule: '* * * * *', jobTemplate: {{spec: {{template: {{{spec}}}}}}}}}\n");
+    let cron = head("batch/v1", "CronJob")
+        + &format!("spec: {{schedule: '* * * * *', jobTemplate: {{spec: {{template: {{{spec}}}}}}}}}\n");
     for text in [pod, job, cron] {
         assert_eq!(underlined(&text, &one(Code::HostNetwork, &text, &[])), "true", "{text}");
     }
