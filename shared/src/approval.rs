@@ -58,6 +58,13 @@ impl Approval {
         self.callers.iter().any(|c| c.covers(caller)) && self.callees.iter().any(|c| c.covers(callee))
     }
 
+    /// Whether it grants this caller's intent at `now`, if nothing forbids it.
+    pub fn grants(&self, caller: &Caller, callee: &CalleePattern, now: Timestamp) -> bool {
+        !self.is_expired(now)
+            && self.callers.iter().any(|c| c.matches(caller))
+            && self.callees.iter().any(|c| c.covers(callee))
+    }
+
     /// Whether it names just this caller and just this callee.
     pub fn names(&self, caller: &CallerPattern, callee: &CalleePattern) -> bool {
         self.callers.contains(caller) && self.callees.contains(callee)

@@ -135,6 +135,25 @@ impl CalleePattern {
         }
     }
 
+    /// The pattern that a derived label stands for; `None` for any other key.
+    pub fn of_label_key(key: &str) -> Option<Self> {
+        let (prefix, port) = key.split_once('/')?;
+        let port = if port == names::ALL_PORTS { Port::All } else { Port::parse(port).ok()? };
+        let head = |suffix: &str| prefix.strip_suffix(suffix)?.strip_suffix('.').map(str::to_owned);
+        let scope = if prefix == names::TO {
+            Scope::Cluster
+        } else if let Some(r#type) = head(names::BY_TYPE) {
+            Scope::Type(r#type)
+        } else {
+            match head(names::TO)?.split_once('.') {
+                Some((name, namespace)) => Scope::Service { namespace: namespace.to_owned(), name: name.to_owned() },
+                None => Scope::Namespace(head(names::TO)?),
+            }
+        };
+        // What else the key may say, no pattern has.
+        Some(Self { scope, port }).filter(|pattern| Self::parse(&pattern.to_string(), None).as_ref() == Ok(pattern))
+    }
+
     /// Reads `service[:port]`, `namespace/service[:port]`, `namespace/*[:port]`, `*/*[:port]` or `@type[:port]`. A
     /// Service without namespace is one of `namespace`; where that is `None`, the namespace must be given.
     ///
@@ -311,6 +330,22 @@ mod tests {
             ("@backend:rpc", "@backend:rpc", "backend.type.netintent.dev/rpc"),
         ] {
             assert_eq!((parse(text).to_string().as_str(), parse(text).label_key().as_str()), (full, label));
+            assert_eq!(CalleePattern::of_label_key(label), Some(parse(text)));
+        }
+    }
+
+    #[test]
+    fn a_key_that_stands_for_nothing_is_no_pattern() {
+        for key in [
+            "app",
+            "x.y.z.to.netintent.dev/rpc",
+            "to.netintent.dev/RPC",
+            "type.netintent.dev/rpc",
+            "a.b.type.netintent.dev/rpc",
+            "xto.netintent.dev/rpc",
+            "ledger.bank.to.netintent.dev/all.ports/x",
+        ] {
+            assert_eq!(CalleePattern::of_label_key(key), None, "{key}");
         }
     }
 

@@ -101,37 +101,38 @@ pub struct Controller {
     pub name: String,
 }
 
-const HASH_LABELS: [(&str, &str); 2] = [("pod-template-hash", "Deployment"), ("rollouts-pod-template-hash", "Rollout")];
+/// Labels of a ReplicaSet's pods that have as value the end of its name, and the kind of controller that put it there.
+pub const HASH_LABELS: [(&str, &str); 2] = [("pod-template-hash", "Deployment"), ("rollouts-pod-template-hash", "Rollout")];
 
 /// The controller that stands for an object of `kind`, whose pods carry `pod_labels`.
 ///
-/// `controller_of(kind, name)` gives the owner of a ReplicaSet or Job of the same namespace, as far as it is known. The
-/// object's own owner, for a ReplicaSet or Job, is taken from its metadata.
-pub fn controller(
+/// `known(kind, name)` gives the metadata of a ReplicaSet or Job of the same namespace, as far as it is known. What is made
+/// anew with a name of its own each time (`generateName`) is called by what stays the same.
+pub fn controller<'m>(
     kind: &Kind,
     metadata: &Metadata,
     pod_labels: &Labels,
-    controller_of: &dyn Fn(&str, &str) -> Option<Owner>,
+    known: &dyn Fn(&str, &str) -> Option<&'m Metadata>,
 ) -> Controller {
-    let own = || Controller { kind: kind.clone(), name: metadata.name.clone() };
+    let own = || Controller { kind: kind.clone(), name: metadata.stem().to_owned() };
     match (&**kind, &metadata.controller) {
         // A mirror pod's node runs it, and controls nothing else.
         ("Pod", Some(owner)) if owner.group.is_empty() && owner.kind == "Node" => own(),
         ("Pod", Some(owner)) => match builtin(owner) {
             Some(kind @ ("ReplicaSet" | "Job")) => {
-                outer(kind, &owner.name, pod_labels, controller_of(kind, &owner.name).as_ref())
+                outer(kind, &owner.name, pod_labels, known(kind, &owner.name))
             }
             Some(kind) => Controller { kind: kind.into(), name: owner.name.clone() },
             None => Controller { kind: owner.kind.clone().into(), name: owner.name.clone() },
         },
-        ("ReplicaSet", owner) => outer("ReplicaSet", &metadata.name, pod_labels, owner.as_ref()),
-        ("Job", owner) => outer("Job", &metadata.name, pod_labels, owner.as_ref()),
+        ("ReplicaSet", _) => outer("ReplicaSet", &metadata.name, pod_labels, Some(metadata)),
+        ("Job", _) => outer("Job", &metadata.name, pod_labels, Some(metadata)),
         _ => own(),
     }
 }
 
 /// What stands for a ReplicaSet or Job: its name without the hash that its controller put there, or else its owner.
-fn outer(kind: &'static str, name: &str, pod_labels: &Labels, owner: Option<&Owner>) -> Controller {
+fn outer(kind: &'static str, name: &str, pod_labels: &Labels, known: Option<&Metadata>) -> Controller {
     if kind == "ReplicaSet" {
         for (label, parent) in HASH_LABELS {
             let head = pod_labels
@@ -145,12 +146,12 @@ fn outer(kind: &'static str, name: &str, pod_labels: &Labels, owner: Option<&Own
             }
         }
     }
-    match owner {
+    match known.and_then(|metadata| metadata.controller.as_ref()) {
         Some(owner) => Controller {
             kind: builtin(owner).map_or_else(|| owner.kind.clone().into(), Kind::from),
             name: owner.name.clone(),
         },
-        None => Controller { kind: kind.into(), name: name.to_owned() },
+        None => Controller { kind: kind.into(), name: known.map_or(name, Metadata::stem).to_owned() },
     }
 }
 
@@ -194,7 +195,8 @@ mod tests {
     fn pod(owner: Option<Owner>, labels: &[(&str, &str)], known: Option<&Owner>) -> (String, String) {
         let metadata = Metadata { name: "web-5c6d-x2x".into(), controller: owner, ..Metadata::default() };
         let labels = labels.iter().copied().collect();
-        let found = controller(&"Pod".into(), &metadata, &labels, &|_, _| known.cloned());
+        let known = known.map(|owner| Metadata { controller: Some(owner.clone()), ..Metadata::default() });
+        let found = controller(&"Pod".into(), &metadata, &labels, &|_, _| known.as_ref());
         (found.kind.into_owned(), found.name)
     }
 
@@ -222,6 +224,23 @@ mod tests {
     fn a_kind_of_the_same_name_in_another_group_is_a_custom_controller() {
         let volcano = Some(owner("batch.volcano.sh", "Job", "train"));
         assert_eq!(pod(volcano, &[], Some(&owner("batch", "CronJob", "no"))), pair("Job", "train"));
+    }
+
+    #[test]
+    fn what_is_made_anew_is_called_by_what_stays() {
+        let metadata = |name: &str, stem: Option<&str>, owner| Metadata {
+            name: name.into(),
+            stem: stem.map(str::to_owned),
+            controller: owner,
+            ..Metadata::default()
+        };
+        let none = Labels::default();
+        let pod = metadata("probe-x7k2p", Some("probe"), None);
+        assert_eq!(controller(&"Pod".into(), &pod, &none, &|_, _| None).name, "probe");
+        let job = metadata("report-abcde", Some("report"), None);
+        assert_eq!(controller(&"Job".into(), &job, &none, &|_, _| None).name, "report");
+        let of_job = metadata("report-abcde-x7k2p", Some("report-abcde"), Some(owner("batch", "Job", "report-abcde")));
+        assert_eq!(controller(&"Pod".into(), &of_job, &none, &|_, _| Some(&job)).name, "report");
     }
 
     #[test]

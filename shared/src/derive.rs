@@ -4,121 +4,11 @@
 //! overlaps it. Which Services, ports or pods exist at the moment never matters.
 
 use jiff::Timestamp;
-use rustc_hash::FxHashMap;
 
-use crate::approval::{Approval, Prohibition};
-use crate::callee::{CalleePattern, Scope};
-use crate::caller::{Caller, CallerPattern};
+use crate::callee::CalleePattern;
+use crate::caller::Caller;
 use crate::mode::Mode;
-
-/// All approvals and prohibitions at one moment, indexed for [`derive()`].
-#[derive(Debug)]
-pub struct Statements<'a> {
-    approvals: &'a [Approval],
-    prohibitions: &'a [Prohibition],
-    now: Timestamp,
-    index: FxHashMap<&'a Scope, FxHashMap<Callers<'a>, Vec<u32>>>,
-}
-
-/// The namespace and name of callers, `None` for any: a pattern as key, so that nobody need be copied to be looked up.
-type Callers<'a> = (Option<&'a str>, Option<&'a str>);
-
-fn callers(pattern: &CallerPattern) -> Callers<'_> {
-    match pattern {
-        CallerPattern::One(caller) => (Some(&caller.namespace), Some(&caller.name)),
-        CallerPattern::Namespace(namespace) => (Some(namespace), None),
-        CallerPattern::Any => (None, None),
-    }
-}
-
-impl<'a> Statements<'a> {
-    /// Indexes approvals and prohibitions as they stand at `now`.
-    pub fn new(approvals: &'a [Approval], prohibitions: &'a [Prohibition], now: Timestamp) -> Self {
-        let mut index: FxHashMap<&Scope, FxHashMap<Callers<'_>, Vec<u32>>> = FxHashMap::default();
-        for (at, approval) in (0..).zip(approvals) {
-            for callee in &approval.callees {
-                let by_caller = index.entry(&callee.scope).or_default();
-                for caller in &approval.callers {
-                    let list = by_caller.entry(callers(caller)).or_default();
-                    if list.last() != Some(&at) {
-                        list.push(at);
-                    }
-                }
-            }
-        }
-        Self { approvals, prohibitions, now, index }
-    }
-
-    /// The approvals that cover an intent, expired ones too, in the order of the input.
-    fn covering(&self, caller: &Caller, callee: &CalleePattern) -> Vec<u32> {
-        let mut found = Vec::new();
-        self.about(caller, &callee.scope, |at| {
-            if self.approvals[at as usize].callees.iter().any(|pattern| pattern.covers(callee)) {
-                found.push(at);
-            }
-        });
-        found.sort_unstable();
-        found.dedup();
-        found
-    }
-
-    /// Gives each approval that names this caller, and this scope or one that covers it, by the text alone.
-    fn about(&self, caller: &Caller, scope: &Scope, mut give: impl FnMut(u32)) {
-        let wider = match scope {
-            Scope::Service { namespace, .. } => Some(Scope::Namespace(namespace.clone())),
-            _ => None,
-        };
-        let namespace = caller.namespace.as_str();
-        let callers = [(Some(namespace), Some(caller.name.as_str())), (Some(namespace), None), (None, None)];
-        let scopes = [Some(scope), wider.as_ref(), (*scope != Scope::Cluster).then_some(&Scope::Cluster)];
-        for by_caller in scopes.into_iter().flatten().filter_map(|scope| self.index.get(scope)) {
-            for list in callers.iter().filter_map(|callers| by_caller.get(callers)) {
-                list.iter().for_each(|at| give(*at));
-            }
-        }
-    }
-
-    /// What of a refused intent is approved all the same, so that it can be declared in its place.
-    fn narrower(&self, caller: &Caller, callee: &CalleePattern) -> Vec<CalleePattern> {
-        let mut found = Vec::new();
-        let mut meets = |approval: &Approval| {
-            if !approval.is_expired(self.now) && approval.callers.iter().any(|c| c.matches(caller)) {
-                found.extend(approval.callees.iter().filter_map(|pattern| meet(pattern, callee)));
-            }
-        };
-        if let Scope::Service { .. } = callee.scope {
-            self.about(caller, &callee.scope, |at| meets(&self.approvals[at as usize]));
-        } else {
-            // A wildcard can be met by narrower scopes too, wherever they are.
-            self.approvals.iter().for_each(meets);
-        }
-        found.sort_unstable();
-        found.dedup();
-        found
-    }
-}
-
-/// What is in both patterns, where text can say it and it is less than `intent`.
-fn meet(pattern: &CalleePattern, intent: &CalleePattern) -> Option<CalleePattern> {
-    let narrower = |a: &Scope, b: &Scope| {
-        if a.covers(b) {
-            Some(b.clone())
-        } else if b.covers(a) {
-            Some(a.clone())
-        } else {
-            None
-        }
-    };
-    let scope = narrower(&pattern.scope, &intent.scope)?;
-    let port = if pattern.port.covers(&intent.port) {
-        intent.port.clone()
-    } else if intent.port.covers(&pattern.port) {
-        pattern.port.clone()
-    } else {
-        return None;
-    };
-    Some(CalleePattern { scope, port }).filter(|m| m != intent)
-}
+use crate::statements::Statements;
 
 /// What a caller's intents come to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -141,7 +31,7 @@ impl Derivation {
 pub struct Grant {
     /// The intent.
     pub callee: CalleePattern,
-    /// The approvals that cover it, as indices into the approvals given.
+    /// The approvals that cover it, by their numbers among the statements.
     pub approvals: Vec<u32>,
 }
 
@@ -166,17 +56,17 @@ pub enum Reason {
     },
     /// Approvals that covered it have expired. Remedy: the callee's owners renew one.
     Expired {
-        /// The expired approvals, as indices into the approvals given.
+        /// The expired approvals, by their numbers among the statements.
         approvals: Vec<u32>,
     },
     /// A prohibition overlaps it. Remedy: the platform team's alone.
     Prohibited {
-        /// The prohibition, as index into the prohibitions given.
+        /// The prohibition, by its number among the statements.
         prohibition: u32,
     },
 }
 
-/// Which of a caller's intents hold.
+/// Which of a caller's intents hold at `now`.
 ///
 /// Grants and refusals are in the order of the intents, each of which is in exactly one of them. Pure: equal arguments
 /// give equal results.
@@ -184,24 +74,23 @@ pub fn derive<'i>(
     caller: &Caller,
     intents: impl IntoIterator<Item = &'i CalleePattern>,
     statements: &Statements<'_>,
+    now: Timestamp,
 ) -> Derivation {
     let mut result = Derivation::default();
     for callee in intents {
         let callee = callee.clone();
-        let prohibition = (0..).zip(statements.prohibitions).find(|(_, p)| p.forbids(caller, &callee));
-        if let Some((prohibition, _)) = prohibition {
+        if let Some(prohibition) = statements.forbidding(caller, &callee) {
             result.refusals.push(Refusal { callee, reason: Reason::Prohibited { prohibition } });
             continue;
         }
-        let (expired, approvals): (Vec<u32>, Vec<u32>) = statements
-            .covering(caller, &callee)
-            .into_iter()
-            .partition(|at| statements.approvals[*at as usize].is_expired(statements.now));
+        let is_expired = |at: &u32| statements.approval(*at).is_some_and(|approval| approval.is_expired(now));
+        let (expired, approvals): (Vec<u32>, Vec<u32>) =
+            statements.covering(caller, &callee).into_iter().partition(is_expired);
         if !approvals.is_empty() {
             result.grants.push(Grant { callee, approvals });
             continue;
         }
-        let narrower = statements.narrower(caller, &callee);
+        let narrower = statements.narrower(caller, &callee, now);
         let reason = match (narrower.is_empty(), expired.is_empty()) {
             (_, false) => Reason::Expired { approvals: expired },
             (false, true) => Reason::TooWide { approved: narrower },
@@ -235,6 +124,8 @@ pub fn strictness(caller: Mode, callee: Mode) -> Strictness {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::approval::{Approval, Prohibition};
+    use crate::caller::CallerPattern;
     use crate::objects::Metadata;
 
     fn pattern(text: &str) -> CalleePattern {
@@ -256,7 +147,7 @@ mod tests {
         let caller = Caller { namespace: "shop".into(), name: "frontend".into() };
         let now = "2027-01-01T00:00:00Z".parse().unwrap();
         let intents: Vec<CalleePattern> = intents.iter().map(|i| pattern(i)).collect();
-        derive(&caller, &intents, &Statements::new(approvals, prohibitions, now))
+        derive(&caller, &intents, &Statements::new(approvals, prohibitions), now)
     }
 
     fn only_reason(derivation: &Derivation) -> &Reason {

@@ -157,3 +157,22 @@ impl Finding {
         self.at(place)
     }
 }
+
+/// The names of a few, and how many more there are: `a, b and 3 more`.
+pub(crate) fn some<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
+    const MOST: usize = 3;
+    let mut names: Vec<String> = names.into_iter().map(|name| name.to_string()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let more = names.len().saturating_sub(MOST);
+    names.truncate(MOST);
+    match (more, names.pop()) {
+        (_, None) => String::new(),
+        (0, Some(last)) if names.is_empty() => last,
+        (0, Some(last)) => format!("{} and {last}", names.join(", ")),
+        (more, Some(last)) => {
+            names.push(last);
+            format!("{} and {more} more", names.join(", "))
+        }
+    }
+}

@@ -18,6 +18,8 @@ pub struct Calls {
     pub intents: Vec<Intent>,
     /// What could not be read. The other intents hold all the same.
     pub errors: Vec<IntentError>,
+    /// The length of the annotation.
+    pub bytes: usize,
 }
 
 /// A caller's declaration that it calls a callee.
@@ -55,11 +57,12 @@ pub fn parse(text: &str, namespace: &str) -> Calls {
             at: 0..text.len(),
             too_many: true,
         }],
+        bytes: text.len(),
     };
     if text.len() > MAX_BYTES {
         return whole(format!("{} bytes of intents: at most {MAX_BYTES} are read", text.len()));
     }
-    let mut calls = Calls::default();
+    let mut calls = Calls { bytes: text.len(), ..Calls::default() };
     for at in items(text) {
         match item(&text[at.clone()], namespace) {
             Ok(callee) => calls.intents.push(Intent { callee, at }),

@@ -20,6 +20,7 @@
 pub mod approval;
 pub mod callee;
 pub mod caller;
+pub mod catalogue;
 pub mod check;
 pub mod cidr;
 pub mod compile;
@@ -39,12 +40,15 @@ pub mod names;
 mod number;
 pub mod objects;
 pub mod owner;
+pub mod pod;
 pub mod policy;
 pub mod port;
+pub mod refusal;
 pub mod render;
 pub mod resolve;
 pub mod selector;
 pub mod snapshot;
+pub mod statements;
 pub mod suggest;
 #[cfg(test)]
 mod testing;

@@ -28,6 +28,12 @@ pub const AUTHOR: &str = "netintent.dev/author";
 pub const COMMIT: &str = "netintent.dev/commit";
 /// Labels that the API server gives the pods of a Job: its name.
 pub const JOB_NAMES: [&str; 2] = ["batch.kubernetes.io/job-name", "job-name"];
+/// Annotation on the API server's copy of a pod that a kubelet runs from a file.
+pub const MIRROR: &str = "kubernetes.io/config.mirror";
+/// Annotation on an Approval: who asked for what it says, written by the webhook alone.
+pub const APPROVED_BY: &str = "netintent.dev/approved-by";
+/// Annotation on an Approval: that, and why, it is meant to go though callers lose access.
+pub const REVOKED: &str = "netintent.dev/revoked";
 /// Label that every Namespace has, with its own name as value.
 pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 /// The value of every derived label.
@@ -79,6 +85,19 @@ fn is_label_shaped(text: &str) -> bool {
     alphanumeric(bytes.first())
         && alphanumeric(bytes.last())
         && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+}
+
+/// What an object with this `generateName` is called from run to run: without trailing dashes.
+pub fn stem(generate_name: &str) -> &str {
+    generate_name.trim_end_matches('-')
+}
+
+/// Whether the API server made this name from that `generateName`: at most 58 characters of it, and five of its own (the
+/// rule of `k8s.io/apiserver/pkg/storage/names`).
+pub fn is_generated(name: &str, generate_name: &str) -> bool {
+    let head = generate_name.get(..generate_name.len().min(58)).unwrap_or(generate_name);
+    let own = |tail: &str| tail.len() == 5 && tail.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    !stem(generate_name).is_empty() && name.strip_prefix(head).is_some_and(own)
 }
 
 /// The name of a kind: letters and digits, a letter first.
@@ -166,6 +185,22 @@ pub fn printable_char(c: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_generated_from_58_characters_at_most() {
+        let long = "a".repeat(60) + "-";
+        for (name, prefix, expected) in [
+            ("web-x7k2p", "web-", true),
+            ("web-x7k2p", "web", false),
+            ("web-x7K2p", "web-", false),
+            ("other", "web-", false),
+            (&("a".repeat(58) + "x7k2p"), &long, true),
+            ("-x7k2p", "-", false),
+        ] {
+            assert_eq!(is_generated(name, prefix), expected, "{name} {prefix}");
+        }
+        assert_eq!((stem("web-"), stem("web")), ("web", "web"));
+    }
 
     #[test]
     fn reserved_at_a_dot_only() {

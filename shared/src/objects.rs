@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use crate::approval::{Approval, Prohibition};
 use crate::callee::Port;
 use crate::manifest::text::{Span, Style};
+use crate::names;
 use crate::policy::NetworkPolicy;
 use crate::port::Protocol;
 use crate::selector::{Labels, Selector};
@@ -49,6 +50,8 @@ pub struct Metadata {
     pub namespace: String,
     /// The name, or `generateName` without trailing dashes.
     pub name: String,
+    /// `generateName` without trailing dashes, where the name was made from it: what the object is called from run to run.
+    pub stem: Option<String>,
     /// Labels.
     pub labels: Labels,
     /// The annotations under `netintent.dev/` and `a8r.io/`, in the order of the input.
@@ -60,9 +63,26 @@ pub struct Metadata {
 }
 
 impl Metadata {
+    /// The name of an object, and its stem, from the two fields that give one. Before the API server has made a name it is
+    /// the stem.
+    pub fn named(name: Option<&str>, generate_name: Option<&str>) -> (String, Option<String>) {
+        match (name, generate_name) {
+            (Some(name), prefix) => {
+                let prefix = prefix.filter(|prefix| names::is_generated(name, prefix));
+                (name.to_owned(), prefix.map(|prefix| names::stem(prefix).to_owned()))
+            }
+            (None, prefix) => (prefix.map_or("", names::stem).to_owned(), None),
+        }
+    }
+
     /// The value of an annotation that was kept.
     pub fn annotation(&self, key: &str) -> Option<&Text> {
         self.annotations.iter().find(|(k, _)| k == key).map(|(_, text)| text)
+    }
+
+    /// What it is called from run to run: its name, but for what the API server added to make it unique.
+    pub fn stem(&self) -> &str {
+        self.stem.as_deref().unwrap_or(&self.name)
     }
 
     /// What sorts objects of one kind: namespace and name.
@@ -85,6 +105,15 @@ pub struct Owner {
     pub kind: String,
     /// The owner's name, in the same namespace.
     pub name: String,
+}
+
+impl Owner {
+    /// The owner of an owner reference; `None` where it can be no workload's, and so no caller's, name.
+    pub fn new(api_version: &str, kind: &str, name: &str) -> Option<Self> {
+        let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+        let good = names::is_dns_subdomain(name) && names::is_kind(kind);
+        good.then(|| Self { group: group.to_owned(), kind: kind.to_owned(), name: name.to_owned() })
+    }
 }
 
 /// A Namespace.

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::callee::{CalleePattern, Scope};
+use crate::catalogue::Catalogue;
 use crate::names;
-use crate::snapshot::Snapshot;
 
 /// Who owns a callee, and so approves who calls it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,13 +19,16 @@ pub enum Owner {
 
 impl Owner {
     /// The owner of what a pattern names.
-    pub fn of(snapshot: &Snapshot, callee: &CalleePattern) -> Self {
-        let (namespace, service) = match &callee.scope {
-            Scope::Service { namespace, name } => (namespace, snapshot.service(namespace, name)),
-            Scope::Namespace(namespace) => (namespace, None),
+    pub fn of(catalogue: &dyn Catalogue, callee: &CalleePattern) -> Self {
+        let namespace = match &callee.scope {
+            Scope::Service { namespace, .. } | Scope::Namespace(namespace) => namespace,
             Scope::Cluster | Scope::Type(_) => return Self::Platform,
         };
-        let metadata = service.map(|at| &snapshot.objects.services[at].metadata);
+        let services = match &callee.scope {
+            Scope::Service { .. } => catalogue.services(&callee.scope),
+            _ => Vec::new(),
+        };
+        let metadata = services.first().map(|(_, service)| &service.metadata);
         let annotation = |key| metadata.and_then(|m| m.annotation(key)).map(|text| names::printable(&text.value));
         match (annotation(names::OWNER), annotation(names::CHAT)) {
             (Some(owner), Some(chat)) => Self::Named(format!("{owner} ({chat})")),

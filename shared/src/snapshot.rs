@@ -10,16 +10,19 @@ use rustc_hash::FxHashMap;
 
 use crate::callee::{CalleePattern, Scope};
 use crate::caller::Caller;
+use crate::catalogue::{self, Catalogue};
 use crate::compile;
-use crate::derive::{Derivation, Statements};
+use crate::derive::Derivation;
 use crate::finding::Finding;
 use crate::mode::{Mode, ModeOverride, overridden};
 use crate::names;
 use crate::number::number;
 use crate::objects::{Kind, Objects, Origin, PodSpec, Service, TargetPort, Text};
+use crate::pod::Declared;
 use crate::policy::NetworkPolicy;
 use crate::port::Protocol;
 use crate::selector::{Labels, Selector};
+use crate::statements::Statements;
 
 mod index;
 mod pods;
@@ -103,17 +106,6 @@ pub struct Pod {
     pub intents: Vec<Declared>,
     /// What that comes to; the same in an unmanaged namespace, though it gives no labels there.
     pub derivation: Derivation,
-}
-
-/// An intent, and where it is declared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Declared {
-    /// What is called.
-    pub callee: CalleePattern,
-    /// The ServiceAccount that declares it, as index; `None`: the pod itself.
-    pub service_account: Option<usize>,
-    /// Where in the annotation's value.
-    pub at: Range<usize>,
 }
 
 /// A Service as it takes part.
@@ -235,7 +227,7 @@ impl Snapshot {
 
     /// The mode of a namespace.
     pub fn mode(&self, namespace: &str) -> Mode {
-        self.namespaces.get(namespace).map(|n| n.mode).unwrap_or_default()
+        Catalogue::mode(self, namespace)
     }
 
     /// The workload of a pod.
@@ -287,20 +279,7 @@ impl Snapshot {
 
     /// The Services that a callee pattern means at this moment.
     pub fn services_meant(&self, callee: &CalleePattern) -> Vec<usize> {
-        let means = |at: &usize| {
-            let service = &self.objects.services[*at];
-            compile::means(callee, service, self.mode(&service.metadata.namespace))
-        };
-        match &callee.scope {
-            Scope::Service { namespace, name } => self.service(namespace, name).into_iter().collect(),
-            Scope::Namespace(namespace) => {
-                let named = self.services_by_name.get(namespace).into_iter().flat_map(FxHashMap::values);
-                let mut all: Vec<usize> = named.copied().filter(means).collect();
-                all.sort_unstable();
-                all
-            }
-            Scope::Cluster | Scope::Type(_) => (0..self.objects.services.len()).filter(means).collect(),
-        }
+        catalogue::services_meant(self, callee).into_iter().map(|(at, _)| at).collect()
     }
 
     /// The pods' ports behind the ports of a Service that a callee pattern names: pod, protocol, number.
@@ -322,7 +301,31 @@ impl Snapshot {
 
     /// The approvals and prohibitions, indexed.
     pub fn statements(&self) -> Statements<'_> {
-        Statements::new(&self.objects.approvals, &self.objects.prohibitions, self.options.now)
+        Statements::new(&self.objects.approvals, &self.objects.prohibitions)
+    }
+}
+
+impl Catalogue for Snapshot {
+    fn mode(&self, namespace: &str) -> Mode {
+        self.namespaces.get(namespace).map(|n| n.mode).unwrap_or_default()
+    }
+
+    fn services(&self, scope: &Scope) -> Vec<(usize, &Service)> {
+        let numbered = |at: usize| (at, &self.objects.services[at]);
+        match scope {
+            Scope::Service { namespace, name } => self.service(namespace, name).map(numbered).into_iter().collect(),
+            Scope::Namespace(namespace) => {
+                let named = self.services_by_name.get(namespace).into_iter().flat_map(FxHashMap::values);
+                let mut all: Vec<usize> = named.copied().collect();
+                all.sort_unstable();
+                all.into_iter().map(numbered).collect()
+            }
+            Scope::Cluster | Scope::Type(_) => self.objects.services.iter().enumerate().collect(),
+        }
+    }
+
+    fn namespaces(&self) -> Vec<&str> {
+        self.namespaces.keys().map(String::as_str).collect()
     }
 }
 

@@ -119,11 +119,11 @@ fn path(list: &str, at: usize) -> [Step; 3] {
 fn callees(snapshot: &Snapshot, approval: &Approval) -> Vec<Finding> {
     let mut found = Vec::new();
     for (at, callee) in approval.callees.iter().enumerate() {
-        let services = snapshot.services_meant(callee);
-        if services.is_empty() {
-            found.push(about(approval, unknown(snapshot, callee)).field(path("callees", at)));
+        if let Some(finding) = unknown(snapshot, callee) {
+            found.push(about(approval, finding).field(path("callees", at)));
             continue;
         }
+        let services = snapshot.services_meant(callee);
         if let (Scope::Service { .. }, [service]) = (&callee.scope, &services[..]) {
             let service = &snapshot.objects.services[*service];
             let wrong = wrong_port(service, &callee.port, &format!("{}:", service.metadata.name));
@@ -144,7 +144,7 @@ fn blocks(snapshot: &Snapshot, approval: &Approval) -> Vec<Finding> {
             continue;
         }
         let shown: Vec<String> = held.cidrs().iter().map(ToString::to_string).collect();
-        let message = format!("{peer} may hold pods ({}), which some CNIs would let in", super::some(shown));
+        let message = format!("{peer} may hold pods ({}), which some CNIs would let in", crate::finding::some(shown));
         let help = "leave the pods' addresses out by `except`, or say which they are: --pod-cidr".to_owned();
         let finding = Finding::new(Code::PeerMayHoldPods, message).help(help);
         let path = ["spec".into(), "from".into(), at.into(), "ipBlock".into(), "cidr".into()];

@@ -54,7 +54,7 @@ fn cut(snapshot: &Snapshot) -> Vec<Finding> {
     for ((_, callee), cut) in cuts {
         let pod = &snapshot.pods[cut.source as usize];
         let Some(declared) = pod.intents.iter().find(|declared| declared.callee == *callee) else { continue };
-        let services = super::some(&cut.services);
+        let services = crate::finding::some(&cut.services);
         let finding = if cut.code == Code::UnmanagedCaller {
             let namespace = &pod.caller.namespace;
             let message = format!(
@@ -122,7 +122,7 @@ fn by(snapshot: &Snapshot, cut: &Cut) -> String {
             continue;
         }
         let names = side.policies.iter().map(|reason| snapshot.policies[reason.policy].policy.metadata.full_name());
-        sides.push(format!("no {what} policy of it allows that ({})", super::some(names)));
+        sides.push(format!("no {what} policy of it allows that ({})", crate::finding::some(names)));
     }
     if sides.is_empty() { "some of its pods may not be called".to_owned() } else { sides.join("; ") }
 }
@@ -145,7 +145,7 @@ fn undeclared(snapshot: &Snapshot, policy: &Policy, found: &mut Vec<Finding>) {
                 (policy.policy.metadata.full_name(), snapshot.objects.services[at].metadata.full_name());
             let message = format!(
                 "NetworkPolicy {name} lets {} call Service {service} ({ports}) without intent and approval",
-                super::some(callers)
+                crate::finding::some(callers)
             );
             let help = "declare and approve the call, and narrow this rule".to_owned();
             let finding = Finding::new(Code::UndeclaredConnection, message).help(help);

@@ -51,7 +51,7 @@ fn by_type(service: &Service, closed: &[Port]) -> Finding {
     let (name, kind) = (service.metadata.full_name(), service.r#type.as_str());
     let mut message = format!("Service {name} is a {kind} in enforce, and no `from` lets its callers in");
     if closed.len() < service.ports.len() {
-        message = format!("{message} on port {}", super::some(closed));
+        message = format!("{message} on port {}", crate::finding::some(closed));
     }
     let finding = Finding::new(Code::ExposedWithoutFrom, message).help(help(service, "the addresses that call it"));
     finding.about("Service", &service.metadata).field(["spec".into(), "type".into()])

@@ -3,22 +3,24 @@
 use rustc_hash::FxHashSet;
 
 use crate::callee::{CalleePattern, Scope};
-use crate::derive::{Reason, Strictness, strictness};
+use crate::catalogue::callee_mode;
+use crate::derive::{Strictness, strictness};
 use crate::finding::{Code, Finding};
 use crate::mode::Mode;
 use crate::names;
-use crate::owner::Owner;
-use crate::snapshot::{Pod, Snapshot, wrong_port};
-use crate::suggest::did_you_mean;
+use crate::refusal;
+use crate::snapshot::{Pod, Snapshot};
+use crate::statements::Statements;
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut told = FxHashSet::default();
+    let told = Told { snapshot, statements: snapshot.statements() };
+    let mut once = FxHashSet::default();
     for (at, pod) in (0..).zip(&snapshot.pods) {
         for declared in &pod.intents {
             // Many pods of a workload declare the same, and a ServiceAccount declares it for many workloads.
-            if told.insert((pod.workload, &declared.callee))
-                && let Some(finding) = of_callee(snapshot, pod, &declared.callee)
+            if once.insert((pod.workload, &declared.callee))
+                && let Some(finding) = of_callee(&told, pod, &declared.callee)
             {
                 found.push(snapshot.of_intent(finding, at, declared));
             }
@@ -30,78 +32,31 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
     found
 }
 
-fn of_callee(snapshot: &Snapshot, pod: &Pod, callee: &CalleePattern) -> Option<Finding> {
-    if snapshot.services_meant(callee).is_empty() {
-        return Some(unknown(snapshot, callee));
+/// A snapshot with its statements, indexed once for all intents.
+struct Told<'s> {
+    snapshot: &'s Snapshot,
+    statements: Statements<'s>,
+}
+
+fn of_callee(told: &Told<'_>, pod: &Pod, callee: &CalleePattern) -> Option<Finding> {
+    let snapshot = told.snapshot;
+    if let Some(finding) = unknown(snapshot, callee) {
+        return Some(finding);
     }
     let refusal = pod.derivation.refusals.iter().find(|refusal| refusal.callee == *callee)?;
-    let code = match strictness(snapshot.mode(&pod.caller.namespace), snapshot.callee_mode(callee)) {
+    let code = match strictness(snapshot.mode(&pod.caller.namespace), callee_mode(snapshot, callee)) {
         Strictness::None => return None,
         Strictness::Warn => Code::UnapprovedIntent,
         Strictness::Reject => Code::RefusedIntent,
     };
-    let (caller, owner) = (&pod.caller, Owner::of(snapshot, callee));
-    let (why, help) = match &refusal.reason {
-        Reason::NotApproved => (
-            "nobody has approved it".to_owned(),
-            format!("{owner} approves it: kubectl netintent approve {caller} --to {callee}"),
-        ),
-        Reason::TooWide { approved } => {
-            let approved: Vec<String> = approved.iter().map(ToString::to_string).collect();
-            (format!("only {} is approved", approved.join(", ")), "declare what is approved, no more".to_owned())
-        }
-        Reason::Expired { approvals } => {
-            let expired = approvals.iter().map(|at| snapshot.objects.approvals[*at as usize].metadata.full_name());
-            (format!("its approval has expired: {}", super::some(expired)), format!("{owner} sets a later `expiresAt`"))
-        }
-        Reason::Prohibited { prohibition } => {
-            let prohibition = &snapshot.objects.prohibitions[*prohibition as usize];
-            let reason = prohibition.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
-            let why = format!("ClusterProhibition {} forbids it{reason}", prohibition.metadata.name);
-            (why, "take it out, or ask the platform team".to_owned())
-        }
-    };
-    // What names no port as it must be named can't be approved to any use.
-    let misnamed = match (&callee.scope, &snapshot.services_meant(callee)[..]) {
-        (Scope::Service { namespace, name }, [at]) => {
-            wrong_port(&snapshot.objects.services[*at], &callee.port, &format!("{namespace}/{name}:"))
-        }
-        _ => None,
-    };
-    let help = misnamed.map_or(help, |wrong| format!("first name the port as the Service does: {}", wrong.advice()));
-    Some(Finding::new(code, format!("{caller} may not call {callee}: {why}")).help(help))
+    let wording = refusal::word(snapshot, &told.statements, &pod.caller, refusal);
+    Some(Finding::new(code, wording.message).help(wording.help))
 }
 
 /// What to say of a pattern that means no Service.
-pub(super) fn unknown(snapshot: &Snapshot, callee: &CalleePattern) -> Finding {
-    let services = || snapshot.objects.services.iter().map(|service| &service.metadata);
-    let (message, help) = match &callee.scope {
-        Scope::Service { namespace, name } => {
-            let beside = services().filter(|m| m.namespace == *namespace).map(|m| m.name.as_str());
-            let near = did_you_mean(name, beside.clone());
-            let elsewhere = || {
-                let same = services().find(|m| m.name == *name)?;
-                Some(format!("did you mean `{}`?", same.full_name()))
-            };
-            let other_namespace = || {
-                let near = did_you_mean(namespace, snapshot.namespaces.keys().map(String::as_str));
-                near.filter(|_| !snapshot.namespaces.contains_key(namespace))
-            };
-            let message = format!("there is no Service {namespace}/{name} in the input");
-            (message, near.or_else(elsewhere).or_else(other_namespace))
-        }
-        Scope::Namespace(namespace) => {
-            let near = did_you_mean(namespace, snapshot.namespaces.keys().map(String::as_str));
-            (format!("there is no Service of namespace {namespace} in the input"), near)
-        }
-        Scope::Cluster => ("there is no Service of a managed namespace in the input".to_owned(), None),
-        Scope::Type(r#type) => {
-            let types = services().filter_map(|m| m.labels.get(names::TYPE));
-            let message = format!("no Service of a managed namespace has the label {}={type}", names::TYPE);
-            (message, did_you_mean(r#type, types))
-        }
-    };
-    Finding::new(Code::UnknownCallee, message).help(help)
+pub(super) fn unknown(snapshot: &Snapshot, callee: &CalleePattern) -> Option<Finding> {
+    let (message, help) = refusal::unknown(snapshot, callee, " in the input")?;
+    Some(Finding::new(Code::UnknownCallee, message).help(help))
 }
 
 /// Annotations that stand where nobody reads them.
@@ -147,7 +102,7 @@ fn unprotected(snapshot: &Snapshot, found: &mut Vec<Finding>) {
             continue;
         }
         let metadata = &snapshot.objects.services[at].metadata;
-        let (name, callers) = (metadata.full_name(), super::some(callers));
+        let (name, callers) = (metadata.full_name(), crate::finding::some(callers));
         let message = format!("Service {name} is off, and everybody may call it; it is declared by {callers}");
         let help = format!("kubectl label namespace {} {}={}", metadata.namespace, names::MODE, Mode::Shadow);
         found.push(Finding::new(Code::UnprotectedCallee, message).help(help).about("Service", metadata));

@@ -146,8 +146,8 @@ fn isolates_all(snapshot: &Snapshot, policy: &Policy) -> Option<Finding> {
     let name = policy.policy.metadata.full_name();
     let cut = match (alone.is_empty(), direction) {
         (true, _) => String::new(),
-        (false, Direction::Ingress) => format!("; no other policy lets anybody call {}", super::some(&alone)),
-        (false, Direction::Egress) => format!("; no other policy lets {} call anybody", super::some(&alone)),
+        (false, Direction::Ingress) => format!("; no other policy lets anybody call {}", crate::finding::some(&alone)),
+        (false, Direction::Egress) => format!("; no other policy lets {} call anybody", crate::finding::some(&alone)),
     };
     let namespace = &policy.policy.metadata.namespace;
     let message =

@@ -67,7 +67,7 @@ fn of(snapshot: &Snapshot, prohibition: &Prohibition) -> Vec<Finding> {
         let (source, destination) = forbidden.example?;
         let (by, help) = reason(snapshot, forbidden.service, source, destination);
         let service = snapshot.objects.services[forbidden.service].metadata.full_name();
-        let (name, callers) = (&prohibition.metadata.name, super::some(&forbidden.callers));
+        let (name, callers) = (&prohibition.metadata.name, crate::finding::some(&forbidden.callers));
         let message = format!("ClusterProhibition {name} forbids it, and {callers} may call Service {service}: {by}");
         let finding = Finding::new(Code::ProhibitedButAllowed, message).help(help);
         let path = ["spec".into(), "callees".into(), forbidden.callee.into()];
@@ -97,7 +97,7 @@ fn reason(snapshot: &Snapshot, service: usize, source: u32, destination: u32) ->
         .map(|name| format!("NetworkPolicy {name}"))
         .collect();
     if !policies.is_empty() {
-        return (format!("{} allows it", super::some(policies)), "narrow the policy".to_owned());
+        return (format!("{} allows it", crate::finding::some(policies)), "narrow the policy".to_owned());
     }
     let mode = snapshot.services[service].mode;
     if mode == Mode::Enforce {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::callee::CalleePattern;
 use crate::caller::Caller;
+use crate::catalogue::callee_mode;
 use crate::derive::{Reason, Refusal, Strictness, strictness};
-use crate::mode::Mode;
 use crate::snapshot::Snapshot;
 
 /// Whether policies stand before a Service's pods.
@@ -92,7 +92,7 @@ pub struct Needed {
 /// order of caller and callee. Those whose callee takes no part need no approval.
 pub fn needed(before: &Snapshot, after: &Snapshot) -> Vec<Needed> {
     let strictness_in = |snapshot: &Snapshot, caller: &Caller, refusal: &Refusal| {
-        strictness(snapshot.mode(&caller.namespace), snapshot.callee_mode(&refusal.callee))
+        strictness(snapshot.mode(&caller.namespace), callee_mode(snapshot, &refusal.callee))
     };
     let old: BTreeSet<(&Caller, &CalleePattern, Strictness)> =
         refusals(before).map(|(caller, r)| (caller, &r.callee, strictness_in(before, caller, r))).collect();
@@ -113,18 +113,4 @@ pub fn needed(before: &Snapshot, after: &Snapshot) -> Vec<Needed> {
 
 fn refusals(snapshot: &Snapshot) -> impl Iterator<Item = (&Caller, &Refusal)> {
     snapshot.pods.iter().flat_map(|pod| pod.derivation.refusals.iter().map(move |r| (&pod.caller, r)))
-}
-
-impl Snapshot {
-    /// The callee's side of how strictly a refusal is taken: the strictest Service that the pattern means, or for a
-    /// Service that does not exist its namespace's mode.
-    pub fn callee_mode(&self, callee: &CalleePattern) -> Mode {
-        let strictest = self.services_meant(callee).into_iter().map(|at| self.services[at].mode).max();
-        strictest.unwrap_or_else(|| match &callee.scope {
-            crate::callee::Scope::Service { namespace, .. } | crate::callee::Scope::Namespace(namespace) => {
-                self.mode(namespace)
-            }
-            _ => Mode::Off,
-        })
-    }
 }

@@ -9,7 +9,8 @@ use crate::finding::Place;
 use crate::mode::Mode;
 use crate::names;
 use crate::resolve::Subject;
-use crate::snapshot::{Declared, Snapshot};
+use crate::pod::Declared;
+use crate::snapshot::Snapshot;
 use crate::suggest::nearest;
 
 /// What the question comes to in terms of intents: who calls, and what it is to be called.

@@ -68,19 +68,20 @@ fn metadata(context: &Context<'_>, node: &Node, is_name: fn(&str) -> bool, expec
         return context.error(head(node), "`metadata` is missing", None);
     };
     context.mapping(written, "`metadata`")?;
-    let name = match (context.optional_string(written, "name")?, context.optional_string(written, "generateName")?) {
-        (Some(name), _) if !name.is_empty() => name,
-        (_, Some(prefix)) if !prefix.is_empty() => prefix.trim_end_matches('-'),
-        _ => return context.error(head(written), "`name` is missing", None),
-    };
-    if !is_name(name) {
+    let given = |key| Ok(context.optional_string(written, key)?.filter(|text| !text.is_empty()));
+    let (name, stem) = Metadata::named(given("name")?, given("generateName")?);
+    if name.is_empty() {
+        return context.error(head(written), "`name` is missing", None);
+    }
+    if !is_name(&name) {
         let span = written.get("name").or_else(|| written.get("generateName")).map_or(written.span, |n| n.span);
-        let message = format!("`{}` is no name: {expected} were expected", names::printable(name));
+        let message = format!("`{}` is no name: {expected} were expected", names::printable(&name));
         return context.error(span, message, None);
     }
     Ok(Metadata {
         namespace: String::new(),
-        name: name.to_owned(),
+        name,
+        stem,
         labels: labels(context, written)?,
         annotations: annotations(context, written)?,
         controller: controller(context, written)?,
@@ -131,7 +132,7 @@ pub(super) fn annotations(context: &Context<'_>, metadata: &Node) -> Result<Vec<
         if let Err(message) = names::check_qualified_name(&entry.key.to_ascii_lowercase()) {
             return context.error(entry.key_span, names::printable(&message), None);
         }
-        if ours || entry.key == MIRROR {
+        if ours || entry.key == names::MIRROR {
             kept.push((entry.key.clone(), context.text(&entry.value, &entry.key)?));
         }
     }
@@ -168,22 +169,14 @@ fn outdated(context: &Context<'_>, entry: &Entry) {
     }
 }
 
-/// Annotation on the API server's copy of a pod that a kubelet runs from a file.
-pub(super) const MIRROR: &str = "kubernetes.io/config.mirror";
-
 fn controller(context: &Context<'_>, metadata: &Node) -> Result<Option<Owner>> {
     for owner in context.items(metadata, "ownerReferences")? {
         context.mapping(owner, "an owner reference")?;
         if context.bool(owner, "controller")? {
             let api_version = context.required_string(owner, "apiVersion")?;
-            let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
             let kind = context.required_string(owner, "kind")?;
             let name = context.required_string(owner, "name")?;
-            // Both become the name of a workload and of a caller, which no owner of another name can be.
-            if !names::is_dns_subdomain(name) || !names::is_kind(kind) {
-                return Ok(None);
-            }
-            return Ok(Some(Owner { group: group.to_owned(), kind: kind.to_owned(), name: name.to_owned() }));
+            return Ok(Owner::new(api_version, kind, name));
         }
     }
     Ok(None)

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::metadata::{MIRROR, annotations, labels, namespaced};
+use super::metadata::{annotations, labels, namespaced};
 use super::read::{Context, head};
 use super::selector::label_selector;
 use super::settings;
@@ -33,7 +33,7 @@ pub(super) fn workload(context: &Context<'_>, node: &Node, kind: &str) -> Result
             match key.as_str() {
                 names::CALLS => pod.calls = Some(text),
                 names::CALLER => pod.caller = Some(text),
-                MIRROR => pod.mirror = kind == "Pod",
+                names::MIRROR => pod.mirror = kind == "Pod",
                 _ => {}
             }
         }

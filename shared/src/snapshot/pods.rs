@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Declared, NamespaceState, Pod, Workload, warnings};
-use crate::caller::{self, Caller};
-use crate::derive::{Derivation, Statements, derive};
-use crate::finding::{Code, Finding};
+use super::{NamespaceState, Pod, Workload, warnings};
+use crate::caller;
+use crate::finding::Finding;
 use crate::intent::{self, Calls};
 use crate::names;
 use crate::number::number;
-use crate::objects::Objects;
+use crate::objects::{Metadata, Objects};
+use crate::pod::{self, Derived, Subject};
+use crate::statements::Statements;
 
 /// The pods with their controllers; the workload of each is not yet set.
 pub(super) fn derived(
@@ -21,14 +22,10 @@ pub(super) fn derived(
     now: Timestamp,
     found: &mut Vec<Finding>,
 ) -> Vec<(caller::Controller, Pod)> {
-    let statements = Statements::new(&objects.approvals, &objects.prohibitions, now);
-    let controllers: FxHashMap<(&str, &str, &str), &crate::objects::Owner> = objects
-        .workloads
-        .iter()
+    let statements = Statements::new(&objects.approvals, &objects.prohibitions);
+    let known: FxHashMap<(&str, &str, &str), &Metadata> = (objects.workloads.iter())
         .filter(|w| matches!(&*w.kind, "ReplicaSet" | "Job"))
-        .filter_map(|w| {
-            Some(((w.metadata.namespace.as_str(), &*w.kind, w.metadata.name.as_str()), w.metadata.controller.as_ref()?))
-        })
+        .map(|w| ((w.metadata.namespace.as_str(), &*w.kind, w.metadata.name.as_str()), &w.metadata))
         .collect();
     let accounts: FxHashMap<(&str, &str), (usize, Calls)> = objects
         .service_accounts
@@ -65,62 +62,28 @@ pub(super) fn derived(
         }
         let namespace = object.metadata.namespace.as_str();
         let controller = caller::controller(&object.kind, &object.metadata, &object.pod.labels, &|kind, name| {
-            controllers.get(&(namespace, kind, name)).map(|owner| (*owner).clone())
+            known.get(&(namespace, kind, name)).copied()
         });
-        let overriding = object.pod.caller.as_ref().filter(|text| match caller::check_override(&text.value) {
-            Ok(()) => true,
-            Err(message) => {
-                let finding = Finding::new(Code::MalformedCaller, message).about(object.kind.clone(), &object.metadata);
-                found.push(finding.at_text(text, 0..text.value.len()));
-                false
-            }
+        let own = object.pod.calls.as_ref().map(|text| {
+            let calls = intent::parse(&text.value, namespace);
+            let about = |finding: Finding| finding.about(object.kind.clone(), &object.metadata);
+            found.extend(warnings::of_intents(&calls, text).map(about));
+            calls
         });
-        let caller = Caller {
-            namespace: namespace.to_owned(),
-            name: overriding.map_or_else(|| controller.name.clone(), |text| text.value.clone()),
-        };
         let account = accounts.get(&(namespace, object.pod.service_account.as_str()));
-        let intents = declared(object, account, found);
-        let derivation = if intents.is_empty() || object.pod.mirror {
-            Derivation::default()
-        } else {
-            derive(&caller, intents.iter().map(|d| &d.callee), &statements)
+        let subject = Subject {
+            namespace,
+            controller: &controller,
+            caller: object.pod.caller.as_ref().map(|text| text.value.as_str()),
+            own: own.as_ref(),
+            account: account.map(|(at, calls)| (*at, calls)),
+            mirror: object.pod.mirror,
         };
-        let mut labels = object.pod.labels.clone();
-        labels.retain(|key| !names::is_reserved(key));
-        if namespaces.get(namespace).is_some_and(|n| n.mode.is_managed()) {
-            for key in derivation.label_keys() {
-                labels.insert(&key, names::ALLOWED);
-            }
-        }
+        let Derived { caller, intents, derivation, errors } = pod::derived(&subject, &statements, now);
+        found.extend(errors.iter().map(|error| warnings::of_pod(error, object)));
+        let managed = namespaces.get(namespace).is_some_and(|n| n.mode.is_managed());
+        let labels = pod::labels(&object.pod.labels, &derivation, managed);
         all.push((controller, Pod { object: at, workload: 0, labels, caller, intents, derivation }));
-    }
-    all
-}
-
-/// A pod's intents: the union of its own and its ServiceAccount's.
-fn declared(
-    object: &crate::objects::Workload,
-    account: Option<&(usize, Calls)>,
-    found: &mut Vec<Finding>,
-) -> Vec<Declared> {
-    let mut all = Vec::new();
-    if let Some(text) = &object.pod.calls {
-        let calls = intent::parse(&text.value, &object.metadata.namespace);
-        found.extend(warnings::of_intents(&calls, text).map(|f| f.about(object.kind.clone(), &object.metadata)));
-        all.extend(calls.intents.into_iter().map(|i| Declared { callee: i.callee, service_account: None, at: i.at }));
-    }
-    if let Some((at, calls)) = account {
-        for intent in &calls.intents {
-            if !all.iter().any(|d| d.callee == intent.callee) {
-                let (callee, range) = (intent.callee.clone(), intent.at.clone());
-                all.push(Declared { callee, service_account: Some(*at), at: range });
-            }
-        }
-    }
-    if all.len() > intent::MAX_INTENTS {
-        found.push(warnings::too_many(all.len()).about(object.kind.clone(), &object.metadata));
-        all.clear();
     }
     all
 }

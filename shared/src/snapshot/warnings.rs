@@ -11,15 +11,21 @@ use crate::finding::{Code, Finding, Step};
 use crate::intent::Calls;
 use crate::mode::Mode;
 use crate::names;
-use crate::objects::{Objects, Service, ServicePort, Text};
+use crate::objects::{Objects, Service, ServicePort, Text, Workload};
+use crate::pod::PodError;
 use crate::policy::{NetworkPolicy, Peer};
 use crate::suggest::did_you_mean;
 
-pub(super) fn too_many(count: usize) -> Finding {
-    let most = crate::intent::MAX_INTENTS;
-    let message = format!("{count} intents, the ServiceAccount's included: at most {most} are read, so none is");
-    Finding::new(Code::TooManyIntents, message)
-        .help("use wildcards such as `namespace/*:port` or `@type:port`".to_owned())
+/// What of a pod is not read, at its place.
+pub(super) fn of_pod(error: &PodError, object: &Workload) -> Finding {
+    let about = |code| Finding::new(code, error.to_string()).about(object.kind.clone(), &object.metadata);
+    match (error, &object.pod.caller) {
+        (PodError::Caller(_), Some(text)) => about(Code::MalformedCaller).at_text(text, 0..text.value.len()),
+        (PodError::Caller(_), None) => about(Code::MalformedCaller),
+        (PodError::TooMany(_) | PodError::TooLong(_), _) => {
+            about(Code::TooManyIntents).help("use wildcards such as `namespace/*:port` or `@type:port`".to_owned())
+        }
+    }
 }
 
 pub(super) fn of_intents<'a>(calls: &'a Calls, text: &'a Text) -> impl Iterator<Item = Finding> + 'a {

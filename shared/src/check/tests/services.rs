@@ -211,7 +211,7 @@ fn policies_of_other_apis_are_told_once_a_kind() {
 
 #[test]
 fn a_list_of_names_is_short() {
-    let some = |names: &[&str]| super::super::some(names);
+    let some = |names: &[&str]| crate::finding::some(names);
     assert_eq!(some(&[]), "");
     assert_eq!(some(&["a"]), "a");
     assert_eq!(some(&["b", "a"]), "a and b");

@@ -1,0 +1,237 @@
+//! All approvals and prohibitions, indexed by what they name: what [`crate::derive::derive`] looks things up in.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use rustc_hash::FxHashMap;
+
+use crate::approval::{Approval, Prohibition};
+use crate::callee::{CalleePattern, Scope};
+use crate::caller::{Caller, CallerPattern};
+
+/// Approvals and prohibitions that may come and go. Those of a snapshot are borrowed and known by their index in it; a
+/// server owns its own, and takes away what it was given a number for.
+#[derive(Debug, Default)]
+pub struct Statements<'a> {
+    approvals: Vec<Option<Cow<'a, Approval>>>,
+    prohibitions: Vec<Option<Cow<'a, Prohibition>>>,
+    free: Vec<u32>,
+    by_scope: FxHashMap<Scope, FxHashMap<CallerPattern, Vec<u32>>>,
+}
+
+impl<'a> Statements<'a> {
+    /// Indexes the approvals and prohibitions of a snapshot, numbered in order.
+    pub fn new(approvals: &'a [Approval], prohibitions: &'a [Prohibition]) -> Self {
+        let mut all = Self::default();
+        for approval in approvals {
+            all.add_approval(Cow::Borrowed(approval));
+        }
+        all.prohibitions.extend(prohibitions.iter().map(|prohibition| Some(Cow::Borrowed(prohibition))));
+        all
+    }
+
+    /// Adds an approval and tells its number: the lowest that none has.
+    pub fn add_approval(&mut self, approval: Cow<'a, Approval>) -> u32 {
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.approvals.push(None);
+            crate::number::number(self.approvals.len() - 1)
+        });
+        for callee in &approval.callees {
+            let by_caller = self.by_scope.entry(callee.scope.clone()).or_default();
+            for caller in &approval.callers {
+                let list = by_caller.entry(caller.clone()).or_default();
+                if list.last() != Some(&at) {
+                    list.push(at);
+                }
+            }
+        }
+        self.approvals[at as usize] = Some(approval);
+        at
+    }
+
+    /// Takes away the approval of a number, if there is one; the number may be given again.
+    pub fn remove_approval(&mut self, at: u32) {
+        let Some(approval) = self.approvals.get_mut(at as usize).and_then(Option::take) else { return };
+        for callee in &approval.callees {
+            let Some(by_caller) = self.by_scope.get_mut(&callee.scope) else { continue };
+            for caller in &approval.callers {
+                if let Some(list) = by_caller.get_mut(caller) {
+                    list.retain(|other| *other != at);
+                    if list.is_empty() {
+                        by_caller.remove(caller);
+                    }
+                }
+            }
+            if by_caller.is_empty() {
+                self.by_scope.remove(&callee.scope);
+            }
+        }
+        self.free.push(at);
+    }
+
+    /// Adds a prohibition and tells its number.
+    pub fn add_prohibition(&mut self, prohibition: Cow<'a, Prohibition>) -> u32 {
+        // There are few: a gap left by one that went is found by looking.
+        let at = self.prohibitions.iter().position(Option::is_none).unwrap_or_else(|| {
+            self.prohibitions.push(None);
+            self.prohibitions.len() - 1
+        });
+        self.prohibitions[at] = Some(prohibition);
+        crate::number::number(at)
+    }
+
+    /// Takes away the prohibition of a number, if there is one.
+    pub fn remove_prohibition(&mut self, at: u32) {
+        if let Some(slot) = self.prohibitions.get_mut(at as usize) {
+            *slot = None;
+        }
+    }
+
+    /// The approval of a number.
+    pub fn approval(&self, at: u32) -> Option<&Approval> {
+        self.approvals.get(at as usize)?.as_deref()
+    }
+
+    /// The prohibition of a number.
+    pub fn prohibition(&self, at: u32) -> Option<&Prohibition> {
+        self.prohibitions.get(at as usize)?.as_deref()
+    }
+
+    /// Every approval with its number.
+    pub fn approvals(&self) -> impl Iterator<Item = (u32, &Approval)> {
+        (0..).zip(&self.approvals).filter_map(|(at, approval)| Some((at, approval.as_deref()?)))
+    }
+
+    /// The first prohibition that beats an intent.
+    pub(crate) fn forbidding(&self, caller: &Caller, callee: &CalleePattern) -> Option<u32> {
+        let numbered = (0..).zip(&self.prohibitions);
+        let mut known = numbered.filter_map(|(at, prohibition)| Some((at, prohibition.as_deref()?)));
+        known.find(|(_, prohibition)| prohibition.forbids(caller, callee)).map(|(at, _)| at)
+    }
+
+    /// The approvals that cover an intent, expired ones too, in the order of their numbers.
+    pub(crate) fn covering(&self, caller: &Caller, callee: &CalleePattern) -> Vec<u32> {
+        let mut found = Vec::new();
+        self.about(caller, &callee.scope, |at, approval| {
+            if approval.callees.iter().any(|pattern| pattern.covers(callee)) {
+                found.push(at);
+            }
+        });
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// The approvals that cover an intent and hold at `now`, whatever is prohibited.
+    pub fn granting(&self, caller: &Caller, callee: &CalleePattern, now: Timestamp) -> Vec<u32> {
+        let mut found = self.covering(caller, callee);
+        found.retain(|at| self.approval(*at).is_some_and(|approval| !approval.is_expired(now)));
+        found
+    }
+
+    /// Gives each approval that names this caller, and this scope or one that covers it, by the text alone.
+    fn about(&self, caller: &Caller, scope: &Scope, mut give: impl FnMut(u32, &Approval)) {
+        let wider = match scope {
+            Scope::Service { namespace, .. } => Some(Scope::Namespace(namespace.clone())),
+            _ => None,
+        };
+        let of_namespace = CallerPattern::Namespace(caller.namespace.clone());
+        let callers = [CallerPattern::One(caller.clone()), of_namespace, CallerPattern::Any];
+        let scopes = [Some(scope), wider.as_ref(), (*scope != Scope::Cluster).then_some(&Scope::Cluster)];
+        for by_caller in scopes.into_iter().flatten().filter_map(|scope| self.by_scope.get(scope)) {
+            for at in callers.iter().filter_map(|callers| by_caller.get(callers)).flatten() {
+                if let Some(approval) = self.approval(*at) {
+                    give(*at, approval);
+                }
+            }
+        }
+    }
+
+    /// What of a refused intent is approved all the same, so that it can be declared in its place.
+    pub(crate) fn narrower(&self, caller: &Caller, callee: &CalleePattern, now: Timestamp) -> Vec<CalleePattern> {
+        let mut found = Vec::new();
+        let mut meets = |approval: &Approval| {
+            if !approval.is_expired(now) && approval.callers.iter().any(|c| c.matches(caller)) {
+                found.extend(approval.callees.iter().filter_map(|pattern| meet(pattern, callee)));
+            }
+        };
+        if let Scope::Service { .. } = callee.scope {
+            self.about(caller, &callee.scope, |_, approval| meets(approval));
+        } else {
+            // A wildcard can be met by narrower scopes too, wherever they are.
+            self.approvals().for_each(|(_, approval)| meets(approval));
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+/// What is in both patterns, where text can say it and it is less than `intent`.
+fn meet(pattern: &CalleePattern, intent: &CalleePattern) -> Option<CalleePattern> {
+    let narrower = |a: &Scope, b: &Scope| {
+        if a.covers(b) {
+            Some(b.clone())
+        } else if b.covers(a) {
+            Some(a.clone())
+        } else {
+            None
+        }
+    };
+    let scope = narrower(&pattern.scope, &intent.scope)?;
+    let port = if pattern.port.covers(&intent.port) {
+        intent.port.clone()
+    } else if intent.port.covers(&pattern.port) {
+        pattern.port.clone()
+    } else {
+        return None;
+    };
+    Some(CalleePattern { scope, port }).filter(|m| m != intent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::derive::derive;
+    use crate::testing::objects;
+
+    fn approval(callers: &str, callee: &str) -> Approval {
+        objects(&crate::testing::approval("bank", callers, callee)).approvals.remove(0)
+    }
+
+    /// Whether shop/web may call the ledger, and by the approvals of which numbers.
+    fn granted(statements: &Statements<'_>) -> Vec<u32> {
+        let caller = Caller { namespace: "shop".into(), name: "web".into() };
+        let intent = CalleePattern::parse("bank/ledger:rpc", None).unwrap();
+        let derivation = derive(&caller, [&intent], statements, crate::testing::NOW.parse().unwrap());
+        derivation.grants.into_iter().flat_map(|grant| grant.approvals).collect()
+    }
+
+    #[test]
+    fn what_comes_counts_and_what_goes_does_not() {
+        let mut all = Statements::default();
+        let one = all.add_approval(Cow::Owned(approval("shop/web", "ledger:rpc")));
+        let two = all.add_approval(Cow::Owned(approval("shop/*", "*")));
+        assert_eq!(granted(&all), [one, two]);
+        all.remove_approval(one);
+        all.remove_approval(one);
+        assert_eq!(granted(&all), [two]);
+        assert_eq!(all.add_approval(Cow::Owned(approval("*/*", "other"))), one, "the number is given again, once");
+        assert_eq!(granted(&all), [two]);
+        all.remove_approval(two);
+        assert_eq!((granted(&all), all.approvals().count()), (vec![], 1));
+    }
+
+    #[test]
+    fn a_prohibition_ends_with_its_removal() {
+        let text = "apiVersion: netintent.dev/v1alpha1\nkind: ClusterProhibition\nmetadata: {name: p}\nspec: {callers: [shop/*], callees: [bank/*]}\n";
+        let mut all = Statements::default();
+        all.add_approval(Cow::Owned(approval("shop/web", "ledger:rpc")));
+        let prohibition = objects(text).prohibitions.remove(0);
+        let at = all.add_prohibition(Cow::Owned(prohibition.clone()));
+        assert!(granted(&all).is_empty());
+        all.remove_prohibition(at);
+        assert_eq!(granted(&all), [0]);
+        assert_eq!(all.add_prohibition(Cow::Owned(prohibition)), at);
+    }
+}

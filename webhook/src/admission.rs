@@ -1,0 +1,151 @@
+//! The decisions, each a pure function of the question and of what is known; this module asks the second time, of the API
+//! server itself, where the first answer must not hang on a cache.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use jiff::Timestamp;
+use netintent::derive::Strictness;
+
+mod approvals;
+mod guard;
+mod judge;
+mod message;
+mod pods;
+mod subject;
+mod workloads;
+
+use crate::cache::Cache;
+use crate::live::{Live, LiveError};
+use crate::metrics::{Metrics, Registration};
+use crate::review::{AdmissionReview, Answer, ObjectView, Request};
+use crate::world::World;
+pub use judge::{Judged, judge};
+pub use subject::Subject;
+
+/// Why there is no answer, so that the failure policy decides.
+#[derive(Debug, thiserror::Error)]
+pub enum Undecided {
+    /// Not everything is known yet.
+    #[error("the cluster is not yet known: it is being read")]
+    Starting,
+    /// What was sent is no such question.
+    #[error("the request can't be read: {0}")]
+    Unreadable(String),
+    /// The API server could not be asked.
+    #[error(transparent)]
+    Live(#[from] LiveError),
+}
+
+/// What all questions are answered from.
+#[derive(Debug)]
+pub struct Admission {
+    /// What the watches know.
+    pub cache: Arc<Cache>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    live: Live,
+    going: Mutex<approvals::Going>,
+}
+
+impl Admission {
+    /// Answers from this cache, and where need be from the API server.
+    pub fn new(cache: Arc<Cache>, metrics: Arc<Metrics>, live: Live) -> Self {
+        Self { cache, metrics, live, going: Mutex::default() }
+    }
+
+    /// Answers one question: the JSON of an `AdmissionReview`.
+    ///
+    /// # Errors
+    /// Where it can't be decided.
+    pub async fn answer(&self, registration: Registration, body: &[u8]) -> Result<(Vec<u8>, Answer), Undecided> {
+        if !self.cache.is_synced() {
+            return Err(Undecided::Starting);
+        }
+        if registration == Registration::approvals {
+            let review: AdmissionReview<'_, serde_json::Value> = read(body)?;
+            let answer = self.approvals(&review.request).await?;
+            return Ok((answer.json(&review.request.uid), answer));
+        }
+        let review: AdmissionReview<'_, ObjectView<'_>> = read(body)?;
+        let answer = match registration {
+            Registration::derive => self.derive(&review.request).await?,
+            Registration::guard => self.guard(&review.request).await?,
+            Registration::workloads => self.workloads(&review.request).await?,
+            Registration::approvals => Answer::allowed(),
+        };
+        Ok((answer.json(&review.request.uid), answer))
+    }
+
+    async fn derive(&self, request: &Request<'_, ObjectView<'_>>) -> Result<Answer, Undecided> {
+        let Some(object) = &request.object else { return Ok(Answer::allowed()) };
+        if request.kind.kind == "Binding" {
+            return Ok(pods::without_ours(object, &self.metrics));
+        }
+        let subject = Subject::of_pod(&request.namespace, object);
+        let now = Timestamp::now();
+        let judged = judge(&self.cache.world(), &subject, now);
+        let must = pods::denies(request, &judged) || !judged.mode.is_managed();
+        let gains = !self.cache.is_fresh() && !judged.derived.derivation.grants.is_empty();
+        let may = judged.refusals.iter().any(|refusal| refusal.strictness != Strictness::None);
+        if must || gains || may && self.live.may_spare() {
+            let world = self.read(&subject).await?;
+            let judged = judge(&world, &subject, now);
+            return Ok(pods::answer(request, &judged, &self.told(Some(&world), &judged), &self.metrics));
+        }
+        Ok(pods::answer(request, &judged, &self.told(None, &judged), &self.metrics))
+    }
+
+    async fn guard(&self, request: &Request<'_, ObjectView<'_>>) -> Result<Answer, Undecided> {
+        let Some(object) = &request.object else { return Ok(Answer::allowed()) };
+        if request.kind.kind == "Binding" {
+            return Ok(guard::of_binding(object));
+        }
+        if guard::gained(request).is_empty() {
+            return Ok(Answer::allowed());
+        }
+        let subject = Subject::of_pod(&request.namespace, object);
+        let now = Timestamp::now();
+        let judged = judge(&self.cache.world(), &subject, now);
+        if self.cache.is_fresh() && guard::forged(request, &judged).is_empty() {
+            return Ok(Answer::allowed());
+        }
+        let world = self.read(&subject).await?;
+        Ok(guard::answer(request, &judge(&world, &subject, now)))
+    }
+
+    async fn workloads(&self, request: &Request<'_, ObjectView<'_>>) -> Result<Answer, Undecided> {
+        let Some(object) = &request.object else { return Ok(Answer::allowed()) };
+        let subject = Subject::of_template(&request.namespace, &request.kind.kind, object);
+        let now = Timestamp::now();
+        let judged = judge(&self.cache.world(), &subject, now);
+        let news = workloads::new_refusals(request, &judged);
+        if news.is_empty() && !workloads::is_malformed(request, &judged) && judged.mode.is_managed() {
+            return Ok(workloads::answer(request, &judged, &self.told(None, &judged), &[]));
+        }
+        self.metrics.live_reads.inc();
+        let reads = self.live.within(async |reader| {
+            let (world, kept) = (reader.world(&subject), workloads::retained(reader, request));
+            tokio::try_join!(world, kept)
+        });
+        let (world, kept): (World, Vec<workloads::Kept>) = reads.await?;
+        let judged = judge(&world, &subject, now);
+        Ok(workloads::answer(request, &judged, &self.told(Some(&world), &judged), &kept))
+    }
+
+    async fn read(&self, subject: &Subject) -> Result<World, LiveError> {
+        self.metrics.live_reads.inc();
+        self.live.world(subject).await
+    }
+
+    /// The refusals in words: by the world that they were read from, if not by the watches', with near names from all that
+    /// those know.
+    fn told(&self, world: Option<&World>, judged: &Judged) -> Vec<message::Told> {
+        let all = self.cache.world();
+        message::told(world.unwrap_or(&all), &all, judged)
+    }
+}
+
+fn read<'b, O: serde::Deserialize<'b>>(body: &'b [u8]) -> Result<AdmissionReview<'b, O>, Undecided> {
+    serde_json::from_slice(body).map_err(|error| Undecided::Unreadable(error.to_string()))
+}

@@ -1,0 +1,22 @@
+//! The admission webhook of netintent: what callers declare and callees have approved becomes labels of pods, and what is
+//! not approved is refused at once, with what to do about it.
+//!
+//! ```text
+//! API server ── watches ──► cache ──┐
+//!      │                            ├─► admission: judge ─► answer
+//!      └─ AdmissionReview ─► server ┘        ▲
+//!                                  live reads, before a refusal
+//! ```
+//!
+//! Every rule is the library's: this crate reads, asks and answers.
+
+pub mod admission;
+pub mod cache;
+pub mod certificates;
+pub mod live;
+pub mod metrics;
+pub mod review;
+pub mod server;
+pub mod watch;
+pub mod watched;
+pub mod world;

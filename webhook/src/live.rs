@@ -1,0 +1,211 @@
+//! What one question hangs on, read from the API server itself: before anything is refused, and before anything is gained
+//! on what the watches have not confirmed of late.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use futures::future::try_join_all;
+use kube::Client;
+use kube::api::GetParams;
+use kube::core::Request;
+use netintent::callee::{CalleePattern, Scope};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use crate::admission::Subject;
+use crate::watch::{ListError, list};
+use crate::watched::Watched;
+use crate::world::{Key, World};
+
+/// How long all reads of one question may take together.
+pub const DEADLINE: Duration = Duration::from_secs(4);
+/// How many questions may read at the same time.
+const AT_ONCE: usize = 16;
+/// How many reads a second there may be for what refuses nothing and can be put right later.
+const SPARE: u64 = 20;
+/// Of how many namespaces objects are read one by one; of more all are read at once.
+const NAMESPACES: usize = 8;
+
+/// Why a question could not be decided.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// The API server took too long.
+    #[error("the API server did not answer within {} s", DEADLINE.as_secs())]
+    Slow,
+    /// Too many questions read at once.
+    #[error("too many questions wait for the API server")]
+    Busy,
+    /// The API server did not answer as it should.
+    #[error("the API server can't be read: {0}")]
+    Failed(String),
+}
+
+impl From<kube::Error> for LiveError {
+    fn from(error: kube::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<ListError> for LiveError {
+    fn from(error: ListError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Reads from the API server, bounded in time and number.
+pub struct Live {
+    client: Client,
+    permits: Semaphore,
+    /// The second of the last spare reads, shifted, and how many there were in it.
+    spare: AtomicU64,
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live").field("permits", &self.permits).finish_non_exhaustive()
+    }
+}
+
+impl Live {
+    /// Reads with this client.
+    pub fn new(client: Client) -> Self {
+        Self { client, permits: Semaphore::new(AT_ONCE), spare: AtomicU64::new(0) }
+    }
+
+    /// Whether a read may be made for what could as well be put right later.
+    pub fn may_spare(&self) -> bool {
+        let second = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let next = |last: u64| {
+            let (of, count) = (last >> 16, last & 0xffff);
+            let count = if of == second { count + 1 } else { 1 };
+            (count <= SPARE).then_some(second << 16 | count)
+        };
+        self.spare.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
+    }
+
+    /// Does the reads of one question, all within one deadline.
+    ///
+    /// # Errors
+    /// Where they take too long, or the API server does not answer as it should.
+    pub async fn within<T>(&self, reads: impl AsyncFnOnce(Reader<'_>) -> Result<T, LiveError>) -> Result<T, LiveError> {
+        let began = Instant::now();
+        let permit = tokio::time::timeout(DEADLINE / 2, self.permits.acquire()).await.map_err(|_| LiveError::Busy)?;
+        let _permit = permit.map_err(|_| LiveError::Busy)?;
+        let left = DEADLINE.saturating_sub(began.elapsed());
+        tokio::time::timeout(left, reads(Reader { client: &self.client })).await.map_err(|_| LiveError::Slow)?
+    }
+
+    /// The world as far as this subject's labels hang on it.
+    ///
+    /// # Errors
+    /// As [`Live::within`].
+    pub async fn world(&self, subject: &Subject) -> Result<World, LiveError> {
+        self.within(async |reader| reader.world(subject).await).await
+    }
+}
+
+/// Reads within a deadline.
+#[allow(missing_debug_implementations, reason = "a client can't be shown")]
+#[derive(Clone, Copy)]
+pub struct Reader<'c> {
+    client: &'c Client,
+}
+
+type Objects = Vec<(Watched, Value)>;
+
+impl Reader<'_> {
+    /// The world as far as a subject's labels hang on it.
+    ///
+    /// # Errors
+    /// Where the API server does not answer as it should.
+    pub async fn world(self, subject: &Subject) -> Result<World, LiveError> {
+        let mut world = World::default();
+        let namespace = subject.namespace.as_str();
+        let mut first = vec![(Watched::Namespace, None, namespace)];
+        first.push((Watched::ServiceAccount, Some(namespace), subject.service_account.as_str()));
+        let owner = subject.metadata.controller.as_ref().filter(|_| subject.kind == "Pod");
+        for (kind, group) in [(Watched::ReplicaSet, "apps"), (Watched::Job, "batch")] {
+            if let Some(owner) = owner.filter(|owner| owner.kind == kind.kind() && owner.group == group) {
+                first.push((kind, Some(namespace), &owner.name));
+            }
+        }
+        let found = try_join_all(first.into_iter().map(|(kind, namespace, name)| self.get(kind, namespace, name)));
+        add(&mut world, found.await?.into_iter().flatten());
+        let callees: Vec<CalleePattern> = subject.callees(&world);
+        let lists = self.lists(&callees).await?;
+        add(&mut world, lists.into_iter().flatten());
+        Ok(world)
+    }
+
+    /// What the callees of one subject hang on.
+    async fn lists(self, callees: &[CalleePattern]) -> Result<Vec<Objects>, LiveError> {
+        if callees.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut namespaces: BTreeSet<&str> = BTreeSet::new();
+        let mut everywhere = false;
+        for callee in callees {
+            match &callee.scope {
+                Scope::Service { namespace, .. } | Scope::Namespace(namespace) => drop(namespaces.insert(namespace)),
+                Scope::Cluster | Scope::Type(_) => everywhere = true,
+            }
+        }
+        let mut wanted = vec![(Watched::ClusterApproval, None), (Watched::ClusterProhibition, None)];
+        if everywhere || namespaces.len() > NAMESPACES {
+            wanted.extend([Watched::Approval, Watched::Service, Watched::Namespace].map(|kind| (kind, None)));
+        } else {
+            for namespace in &namespaces {
+                wanted.extend([Watched::Approval, Watched::Service].map(|kind| (kind, Some(*namespace))));
+            }
+        }
+        let one_by_one = if wanted.iter().any(|(kind, _)| *kind == Watched::Namespace) { BTreeSet::new() } else { namespaces };
+        let lists = try_join_all(wanted.into_iter().map(|(kind, namespace)| self.list(kind, namespace, None)));
+        let gets = try_join_all(one_by_one.into_iter().map(|name| self.get(Watched::Namespace, None, name)));
+        let (mut lists, gets) = tokio::try_join!(lists, gets)?;
+        lists.push(gets.into_iter().flatten().collect());
+        Ok(lists)
+    }
+
+    /// One object, if there is one of the name.
+    ///
+    /// # Errors
+    /// Where the API server does not answer as it should.
+    pub async fn get(self, kind: Watched, namespace: Option<&str>, name: &str) -> Result<Option<(Watched, Value)>, LiveError> {
+        let (request, params) = (Request::new(kind.path(namespace)), GetParams::default());
+        let request =
+            if kind.is_metadata_only() { request.get_metadata(name, &params) } else { request.get(name, &params) };
+        let request = match request {
+            Ok(request) => request,
+            // No object has such a name.
+            Err(_) => return Ok(None),
+        };
+        match self.client.request::<Value>(request).await {
+            Ok(object) => Ok(Some((kind, object))),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn list(self, kind: Watched, namespace: Option<&str>, labels: Option<&str>) -> Result<Objects, LiveError> {
+        let mut all = Vec::new();
+        list(self.client, kind, namespace, labels, |items| all.extend(items.into_iter().map(|item| (kind, item)))).await?;
+        Ok(all)
+    }
+
+    /// The former templates that are kept of a workload: those of ReplicaSets, or of ControllerRevisions.
+    ///
+    /// # Errors
+    /// Where the API server does not answer as it should.
+    pub async fn templates(self, path: &str, selector: Option<&str>) -> Result<Vec<Value>, LiveError> {
+        let params = kube::api::ListParams { label_selector: selector.map(str::to_owned), ..Default::default() };
+        let request = Request::new(path).list(&params).map_err(|error| LiveError::Failed(error.to_string()))?;
+        let list: Value = self.client.request(request).await?;
+        Ok(list.get("items").and_then(Value::as_array).cloned().unwrap_or_default())
+    }
+}
+
+/// What is malformed is left out, as the watches leave it out.
+fn add(world: &mut World, objects: impl IntoIterator<Item = (Watched, Value)>) -> Vec<Key> {
+    objects.into_iter().filter_map(|(kind, object)| world.apply(kind, &object).ok()).collect()
+}

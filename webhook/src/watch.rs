@@ -1,0 +1,209 @@
+//! Keeps the cache equal to the cluster: lists once, then watches, and lists again where the API server says that too much
+//! has been missed.
+//!
+//! Each watch is short, since the API server confirms just before its end that nothing was missed: that, and not
+//! that a connection is open, makes what is known fresh.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use kube::Client;
+use kube::core::{Request, WatchEvent};
+use kube::api::{ListParams, WatchParams};
+use rustc_hash::FxHashSet;
+use serde::Deserialize;
+use serde_json::Value;
+use tracing::{debug, warn};
+
+use crate::cache::Cache;
+use crate::metrics::Metrics;
+use crate::watched::Watched;
+use crate::world::{Key, Malformed};
+
+/// How long one watch lasts. Two seconds before its end the API server sends a bookmark.
+const WATCH_SECONDS: u32 = 25;
+/// How long the API server may be silent beyond that before the connection counts as dead.
+const SILENCE: Duration = Duration::from_secs(35);
+/// How many objects one page of a list has.
+const PAGE: u32 = 500;
+/// How long to wait after a failure, at first and at most.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+
+/// What went wrong with a watch.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// What it knows is too old to go on from.
+    #[error("too much has been missed")]
+    Expired,
+    #[error("the API server was silent for {} s", SILENCE.as_secs())]
+    Silent,
+    #[error(transparent)]
+    Client(#[from] kube::Error),
+    #[error("a request can't be made: {0}")]
+    Request(#[from] kube::core::request::Error),
+}
+
+/// A page of a list.
+#[derive(Debug, Deserialize)]
+struct Page {
+    metadata: PageMetadata,
+    /// A kind without objects may say `null`.
+    items: Option<Vec<Value>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageMetadata {
+    resource_version: Option<String>,
+    #[serde(rename = "continue")]
+    next: Option<String>,
+}
+
+/// Watches one kind for ever.
+pub async fn watch(client: Client, cache: Arc<Cache>, metrics: Arc<Metrics>, kind: Watched) {
+    let watch = Watch { client, cache, metrics, kind };
+    let mut backoff = BACKOFF.0;
+    let mut version: Option<String> = None;
+    loop {
+        let result = match version.clone() {
+            None => watch.list().await.map(|listed| version = Some(listed)),
+            Some(known) => watch.follow(known, &mut version).await,
+        };
+        match result {
+            Ok(()) => backoff = BACKOFF.0,
+            Err(failure) => {
+                match &failure {
+                    Failure::Expired => version = None,
+                    Failure::Client(kube::Error::Api(status)) if status.code == 410 => version = None,
+                    _ => {}
+                }
+                warn!(kind = kind.kind(), error = %failure, "the watch is begun again");
+                watch.metrics.watch_failures(kind).inc();
+                tokio::time::sleep(backoff).await;
+                backoff = (backoff * 2).min(BACKOFF.1);
+            }
+        }
+    }
+}
+
+struct Watch {
+    client: Client,
+    cache: Arc<Cache>,
+    metrics: Arc<Metrics>,
+    kind: Watched,
+}
+
+impl Watch {
+    /// Reads everything and forgets the rest; returns from where to go on.
+    async fn list(&self) -> Result<String, Failure> {
+        let mut known: FxHashSet<Key> = FxHashSet::default();
+        let items = list(&self.client, self.kind, None, None, |items| {
+            let mut world = self.cache.change();
+            for item in &items {
+                match world.apply(self.kind, item) {
+                    Ok(key) => drop(known.insert(key)),
+                    Err(error) => self.malformed(&error),
+                }
+            }
+        });
+        let version = items.await?;
+        self.cache.change().retain(self.kind, &known);
+        self.cache.confirm(self.kind);
+        debug!(kind = self.kind.kind(), objects = known.len(), "listed");
+        Ok(version)
+    }
+
+    /// Takes in what changes until the watch ends; `version` is from where to go on.
+    async fn follow(&self, from: String, version: &mut Option<String>) -> Result<(), Failure> {
+        let params = WatchParams { timeout: Some(WATCH_SECONDS), bookmarks: true, ..WatchParams::default() };
+        let request = Request::new(self.kind.path(None));
+        let request = if self.kind.is_metadata_only() {
+            request.watch_metadata(&params, &from)?
+        } else {
+            request.watch(&params, &from)?
+        };
+        let events = self.client.request_events::<Value>(request).await?;
+        let mut events = std::pin::pin!(events);
+        loop {
+            let next = tokio::time::timeout(SILENCE, events.next()).await.map_err(|_| Failure::Silent)?;
+            let Some(event) = next else { return Ok(()) };
+            let object = match event? {
+                WatchEvent::Bookmark(bookmark) => {
+                    *version = Some(bookmark.metadata.resource_version);
+                    self.cache.confirm(self.kind);
+                    continue;
+                }
+                WatchEvent::Error(status) if status.code == 410 => return Err(Failure::Expired),
+                WatchEvent::Error(status) => return Err(kube::Error::Api(status).into()),
+                WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                    if let Err(error) = self.cache.change().apply(self.kind, &object) {
+                        self.malformed(&error);
+                    }
+                    object
+                }
+                WatchEvent::Deleted(object) => {
+                    if let Some(key) = key(&object) {
+                        self.cache.change().delete(self.kind, &key);
+                    }
+                    object
+                }
+            };
+            if let Some(at) = object.pointer("/metadata/resourceVersion").and_then(Value::as_str) {
+                *version = Some(at.to_owned());
+            }
+        }
+    }
+
+    fn malformed(&self, error: &Malformed) {
+        warn!(error = %error, "an object is left out");
+        self.metrics.malformed(self.kind).inc();
+    }
+}
+
+fn key(object: &Value) -> Option<Key> {
+    let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
+    Some((text("/metadata/namespace").unwrap_or_default().to_owned(), text("/metadata/name")?.to_owned()))
+}
+
+/// Reads every object of a kind, of one namespace or of all, in pages; returns the version of the list.
+pub(crate) async fn list(
+    client: &Client,
+    kind: Watched,
+    namespace: Option<&str>,
+    labels: Option<&str>,
+    mut take: impl FnMut(Vec<Value>),
+) -> Result<String, ListError> {
+    let mut params = ListParams { limit: Some(PAGE), label_selector: labels.map(str::to_owned), ..ListParams::default() };
+    loop {
+        let request = Request::new(kind.path(namespace));
+        let request =
+            if kind.is_metadata_only() { request.list_metadata(&params)? } else { request.list(&params)? };
+        let page: Page = client.request(request).await?;
+        take(page.items.unwrap_or_default());
+        match page.metadata.next.filter(|next| !next.is_empty()) {
+            Some(next) => params.continue_token = Some(next),
+            None => return Ok(page.metadata.resource_version.unwrap_or_default()),
+        }
+    }
+}
+
+/// Why a list could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListError {
+    /// The API server did not answer as it should.
+    #[error(transparent)]
+    Client(#[from] kube::Error),
+    /// The request can't be made.
+    #[error("a request can't be made: {0}")]
+    Request(#[from] kube::core::request::Error),
+}
+
+impl From<ListError> for Failure {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::Client(error) => Self::Client(error),
+            ListError::Request(error) => Self::Request(error),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! From JSON of the API server to what is kept of an object.
+
+use netintent::approval::{Approval, Prohibition};
+use netintent::intent::{self, Calls};
+use netintent::manifest::text::{documents, parse};
+use netintent::manifest::{Object, decode};
+use netintent::names;
+use netintent::objects::{Metadata, Service};
+use serde_json::Value;
+
+use super::{Key, Labelled, NamespaceFacts, mode};
+use crate::review::ObjectView;
+use crate::watched::Watched;
+
+/// An object that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{object}: {message}")]
+pub struct Malformed {
+    /// Kind, namespace and name.
+    pub object: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+pub(super) enum Item {
+    Nothing,
+    Namespace(NamespaceFacts),
+    Account(Calls),
+    Service(Box<Service>),
+    Approval(Box<Approval>),
+    Prohibition(Box<Prohibition>),
+    Owner(Box<Metadata>),
+    Labelled(Labelled),
+}
+
+fn text<'v>(object: &'v Value, pointer: &str) -> Option<&'v str> {
+    object.pointer(pointer)?.as_str()
+}
+
+/// Namespace and name of an object.
+pub(super) fn key(object: &Value) -> Result<Key, Malformed> {
+    let name = text(object, "/metadata/name").ok_or_else(|| Malformed {
+        object: "an object".to_owned(),
+        message: "it has no name".to_owned(),
+    })?;
+    Ok((text(object, "/metadata/namespace").unwrap_or_default().to_owned(), name.to_owned()))
+}
+
+pub(super) fn item(kind: Watched, key: &Key, object: &Value) -> Result<Item, Malformed> {
+    let label = |key: &str| object.get("metadata")?.get("labels")?.get(key)?.as_str();
+    let annotation = |key: &str| object.get("metadata")?.get("annotations")?.get(key)?.as_str();
+    Ok(match kind {
+        Watched::Namespace => Item::Namespace(NamespaceFacts {
+            mode: mode(label(names::MODE)),
+            terminating: object.pointer("/metadata/deletionTimestamp").is_some(),
+        }),
+        Watched::ServiceAccount => annotation(names::CALLS)
+            .map_or(Item::Nothing, |calls| Item::Account(intent::parse(calls, &key.0))),
+        Watched::ReplicaSet | Watched::Job => Item::Owner(Box::new(view(kind, key, object)?.metadata.of(&key.0))),
+        Watched::Pod => labelled(key, object)?,
+        Watched::Service | Watched::Approval | Watched::ClusterApproval | Watched::ClusterProhibition => {
+            match whole(kind, key, object)? {
+                Object::Service(service) => Item::Service(service),
+                Object::Approval(approval) => Item::Approval(approval),
+                Object::Prohibition(prohibition) => Item::Prohibition(prohibition),
+                _ => Item::Nothing,
+            }
+        }
+    })
+}
+
+fn malformed(kind: Watched, key: &Key, message: impl ToString) -> Malformed {
+    let (namespace, name) = key;
+    let slash = if namespace.is_empty() { "" } else { "/" };
+    Malformed { object: format!("{} {namespace}{slash}{name}", kind.kind()), message: message.to_string() }
+}
+
+fn view<'o>(kind: Watched, key: &Key, object: &'o Value) -> Result<ObjectView<'o>, Malformed> {
+    serde::Deserialize::deserialize(object).map_err(|error: serde_json::Error| malformed(kind, key, error))
+}
+
+/// An object as its manifest would be read.
+fn whole(kind: Watched, key: &Key, object: &Value) -> Result<Object, Malformed> {
+    let mut object = object.clone();
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        // By far the largest part, and of no meaning here.
+        metadata.remove("managedFields");
+    }
+    // Items of a list need not say what they are.
+    object["apiVersion"] = kind.api_version().into();
+    object["kind"] = kind.kind().into();
+    let text = object.to_string();
+    let documents = documents(text.as_bytes()).map_err(|error| malformed(kind, key, error.message))?;
+    let node = documents.first().map(parse).transpose().map_err(|error| malformed(kind, key, error.message))?;
+    let node = node.flatten().ok_or_else(|| malformed(kind, key, "it is empty"))?;
+    let decoded = decode(&node, 0, &key.0).map_err(|error| malformed(kind, key, error.message))?;
+    decoded.objects.into_iter().next().ok_or_else(|| malformed(kind, key, "it is empty"))
+}
+
+/// A running pod, if it carries derived labels.
+fn labelled(key: &Key, object: &Value) -> Result<Item, Malformed> {
+    let view = view(Watched::Pod, key, object)?;
+    let keys: Vec<String> = view.metadata.reserved().into_iter().map(|(key, _)| key.to_owned()).collect();
+    if keys.is_empty() {
+        return Ok(Item::Nothing);
+    }
+    let overriding = view.metadata.annotation(names::CALLER).map(str::to_owned);
+    Ok(Item::Labelled(Labelled { metadata: view.metadata.of(&key.0), labels: view.metadata.labels(), overriding, keys }))
+}
