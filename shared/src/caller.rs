@@ -102,7 +102,8 @@ pub struct Controller {
 }
 
 /// Labels of a ReplicaSet's pods that have as value the end of its name, and the kind of controller that put it there.
-pub const HASH_LABELS: [(&str, &str); 2] = [("pod-template-hash", "Deployment"), ("rollouts-pod-template-hash", "Rollout")];
+pub const HASH_LABELS: [(&str, &str); 2] =
+    [("pod-template-hash", "Deployment"), ("rollouts-pod-template-hash", "Rollout")];
 
 /// The controller that stands for an object of `kind`, whose pods carry `pod_labels`.
 ///
@@ -119,9 +120,7 @@ pub fn controller<'m>(
         // A mirror pod's node runs it, and controls nothing else.
         ("Pod", Some(owner)) if owner.group.is_empty() && owner.kind == "Node" => own(),
         ("Pod", Some(owner)) => match builtin(owner) {
-            Some(kind @ ("ReplicaSet" | "Job")) => {
-                outer(kind, &owner.name, pod_labels, known(kind, &owner.name))
-            }
+            Some(kind @ ("ReplicaSet" | "Job")) => outer(kind, &owner.name, pod_labels, known(kind, &owner.name)),
             Some(kind) => Controller { kind: kind.into(), name: owner.name.clone() },
             None => Controller { kind: owner.kind.clone().into(), name: owner.name.clone() },
         },

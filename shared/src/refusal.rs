@@ -103,7 +103,8 @@ pub fn unknown(catalogue: &dyn Catalogue, callee: &CalleePattern, place: &str) -
         Scope::Cluster => (format!("there is no Service of a managed namespace{place}"), None),
         Scope::Type(r#type) => {
             let everywhere = catalogue.services(&Scope::Cluster);
-            let type_of = |(_, service): &(usize, &'_ Service)| service.metadata.labels.get(names::TYPE).map(str::to_owned);
+            let type_of =
+                |(_, service): &(usize, &'_ Service)| service.metadata.labels.get(names::TYPE).map(str::to_owned);
             let types: Vec<String> = everywhere.iter().filter_map(type_of).collect();
             let message = format!("no Service of a managed namespace has the label {}={type}", names::TYPE);
             (message, did_you_mean(r#type, types.iter().map(String::as_str)))

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::{Authority, Error, Identity, Kubectl, Scratch, Server, Tool, Tools};
+use crate::{Authority, Error, Identity, Kubectl, Scratch, Server, Tool, Tools, User};
 
 /// How long a start may take. It takes seconds; a machine busy with builds needs more.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -23,13 +23,16 @@ const PORT_TAKEN: &str = "address already in use";
 pub struct Options {
     /// More arguments for kube-apiserver.
     pub apiserver: Vec<String>,
+    /// Whether a kube-controller-manager runs, so that workloads get their pods, each controller as a user of its own.
+    pub controllers: bool,
 }
 
-/// A real API server with RBAC, its etcd, and an administrator's kubectl. There is no
-/// controller manager, so nothing acts on what is stored, and no scheduler.
+/// A real API server with RBAC, its etcd, and an administrator's kubectl. Unless asked for
+/// there is no controller manager, so nothing acts on what is stored; there never is a scheduler.
 #[derive(Debug)]
 pub struct ControlPlane {
     // Dropped in this order: the API server before its etcd, the folder last.
+    controllers: Option<Mutex<Server>>,
     apiserver: Mutex<Server>,
     etcd: Mutex<Server>,
     url: String,
@@ -92,10 +95,17 @@ impl ControlPlane {
         // It waits for etcd by itself.
         let apiserver = Server::spawn(&apiserver, args, &log("kube-apiserver.log"))?;
 
-        let plane = Self { apiserver: Mutex::new(apiserver), etcd: Mutex::new(etcd), url, authority, kubectl };
+        let (apiserver, etcd) = (Mutex::new(apiserver), Mutex::new(etcd));
+        let mut plane = Self { controllers: None, apiserver, etcd, url, authority, kubectl };
         plane.wait("the API server is ready", &["get", "--raw=/readyz"])?;
         plane.wait("namespace default exists", &["get", "namespace", "default"])?;
         plane.namespace("default")?;
+        if options.controllers {
+            let program = tools.path(Tool::ControllerManager)?;
+            let args = controller_manager_args(&scratch);
+            let server = Server::spawn(&program, args, &log("kube-controller-manager.log"))?;
+            plane.controllers = Some(Mutex::new(server));
+        }
         Ok(plane)
     }
 
@@ -111,7 +121,7 @@ impl ControlPlane {
             if output.status.success() {
                 return Ok(());
             }
-            for server in [&self.etcd, &self.apiserver] {
+            for server in self.servers() {
                 let mut server = server.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 if let Some(status) = server.ended()? {
                     let what = format!("{} ended before {until}: {status}", server.name());
@@ -179,14 +189,57 @@ impl ControlPlane {
 
     /// The ends of the servers' logs, for a test that fails.
     pub fn logs(&self) -> String {
-        let servers = [&self.etcd, &self.apiserver];
         let tail = |server: &Mutex<Server>| server.lock().unwrap_or_else(std::sync::PoisonError::into_inner).tail();
-        servers.into_iter().map(tail).collect()
+        self.servers().map(tail).collect()
+    }
+
+    fn servers(&self) -> impl Iterator<Item = &Mutex<Server>> {
+        [&self.etcd, &self.apiserver].into_iter().chain(&self.controllers)
+    }
+
+    /// Somebody else: known by a certificate, and in no group that may do anything.
+    ///
+    /// # Errors
+    ///
+    /// If the files cannot be written.
+    pub fn user(&self, name: &str, group: &str) -> Result<User, Error> {
+        let scratch = self.kubectl.scratch();
+        let identity = self.authority.user(name, group)?;
+        let file = format!("user-{}", name.replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
+        let certificate = scratch.file(&format!("{file}.crt"), &identity.certificate)?;
+        let key = scratch.file(&format!("{file}.key"), &identity.key)?;
+        let user = format!("{{client-certificate: '{}', client-key: '{}'}}", certificate.display(), key.display());
+        User::new(scratch.file(&file, self.config(&user))?, &self.kubectl)
+    }
+
+    /// A ServiceAccount, known by a token.
+    ///
+    /// # Errors
+    ///
+    /// If it does not exist, or the files cannot be written.
+    pub fn service_account(&self, namespace: &str, name: &str) -> Result<User, Error> {
+        let token = self.kubectl.text(["create", "token", "-n", namespace, name, "--duration=24h"])?;
+        let user = format!("{{token: '{}'}}", token.trim());
+        let file = format!("service-account-{namespace}-{name}");
+        User::new(self.kubectl.scratch().file(&file, self.config(&user))?, &self.kubectl)
+    }
+
+    /// The administrator, as others are users.
+    ///
+    /// # Errors
+    ///
+    /// If no client can be made.
+    pub fn administrator(&self) -> Result<User, Error> {
+        User::new(self.kubectl.scratch().path().join("kubeconfig"), &self.kubectl)
+    }
+
+    fn config(&self, user: &str) -> String {
+        config(&self.url, &self.kubectl.scratch().path().join("ca.crt"), user)
     }
 }
 
 /// Different free ports on loopback: all are held until all are chosen.
-fn free_ports<const N: usize>() -> Result<[u16; N], Error> {
+pub(crate) fn free_ports<const N: usize>() -> Result<[u16; N], Error> {
     let fail = || Error::io("find a free port on 127.0.0.1");
     let mut held = Vec::with_capacity(N);
     let mut ports = [0; N];
@@ -204,19 +257,36 @@ fn kubeconfig(scratch: &Scratch, authority: &Authority, url: &str) -> Result<Pat
     let admin = authority.user("admin", "system:masters")?;
     let certificate = scratch.file("admin.crt", &admin.certificate)?;
     let key = scratch.file("admin.key", &admin.key)?;
-    scratch.file(
-        "kubeconfig",
-        format!(
-            "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
-             clusters:\n- name: test\n  cluster: {{server: '{url}', \
-             certificate-authority: '{}'}}\n\
-             users:\n- name: admin\n  user: {{client-certificate: '{}', client-key: '{}'}}\n\
-             contexts:\n- name: test\n  context: {{cluster: test, user: admin}}\n",
-            ca.display(),
-            certificate.display(),
-            key.display()
-        ),
+    let user = format!("{{client-certificate: '{}', client-key: '{}'}}", certificate.display(), key.display());
+    scratch.file("kubeconfig", config(url, &ca, &user))
+}
+
+/// A kubeconfig with one user, whose credentials are given as YAML.
+fn config(url: &str, ca: &Path, user: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
+         clusters:\n- name: test\n  cluster: {{server: '{url}', certificate-authority: '{}'}}\n\
+         users:\n- name: user\n  user: {user}\n\
+         contexts:\n- name: test\n  context: {{cluster: test, user: user}}\n",
+        ca.display(),
     )
+}
+
+/// Every controller, as a user of its own, at the pace of a test.
+fn controller_manager_args(scratch: &Scratch) -> Vec<String> {
+    let path = |name: &str| scratch.path().join(name).display().to_string();
+    vec![
+        format!("--kubeconfig={}", path("kubeconfig")),
+        format!("--service-account-private-key-file={}", path("service-accounts.key")),
+        format!("--root-ca-file={}", path("ca.crt")),
+        "--use-service-account-credentials=true".into(),
+        "--leader-elect=false".into(),
+        "--bind-address=127.0.0.1".into(),
+        "--secure-port=0".into(),
+        "--kube-api-qps=500".into(),
+        "--kube-api-burst=1000".into(),
+        "--concurrent-deployment-syncs=10".into(),
+    ]
 }
 
 /// Data that are thrown away need no fsync.

@@ -83,6 +83,22 @@ pub enum Error {
     /// A certificate could not be made.
     #[error("cannot make a certificate: {0}")]
     Certificate(#[from] rcgen::Error),
+    /// The webhook's binary was not built.
+    #[error(
+        "{} does not exist: `cargo build -p netintent-webhook` builds it (`cargo test --workspace` does), or set \
+         NETINTENT_WEBHOOK to the binary",
+        path.display()
+    )]
+    NoWebhook {
+        /// Where it was expected.
+        path: PathBuf,
+    },
+    /// The API server could not be asked, or said no where that is not an answer.
+    #[error("{what}")]
+    Client {
+        /// What happened.
+        what: String,
+    },
     /// The plugin has not been built.
     #[error(
         "{} does not exist: run `cargo build -p kubectl-netintent` first, or set \

@@ -66,6 +66,12 @@ impl Kubectl {
         Ok(Self { path: Some(path), ..self.clone() })
     }
 
+    /// The same as another user.
+    #[must_use]
+    pub(crate) fn with_config(&self, kubeconfig: PathBuf) -> Self {
+        Self { kubeconfig, ..self.clone() }
+    }
+
     /// The folder that holds HOME; tests may put their files there.
     pub fn scratch(&self) -> &Scratch {
         &self.scratch
@@ -154,13 +160,13 @@ fn success(command: &Command, output: &Output) -> Result<String, Error> {
 ///
 /// If it is not there; Cargo builds a sibling package's binary only when asked.
 pub fn plugin_binary() -> Result<PathBuf, Error> {
-    let path = env::var_os("NETINTENT_PLUGIN").map_or_else(sibling_plugin, PathBuf::from);
+    let path = env::var_os("NETINTENT_PLUGIN").map_or_else(|| sibling(PLUGIN), PathBuf::from);
     if path.exists() { Ok(path) } else { Err(Error::NoPlugin { path }) }
 }
 
-/// Where Cargo puts the plugin: from `target/debug/deps/test-0123` it is two folders up.
-fn sibling_plugin() -> PathBuf {
+/// Where Cargo puts a binary of the workspace: from `target/debug/deps/test-0123` it is two folders up.
+pub(crate) fn sibling(name: &str) -> PathBuf {
     let program = env::current_exe().unwrap_or_default();
     let profile = program.parent().and_then(Path::parent).map(Path::to_owned);
-    profile.unwrap_or_else(|| target().join("debug")).join(PLUGIN)
+    profile.unwrap_or_else(|| target().join("debug")).join(name)
 }

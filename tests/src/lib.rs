@@ -5,6 +5,7 @@
 //! ever skipped: where a binary can neither be found nor built, the test fails and the
 //! error says what to install.
 
+mod api;
 mod certificates;
 mod control_plane;
 mod error;
@@ -14,7 +15,9 @@ pub mod odd;
 mod scratch;
 mod server;
 mod tools;
+mod webhook;
 
+pub use api::{Reply, User};
 pub use certificates::{Authority, Identity};
 pub use control_plane::{ControlPlane, Options};
 pub use error::Error;
@@ -22,3 +25,4 @@ pub use kubectl::{Kubectl, plugin_binary};
 pub use scratch::Scratch;
 pub use server::Server;
 pub use tools::{Tool, Tools};
+pub use webhook::{Installed, Webhook};

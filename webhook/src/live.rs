@@ -159,7 +159,8 @@ impl Reader<'_> {
                 wanted.extend([Watched::Approval, Watched::Service].map(|kind| (kind, Some(*namespace))));
             }
         }
-        let one_by_one = if wanted.iter().any(|(kind, _)| *kind == Watched::Namespace) { BTreeSet::new() } else { namespaces };
+        let one_by_one =
+            if wanted.iter().any(|(kind, _)| *kind == Watched::Namespace) { BTreeSet::new() } else { namespaces };
         let lists = try_join_all(wanted.into_iter().map(|(kind, namespace)| self.list(kind, namespace, None)));
         let gets = try_join_all(one_by_one.into_iter().map(|name| self.get(Watched::Namespace, None, name)));
         let (mut lists, gets) = tokio::try_join!(lists, gets)?;
@@ -171,7 +172,12 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// Where the API server does not answer as it should.
-    pub async fn get(self, kind: Watched, namespace: Option<&str>, name: &str) -> Result<Option<(Watched, Value)>, LiveError> {
+    pub async fn get(
+        self,
+        kind: Watched,
+        namespace: Option<&str>,
+        name: &str,
+    ) -> Result<Option<(Watched, Value)>, LiveError> {
         let (request, params) = (Request::new(kind.path(namespace)), GetParams::default());
         let request =
             if kind.is_metadata_only() { request.get_metadata(name, &params) } else { request.get(name, &params) };
@@ -189,7 +195,8 @@ impl Reader<'_> {
 
     async fn list(self, kind: Watched, namespace: Option<&str>, labels: Option<&str>) -> Result<Objects, LiveError> {
         let mut all = Vec::new();
-        list(self.client, kind, namespace, labels, |items| all.extend(items.into_iter().map(|item| (kind, item)))).await?;
+        list(self.client, kind, namespace, labels, |items| all.extend(items.into_iter().map(|item| (kind, item))))
+            .await?;
         Ok(all)
     }
 

@@ -9,12 +9,12 @@ use clap::Parser;
 use kube::Client;
 use netintent_webhook::admission::Admission;
 use netintent_webhook::cache::Cache;
+use netintent_webhook::certificates;
 use netintent_webhook::live::Live;
 use netintent_webhook::metrics::Metrics;
 use netintent_webhook::server::{listen, observed, router, serve};
 use netintent_webhook::watch::watch;
 use netintent_webhook::watched::Watched;
-use netintent_webhook::certificates;
 use tracing::{error, info};
 use tracing_subscriber::EnvFilter;
 

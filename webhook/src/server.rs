@@ -88,7 +88,10 @@ async fn handle(shared: &Shared, registration: Registration, request: Request) -
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let length: usize = length.unwrap_or(MAX_BODY);
     if length > MAX_BODY {
-        return failed(StatusCode::PAYLOAD_TOO_LARGE, format!("the request has {length} bytes: at most {MAX_BODY} are read"));
+        return failed(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the request has {length} bytes: at most {MAX_BODY} are read"),
+        );
     }
     let needed = if length > LARGE { u32::try_from(length.div_ceil(MIB)).unwrap_or(u32::MAX) } else { 0 };
     let room = shared.room.acquire_many(needed);

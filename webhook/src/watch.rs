@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use kube::Client;
-use kube::core::{Request, WatchEvent};
 use kube::api::{ListParams, WatchParams};
+use kube::core::{Request, WatchEvent};
 use rustc_hash::FxHashSet;
 use serde::Deserialize;
 use serde_json::Value;
@@ -174,11 +174,11 @@ pub(crate) async fn list(
     labels: Option<&str>,
     mut take: impl FnMut(Vec<Value>),
 ) -> Result<String, ListError> {
-    let mut params = ListParams { limit: Some(PAGE), label_selector: labels.map(str::to_owned), ..ListParams::default() };
+    let mut params =
+        ListParams { limit: Some(PAGE), label_selector: labels.map(str::to_owned), ..ListParams::default() };
     loop {
         let request = Request::new(kind.path(namespace));
-        let request =
-            if kind.is_metadata_only() { request.list_metadata(&params)? } else { request.list(&params)? };
+        let request = if kind.is_metadata_only() { request.list_metadata(&params)? } else { request.list(&params)? };
         let page: Page = client.request(request).await?;
         take(page.items.unwrap_or_default());
         match page.metadata.next.filter(|next| !next.is_empty()) {

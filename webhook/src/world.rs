@@ -239,7 +239,10 @@ mod tests {
             world.apply(Watched::Approval, &approval(name, "shop/web")).unwrap();
         }
         let error = world.apply(Watched::Approval, &approval("a", "shop")).unwrap_err();
-        assert_eq!(error.to_string(), "Approval bank/a: `shop` does not say in which namespace: write `./shop` for this one");
+        assert_eq!(
+            error.to_string(),
+            "Approval bank/a: `shop` does not say in which namespace: write `./shop` for this one"
+        );
         assert_eq!(world.statements().approvals().count(), 1);
     }
 
@@ -259,8 +262,10 @@ mod tests {
     #[test]
     fn pods_count_by_the_labels_they_carry() {
         let mut world = World::default();
-        let pod = |labels: Value| json!({"metadata": {"namespace": "shop", "name": "web-5c6d-x2x2x", "labels": labels,
-            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5c6d", "controller": true}]}});
+        let pod = |labels: Value| {
+            json!({"metadata": {"namespace": "shop", "name": "web-5c6d-x2x2x", "labels": labels,
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-5c6d", "controller": true}]}})
+        };
         let key = "ledger.bank.to.netintent.dev/rpc";
         world.apply(Watched::Pod, &pod(json!({"pod-template-hash": "5c6d", key: "allowed"}))).unwrap();
         let all: Vec<_> = world.labelled().map(|(_, pod, caller)| (caller.to_string(), pod.keys.clone())).collect();

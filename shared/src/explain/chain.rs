@@ -8,8 +8,8 @@ use crate::evaluate::{End, evaluate};
 use crate::finding::Place;
 use crate::mode::Mode;
 use crate::names;
-use crate::resolve::Subject;
 use crate::pod::Declared;
+use crate::resolve::Subject;
 use crate::snapshot::Snapshot;
 use crate::suggest::nearest;
 

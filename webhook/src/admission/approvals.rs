@@ -95,9 +95,7 @@ impl Admission {
             let losers = losers(&world, approval, &going, now);
             (losers, rescuers(&world, approval, &going, now))
         };
-        let found = self
-            .live_users(losers, spared, approval, &going, now)
-            .await?;
+        let found = self.live_users(losers, spared, approval, &going, now).await?;
         if found.is_empty() {
             return Ok(self.goes(request));
         }
@@ -266,7 +264,11 @@ fn uses(world: &World, approval: &Approval, going: &FxHashSet<Key>, now: Timesta
 }
 
 fn losers(world: &World, approval: &Approval, going: &FxHashSet<Key>, now: Timestamp) -> Vec<Loser> {
-    uses(world, approval, going, now).into_iter().filter(|(_, others)| others.is_empty()).map(|(loser, _)| loser).collect()
+    uses(world, approval, going, now)
+        .into_iter()
+        .filter(|(_, others)| others.is_empty())
+        .map(|(loser, _)| loser)
+        .collect()
 }
 
 /// Those that another approval saves, by which.

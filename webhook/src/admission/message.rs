@@ -1,7 +1,7 @@
 //! What people read: refusals in full for a denial, in a line for a warning.
 
-use netintent::catalogue::Catalogue as _;
 use netintent::callee::Scope;
+use netintent::catalogue::Catalogue as _;
 use netintent::derive::Strictness;
 use netintent::refusal::{self, Wording, unknown, wrong_port_of};
 
@@ -48,7 +48,8 @@ pub(super) fn told(world: &World, all: &World, judged: &Judged) -> Vec<Told> {
     }
     for grant in &derived.derivation.grants {
         // A Service that is still to come has no ports yet.
-        let exists = matches!(grant.callee.scope, Scope::Service { .. }) && !world.services(&grant.callee.scope).is_empty();
+        let exists =
+            matches!(grant.callee.scope, Scope::Service { .. }) && !world.services(&grant.callee.scope).is_empty();
         if let Some(wrong) = wrong_port_of(world, &grant.callee).filter(|_| exists) {
             told.push(Told {
                 message: wrong.message.clone(),

@@ -22,7 +22,10 @@ fn is_bare(request: &Pods<'_>) -> bool {
 /// Reserved labels of a pod as it is asked for that no approval covers.
 fn forged<'r>(request: &'r Pods<'_>, keys: &[String]) -> Vec<&'r str> {
     let reserved = request.object.iter().flat_map(|pod| pod.metadata.reserved());
-    reserved.filter(|(key, value)| *value != names::ALLOWED || !keys.iter().any(|k| k == key)).map(|(key, _)| key).collect()
+    reserved
+        .filter(|(key, value)| *value != names::ALLOWED || !keys.iter().any(|k| k == key))
+        .map(|(key, _)| key)
+        .collect()
 }
 
 /// Whether a new pod is denied, if what it was judged by is true.

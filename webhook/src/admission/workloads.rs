@@ -5,8 +5,8 @@ use netintent::intent;
 use netintent::names;
 use serde_json::Value;
 
-use super::message::{Told, denial, malformed};
 use super::Judged;
+use super::message::{Told, denial, malformed};
 use crate::live::{LiveError, Reader};
 use crate::review::{Answer, ObjectView, Operation, Request};
 
@@ -78,7 +78,9 @@ pub(super) fn answer(request: &Workloads<'_>, judged: &Judged, told: &[Told], ke
     }
     let rejected = rejected(request, judged, kept);
     if !rejected.is_empty() {
-        return Answer::denied(denial(told.iter().filter(|told| told.refusal.is_some_and(|at| rejected.contains(&at)))));
+        return Answer::denied(denial(
+            told.iter().filter(|told| told.refusal.is_some_and(|at| rejected.contains(&at))),
+        ));
     }
     let mut warnings = wrong;
     for key in [names::CALLS, names::CALLER] {

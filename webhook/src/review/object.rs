@@ -132,9 +132,9 @@ struct SelectorView {
 /// A map of strings. A label of a ReplicationController's selector may be called `matchLabels`: it is no map.
 fn strings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<(String, String)>>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
-    let entries = value.as_object().map(|map| {
-        map.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
-    });
+    let entries = value
+        .as_object()
+        .map(|map| map.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect());
     Ok(entries)
 }
 

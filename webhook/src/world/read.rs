@@ -39,10 +39,8 @@ fn text<'v>(object: &'v Value, pointer: &str) -> Option<&'v str> {
 
 /// Namespace and name of an object.
 pub(super) fn key(object: &Value) -> Result<Key, Malformed> {
-    let name = text(object, "/metadata/name").ok_or_else(|| Malformed {
-        object: "an object".to_owned(),
-        message: "it has no name".to_owned(),
-    })?;
+    let name = text(object, "/metadata/name")
+        .ok_or_else(|| Malformed { object: "an object".to_owned(), message: "it has no name".to_owned() })?;
     Ok((text(object, "/metadata/namespace").unwrap_or_default().to_owned(), name.to_owned()))
 }
 
@@ -54,8 +52,9 @@ pub(super) fn item(kind: Watched, key: &Key, object: &Value) -> Result<Item, Mal
             mode: mode(label(names::MODE)),
             terminating: object.pointer("/metadata/deletionTimestamp").is_some(),
         }),
-        Watched::ServiceAccount => annotation(names::CALLS)
-            .map_or(Item::Nothing, |calls| Item::Account(intent::parse(calls, &key.0))),
+        Watched::ServiceAccount => {
+            annotation(names::CALLS).map_or(Item::Nothing, |calls| Item::Account(intent::parse(calls, &key.0)))
+        }
         Watched::ReplicaSet | Watched::Job => Item::Owner(Box::new(view(kind, key, object)?.metadata.of(&key.0))),
         Watched::Pod => labelled(key, object)?,
         Watched::Service | Watched::Approval | Watched::ClusterApproval | Watched::ClusterProhibition => {
@@ -105,5 +104,10 @@ fn labelled(key: &Key, object: &Value) -> Result<Item, Malformed> {
         return Ok(Item::Nothing);
     }
     let overriding = view.metadata.annotation(names::CALLER).map(str::to_owned);
-    Ok(Item::Labelled(Labelled { metadata: view.metadata.of(&key.0), labels: view.metadata.labels(), overriding, keys }))
+    Ok(Item::Labelled(Labelled {
+        metadata: view.metadata.of(&key.0),
+        labels: view.metadata.labels(),
+        overriding,
+        keys,
+    }))
 }

@@ -1,0 +1,9 @@
+//! The webhook on a real API server with real controllers: who may call whom is decided where a workload is applied.
+//!
+//! Every test has namespaces of its own on one control plane that all share; those that end the webhook have one of their
+//! own.
+
+mod manifests;
+mod rows;
+
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
