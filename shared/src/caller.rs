@@ -63,6 +63,11 @@ impl CallerPattern {
         Ok(Self::One(Caller { namespace: namespace.to_owned(), name: name.to_owned() }))
     }
 
+    /// The patterns that name a caller: what can be looked up, instead of asking each that there is.
+    pub(crate) fn naming(caller: &Caller) -> [Self; 3] {
+        [Self::One(caller.clone()), Self::Namespace(caller.namespace.clone()), Self::Any]
+    }
+
     /// Whether the caller is one of these.
     pub fn matches(&self, caller: &Caller) -> bool {
         match self {

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use crate::callee::CalleePattern;
-use crate::caller::Caller;
+use crate::caller::{Caller, CallerPattern};
 use crate::mode::Mode;
 use crate::statements::Statements;
 
@@ -77,6 +77,7 @@ pub fn derive<'i>(
     now: Timestamp,
 ) -> Derivation {
     let mut result = Derivation::default();
+    let naming = CallerPattern::naming(caller);
     for callee in intents {
         let callee = callee.clone();
         if let Some(prohibition) = statements.forbidding(caller, &callee) {
@@ -85,7 +86,7 @@ pub fn derive<'i>(
         }
         let is_expired = |at: &u32| statements.approval(*at).is_some_and(|approval| approval.is_expired(now));
         let (expired, approvals): (Vec<u32>, Vec<u32>) =
-            statements.covering(caller, &callee).into_iter().partition(is_expired);
+            statements.covering(&naming, &callee).into_iter().partition(is_expired);
         if !approvals.is_empty() {
             result.grants.push(Grant { callee, approvals });
             continue;
@@ -125,7 +126,6 @@ pub fn strictness(caller: Mode, callee: Mode) -> Strictness {
 mod tests {
     use super::*;
     use crate::approval::{Approval, Prohibition};
-    use crate::caller::CallerPattern;
     use crate::objects::Metadata;
 
     fn pattern(text: &str) -> CalleePattern {

@@ -171,6 +171,10 @@ pub fn yaml(name: &str) -> std::borrow::Cow<'_, str> {
 
 /// `text` without control characters, for messages: what comes from objects must not reach a terminal as escapes.
 pub fn printable(text: &str) -> String {
+    // Almost every name is of such bytes, which need no look one by one.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     text.chars().map(printable_char).collect()
 }
 

@@ -70,7 +70,7 @@ pub fn wrong_port_of(catalogue: &dyn Catalogue, callee: &CalleePattern) -> Optio
     let Scope::Service { namespace, name } = &callee.scope else { return None };
     let services = catalogue.services(&callee.scope);
     let (_, service) = services.first()?;
-    wrong_port(service, &callee.port, &format!("{namespace}/{name}:"))
+    wrong_port(service, &callee.port, format_args!("{namespace}/{name}:"))
 }
 
 /// What to say of an intent that means no Service `place` (such as ` in the input`), and what may have been meant; `None`

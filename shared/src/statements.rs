@@ -109,10 +109,11 @@ impl<'a> Statements<'a> {
         known.find(|(_, prohibition)| prohibition.forbids(caller, callee)).map(|(at, _)| at)
     }
 
-    /// The approvals that cover an intent, expired ones too, in the order of their numbers.
-    pub(crate) fn covering(&self, caller: &Caller, callee: &CalleePattern) -> Vec<u32> {
+    /// The approvals that cover an intent of the caller that these patterns name, expired ones too, in the order of their
+    /// numbers.
+    pub(crate) fn covering(&self, naming: &[CallerPattern], callee: &CalleePattern) -> Vec<u32> {
         let mut found = Vec::new();
-        self.about(caller, &callee.scope, |at, approval| {
+        self.about(naming, &callee.scope, |at, approval| {
             if approval.callees.iter().any(|pattern| pattern.covers(callee)) {
                 found.push(at);
             }
@@ -124,22 +125,20 @@ impl<'a> Statements<'a> {
 
     /// The approvals that cover an intent and hold at `now`, whatever is prohibited.
     pub fn granting(&self, caller: &Caller, callee: &CalleePattern, now: Timestamp) -> Vec<u32> {
-        let mut found = self.covering(caller, callee);
+        let mut found = self.covering(&CallerPattern::naming(caller), callee);
         found.retain(|at| self.approval(*at).is_some_and(|approval| !approval.is_expired(now)));
         found
     }
 
-    /// Gives each approval that names this caller, and this scope or one that covers it, by the text alone.
-    fn about(&self, caller: &Caller, scope: &Scope, mut give: impl FnMut(u32, &Approval)) {
+    /// Gives each approval that has one of these patterns, and this scope or one that covers it, by the text alone.
+    fn about(&self, naming: &[CallerPattern], scope: &Scope, mut give: impl FnMut(u32, &Approval)) {
         let wider = match scope {
             Scope::Service { namespace, .. } => Some(Scope::Namespace(namespace.clone())),
             _ => None,
         };
-        let of_namespace = CallerPattern::Namespace(caller.namespace.clone());
-        let callers = [CallerPattern::One(caller.clone()), of_namespace, CallerPattern::Any];
         let scopes = [Some(scope), wider.as_ref(), (*scope != Scope::Cluster).then_some(&Scope::Cluster)];
         for by_caller in scopes.into_iter().flatten().filter_map(|scope| self.by_scope.get(scope)) {
-            for at in callers.iter().filter_map(|callers| by_caller.get(callers)).flatten() {
+            for at in naming.iter().filter_map(|callers| by_caller.get(callers)).flatten() {
                 if let Some(approval) = self.approval(*at) {
                     give(*at, approval);
                 }
@@ -156,7 +155,7 @@ impl<'a> Statements<'a> {
             }
         };
         if let Scope::Service { .. } = callee.scope {
-            self.about(caller, &callee.scope, |_, approval| meets(approval));
+            self.about(&CallerPattern::naming(caller), &callee.scope, |_, approval| meets(approval));
         } else {
             // A wildcard can be met by narrower scopes too, wherever they are.
             self.approvals().for_each(|(_, approval)| meets(approval));

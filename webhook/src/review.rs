@@ -172,10 +172,11 @@ fn lines(text: &str) -> String {
 
 /// At most `most` characters, the last a `…` where something is left out.
 fn shortened(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        None => text.to_owned(),
-        Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
+    // A text has as many bytes as characters, or more.
+    if text.len() <= most || text.chars().nth(most).is_none() {
+        return text.to_owned();
     }
+    text.chars().take(most - 1).chain(['…']).collect()
 }
 
 fn bounded(warnings: &[String]) -> Vec<String> {

@@ -126,7 +126,7 @@ fn callees(snapshot: &Snapshot, approval: &Approval) -> Vec<Finding> {
         let services = snapshot.services_meant(callee);
         if let (Scope::Service { .. }, [service]) = (&callee.scope, &services[..]) {
             let service = &snapshot.objects.services[*service];
-            let wrong = wrong_port(service, &callee.port, &format!("{}:", service.metadata.name));
+            let wrong = wrong_port(service, &callee.port, format_args!("{}:", service.metadata.name));
             found.extend(wrong.map(|finding| about(approval, finding).field(path("callees", at))));
         }
     }

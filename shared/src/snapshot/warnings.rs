@@ -1,6 +1,7 @@
 //! What was read with reservations: taken as undeclared, or as off.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use rustc_hash::FxHashSet;
 
@@ -130,7 +131,7 @@ pub(super) fn of_ports(snapshot: &Snapshot) -> Vec<Finding> {
             let Some(service) = snapshot.service(namespace, name).map(|at| &snapshot.objects.services[at]) else {
                 continue;
             };
-            let Some(finding) = wrong_port(service, &declared.callee.port, &format!("{namespace}/{name}:")) else {
+            let Some(finding) = wrong_port(service, &declared.callee.port, format_args!("{namespace}/{name}:")) else {
                 continue;
             };
             if told.insert((pod.workload, &declared.callee)) {
@@ -142,11 +143,11 @@ pub(super) fn of_ports(snapshot: &Snapshot) -> Vec<Finding> {
 }
 
 /// What is wrong with a port, named as one of a Service's; the right one is written after `before`.
-pub(crate) fn wrong_port(service: &Service, port: &Port, before: &str) -> Option<Finding> {
-    let ports: Vec<Port> = service.ports.iter().map(ServicePort::identifier).collect();
-    if ports.iter().any(|known| port.covers(known)) {
+pub(crate) fn wrong_port(service: &Service, port: &Port, before: fmt::Arguments<'_>) -> Option<Finding> {
+    if service.ports.iter().any(|known| port.covers(&known.identifier())) {
         return None;
     }
+    let ports: Vec<Port> = service.ports.iter().map(ServicePort::identifier).collect();
     let (wanted, name) = (port.to_string(), service.metadata.full_name());
     if let Some(port) = service.ports.iter().find(|port| port.port.to_string() == wanted) {
         let message = format!("port {wanted} of Service {name} has a name, and is known by it alone");

@@ -21,8 +21,7 @@ pub(super) fn gained<'r>(request: &'r Pods<'_>) -> Vec<(&'r str, &'r str)> {
 
 /// Those of them that no approval covers.
 pub(super) fn forged<'r>(request: &'r Pods<'_>, judged: &Judged) -> Vec<&'r str> {
-    let keys = judged.keys();
-    let given = |(key, value): &(&str, &str)| *value == names::ALLOWED && keys.iter().any(|k| k == key);
+    let given = |(key, value): &(&str, &str)| *value == names::ALLOWED && judged.keys.iter().any(|k| k == key);
     gained(request).into_iter().filter(|label| !given(label)).map(|(key, _)| key).collect()
 }
 

@@ -1,10 +1,12 @@
 //! What a pod comes to in a world: the library's `derive`, and how strictly each refusal is taken.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use netintent::callee::CalleePattern;
 use netintent::caller::Caller;
 use netintent::catalogue::{Catalogue as _, callee_mode};
-use netintent::derive::{Strictness, strictness};
+use netintent::derive::{Grant, Strictness, strictness};
 use netintent::intent::IntentError;
 use netintent::mode::Mode;
 use netintent::names;
@@ -25,7 +27,9 @@ pub struct Judged {
     /// What of its own annotation could not be read.
     pub malformed: Vec<IntentError>,
     /// By which approvals each grant holds, in words.
-    pub grants: Vec<String>,
+    pub grants: String,
+    /// The keys of the labels that the pod carries.
+    pub keys: Vec<String>,
 }
 
 /// How a refusal is taken.
@@ -38,11 +42,6 @@ pub struct JudgedRefusal {
 }
 
 impl Judged {
-    /// The keys of the labels that the pod carries.
-    pub fn keys(&self) -> Vec<String> {
-        if self.mode.is_managed() { self.derived.derivation.label_keys().collect() } else { Vec::new() }
-    }
-
     /// What it declares itself that is refused so strictly, of which `wanted` holds.
     pub fn rejects(&self, wanted: impl Fn(&Caller, &CalleePattern) -> bool) -> bool {
         let refusals = self.derived.derivation.refusals.iter().zip(&self.refusals);
@@ -76,16 +75,28 @@ pub fn judge(world: &World, subject: &Subject, now: Timestamp) -> Judged {
         strictness: strictness(mode, callee_mode(world, &refusal.callee)),
         own: own(&refusal.callee),
     });
-    let by = |at: &u32| world.statements().approval(*at).map(|approval| approval.metadata.full_name());
-    let grants = derived.derivation.grants.iter().map(|grant| {
-        let approvals: Vec<String> = grant.approvals.iter().filter_map(by).collect();
-        format!("{} by {}", grant.callee, approvals.join(" and "))
-    });
     Judged {
         mode,
         refusals: refusals.collect(),
         malformed: subject.own.as_ref().map(|calls| calls.errors.clone()).unwrap_or_default(),
-        grants: grants.map(|text| names::printable(&text)).collect(),
+        grants: names::printable(&grants(world, &derived.derivation.grants)),
+        keys: if mode.is_managed() { derived.derivation.label_keys().collect() } else { Vec::new() },
         derived,
     }
+}
+
+/// By which approvals each grant holds, written into one text: there may be hundreds.
+fn grants(world: &World, grants: &[Grant]) -> String {
+    let mut text = String::new();
+    for grant in grants {
+        let separator = if text.is_empty() { "" } else { "; " };
+        // Writing to a string does not fail.
+        let _ = write!(text, "{separator}{} by ", grant.callee);
+        let approvals = grant.approvals.iter().filter_map(|at| world.statements().approval(*at));
+        for (number, approval) in approvals.enumerate() {
+            text.push_str(if number == 0 { "" } else { " and " });
+            text.push_str(&approval.metadata.full_name());
+        }
+    }
+    text
 }

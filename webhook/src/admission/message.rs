@@ -1,7 +1,5 @@
 //! What people read: refusals in full for a denial, in a line for a warning.
 
-use netintent::callee::Scope;
-use netintent::catalogue::Catalogue as _;
 use netintent::derive::Strictness;
 use netintent::refusal::{self, Wording, unknown, wrong_port_of};
 
@@ -47,10 +45,8 @@ pub(super) fn told(world: &World, all: &World, judged: &Judged) -> Vec<Told> {
         told.push(Told { message, help, approval, refusal: Some(at) });
     }
     for grant in &derived.derivation.grants {
-        // A Service that is still to come has no ports yet.
-        let exists =
-            matches!(grant.callee.scope, Scope::Service { .. }) && !world.services(&grant.callee.scope).is_empty();
-        if let Some(wrong) = wrong_port_of(world, &grant.callee).filter(|_| exists) {
+        // A Service that is still to come has no ports yet: nothing is wrong with them.
+        if let Some(wrong) = wrong_port_of(world, &grant.callee) {
             told.push(Told {
                 message: wrong.message.clone(),
                 help: Some(wrong.advice().to_owned()),

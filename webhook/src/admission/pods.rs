@@ -31,15 +31,15 @@ fn forged<'r>(request: &'r Pods<'_>, keys: &[String]) -> Vec<&'r str> {
 /// Whether a new pod is denied, if what it was judged by is true.
 pub(super) fn denies(request: &Pods<'_>, judged: &Judged) -> bool {
     let controlled = request.operation == Operation::Create && !is_bare(request);
-    is_bare(request) && judged.rejects(|_, _| true) || controlled && !forged(request, &judged.keys()).is_empty()
+    is_bare(request) && judged.rejects(|_, _| true) || controlled && !forged(request, &judged.keys).is_empty()
 }
 
 /// What a pod's creator, or who changes it, is answered.
 pub(super) fn answer(request: &Pods<'_>, judged: &Judged, told: &[Told], metrics: &Metrics) -> Answer {
     let Some(pod) = &request.object else { return Answer::allowed() };
     metrics.refusals.inc_by(judged.refusals.len() as u64);
-    let keys = judged.keys();
-    let (wrong, forged) = (malformed(judged), forged(request, &keys));
+    let keys = &judged.keys;
+    let (wrong, forged) = (malformed(judged), forged(request, keys));
     let refusal = |told: &&Told| {
         told.refusal.is_some_and(|at| judged.refusals[at].own && judged.refusals[at].strictness == Strictness::Reject)
     };
@@ -67,9 +67,9 @@ pub(super) fn answer(request: &Pods<'_>, judged: &Judged, told: &[Told], metrics
     warnings.extend(forged.iter().copied().filter(|key| written(key)).map(|key| {
         format!("label {key} is netintent's own and stands for an approval that there is not: it was taken away")
     }));
-    let mut answer = Answer { patch: patch(pod, &keys), warnings, ..Answer::default() };
+    let mut answer = Answer { patch: patch(pod, keys), warnings, ..Answer::default() };
     if !keys.is_empty() {
-        answer.audit.insert("grants", judged.grants.join("; "));
+        answer.audit.insert("grants", judged.grants.clone());
     }
     if !judged.refusals.is_empty() {
         let refused: Vec<String> = judged.derived.derivation.refusals.iter().map(|r| r.callee.to_string()).collect();
