@@ -10,9 +10,6 @@ use std::time::Duration;
 use crate::Result;
 use crate::servers::{COMMAND, Kind};
 
-/// The unit of `/proc/PID/stat`: hundredths of a second, whatever the kernel was built for.
-const TICK: Duration = Duration::from_millis(10);
-
 /// Runs the benchmark as its own helper, to its end.
 pub(crate) fn run(arguments: &[&OsStr]) -> Result {
     let status = Command::new(std::env::current_exe()?).args(arguments).status()?;
@@ -52,16 +49,14 @@ impl Server {
         self.port
     }
 
-    /// How long it was on processors so far, all threads together.
+    /// How long it was on processors so far, all of its threads together. None of them ends before it does.
     pub(crate) fn cpu(&self) -> Result<Duration> {
-        let text = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name before it may contain anything.
-        let (_, fields) = text.rsplit_once(") ").ok_or("not /proc/PID/stat")?;
-        let mut fields = fields.split(' ').skip(11);
-        let mut next =
-            || Ok::<u32, Box<dyn std::error::Error + Send + Sync>>(fields.next().ok_or("too short")?.parse()?);
-        let (user, system) = (next()?, next()?);
-        Ok(TICK * (user + system))
+        let mut sum = 0;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let text = fs::read_to_string(thread?.path().join("schedstat"))?;
+            sum += text.split(' ').next().ok_or("not /proc/PID/task/TID/schedstat")?.parse::<u64>()?;
+        }
+        Ok(Duration::from_nanos(sum))
     }
 
     /// How much memory it has.

@@ -8,10 +8,10 @@ use crate::Result;
 use crate::client::{Asker, Http, Target};
 use crate::process::Server;
 
-/// How long a round is.
-const ROUND: Duration = Duration::from_millis(1500);
+/// How long a round is: short, so that the two of a pair meet the same machine.
+const ROUND: Duration = Duration::from_millis(400);
 /// How long before it is asked unmeasured.
-const WARM: Duration = Duration::from_millis(200);
+const WARM: Duration = Duration::from_millis(50);
 
 /// What one round came to.
 #[derive(Clone, Copy, Debug)]
