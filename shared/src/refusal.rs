@@ -43,7 +43,10 @@ pub fn word(catalogue: &dyn Catalogue, statements: &Statements<'_>, caller: &Cal
             let expired = approvals.iter().filter_map(|at| statements.approval(*at));
             let expired = expired.map(|approval| approval.metadata.full_name());
             let why = format!("its approval has expired: {}", some(expired));
-            (why, format!("{owner} sets a later `expiresAt`"), None)
+            let help = format!(
+                "{owner} sets a later `expiresAt`, or approves it anew: kubectl netintent approve {caller} --to {callee}"
+            );
+            (why, help, manifest())
         }
         Reason::Prohibited { prohibition } => {
             let (name, reason) = match statements.prohibition(*prohibition) {

@@ -2,7 +2,6 @@
 //! server itself, where the first answer must not hang on a cache.
 
 use std::sync::Arc;
-use std::sync::Mutex;
 
 use jiff::Timestamp;
 use netintent::derive::Strictness;
@@ -45,13 +44,12 @@ pub struct Admission {
     /// What is counted.
     pub metrics: Arc<Metrics>,
     live: Live,
-    going: Mutex<approvals::Going>,
 }
 
 impl Admission {
     /// Answers from this cache, and where need be from the API server.
     pub fn new(cache: Arc<Cache>, metrics: Arc<Metrics>, live: Live) -> Self {
-        Self { cache, metrics, live, going: Mutex::default() }
+        Self { cache, metrics, live }
     }
 
     /// Answers one question: the JSON of an `AdmissionReview`.

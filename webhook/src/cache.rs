@@ -8,7 +8,7 @@ use crate::watched::Watched;
 use crate::world::World;
 
 /// After how long without a word of the API server what was known is read again before anything hangs on it.
-pub const FRESH: Duration = Duration::from_secs(60);
+pub const FRESH: Duration = Duration::from_mins(1);
 
 /// The world of the watches, shared by all requests.
 #[derive(Debug)]

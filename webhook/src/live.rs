@@ -181,11 +181,8 @@ impl Reader<'_> {
         let (request, params) = (Request::new(kind.path(namespace)), GetParams::default());
         let request =
             if kind.is_metadata_only() { request.get_metadata(name, &params) } else { request.get(name, &params) };
-        let request = match request {
-            Ok(request) => request,
-            // No object has such a name.
-            Err(_) => return Ok(None),
-        };
+        // No object has a name that can't be asked for.
+        let Ok(request) = request else { return Ok(None) };
         match self.client.request::<Value>(request).await {
             Ok(object) => Ok(Some((kind, object))),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
@@ -200,7 +197,7 @@ impl Reader<'_> {
         Ok(all)
     }
 
-    /// The former templates that are kept of a workload: those of ReplicaSets, or of ControllerRevisions.
+    /// The former templates that are kept of a workload: those of `ReplicaSets`, or of `ControllerRevisions`.
     ///
     /// # Errors
     /// Where the API server does not answer as it should.

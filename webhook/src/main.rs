@@ -36,7 +36,7 @@ struct Arguments {
     /// The folder with tls.crt and tls.key; a change in it is noticed without a restart.
     #[arg(long, value_name = "FOLDER", default_value = "/certificates")]
     certificates: PathBuf,
-    /// What is logged: off, error, warn, info, debug or trace; also NETINTENT_LOG.
+    /// What is logged: off, error, warn, info, debug or trace; also by `NETINTENT_LOG`.
     #[arg(long, value_name = "LEVEL")]
     log: Option<String>,
     /// Logs lines for people instead of JSON.

@@ -96,7 +96,7 @@ impl Metrics {
         self.watch_failures.get_or_create_owned(&OfKind { kind: kind.kind() })
     }
 
-    /// All of them, in the text format of OpenMetrics.
+    /// All of them, in the text format of `OpenMetrics`.
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string does not fail.

@@ -83,7 +83,7 @@ impl World {
             }
             Item::Owner(metadata) if kind == Watched::Job => drop(self.jobs.insert(key.clone(), *metadata)),
             Item::Owner(metadata) => drop(self.replica_sets.insert(key.clone(), *metadata)),
-            Item::Labelled(pod) => drop(self.pods.insert(key.clone(), pod)),
+            Item::Labelled(pod) => drop(self.pods.insert(key.clone(), *pod)),
         }
         Ok(key)
     }

@@ -3,7 +3,14 @@
 //! Every test has namespaces of its own on one control plane that all share; those that end the webhook have one of their
 //! own.
 
+#![allow(clippy::needless_raw_string_hashes, reason = "snapbox writes snapshots so")]
+
+mod counts;
+mod deletion;
 mod manifests;
+mod messages;
+mod outage;
+mod rollback;
 mod rows;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;

@@ -1,8 +1,6 @@
 //! Approvals say who asked for them, and one that running pods use does not go by mistake.
 
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
-use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
 use jiff::Timestamp;
@@ -12,7 +10,6 @@ use netintent::approval::Approval;
 use netintent::callee::CalleePattern;
 use netintent::caller::Caller;
 use netintent::names;
-use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Value, json};
 
 use super::{Admission, Undecided};
@@ -21,11 +18,6 @@ use crate::review::{Answer, Operation, Request};
 use crate::watched::Watched;
 use crate::world::{Key, World};
 
-/// Approvals whose deletion was permitted of late, which the cache may still have.
-pub(super) type Going = FxHashMap<Key, Instant>;
-
-/// How long a permitted deletion is remembered.
-const MEMORY: Duration = Duration::from_secs(10);
 /// How many callers a refusal or warning names.
 const NAMED: usize = 10;
 /// How many pods are read again at a time.
@@ -55,7 +47,6 @@ impl Admission {
         let mut answer = Answer { patch: attribution(request), ..Answer::default() };
         if let (Some(old), Some(new)) = (&request.old_object, &request.object) {
             let world = self.cache.world();
-            let key = key(request);
             let read = |object: &Value| world_of(&request.kind.kind, object);
             let (old, new) = (read(old), read(new));
             let now = Timestamp::now();
@@ -66,9 +57,9 @@ impl Admission {
                     let pattern = CalleePattern::of_label_key(&loser.key);
                     new.as_ref().zip(pattern).is_some_and(|(new, callee)| new.grants(&loser.caller, &callee, now))
                 };
-                let going = FxHashSet::from_iter([key]);
-                let losers: Vec<Loser> =
-                    losers(&world, &old, &going, now).into_iter().filter(|loser| !still(loser)).collect();
+                let lost = uses(&world, &old, now).into_iter();
+                let lost = lost.filter(|(loser, others)| others.is_empty() && !still(loser));
+                let losers: Vec<Loser> = lost.map(|(loser, _)| loser).collect();
                 if !losers.is_empty() {
                     answer.warnings.push(format!("running pods lose access: {}", named(&losers)));
                 }
@@ -87,17 +78,12 @@ impl Admission {
         let approval = approval.1;
         let revoked = annotation(old, names::REVOKED).is_some_and(|reason| !reason.trim().is_empty());
         if revoked || approval.is_expired(now) || self.is_going_with_its_namespace(request).await? {
-            return Ok(self.goes(request));
+            return Ok(Answer::allowed());
         }
-        let going = self.going(&key(request));
-        let (losers, spared) = {
-            let world = self.cache.world();
-            let losers = losers(&world, approval, &going, now);
-            (losers, rescuers(&world, approval, &going, now))
-        };
-        let found = self.live_users(losers, spared, approval, &going, now).await?;
+        let uses = uses(&self.cache.world(), approval, now);
+        let found = self.live_users(uses, old, now).await?;
         if found.is_empty() {
-            return Ok(self.goes(request));
+            return Ok(Answer::allowed());
         }
         let what = if request.namespace.is_empty() { "clusterapproval" } else { "approval" };
         let within = if request.namespace.is_empty() { String::new() } else { format!(" -n {}", request.namespace) };
@@ -112,48 +98,38 @@ impl Admission {
         )))
     }
 
-    /// Of the pods that seem to lose a label, those of which the API server says so too.
+    /// Of the pods that seem to use an approval, those of which the API server says so too, and that no newer approval
+    /// saves.
+    ///
+    /// Only a newer one: of several that would each do, the newest can then not go on the ground of another, so that not all
+    /// go when all are deleted at the same moment, whichever replicas are asked.
     async fn live_users(
         &self,
-        losers: Vec<Loser>,
-        spared: Vec<(Loser, Vec<Key>)>,
-        approval: &Approval,
-        going: &FxHashSet<Key>,
+        uses: Vec<(Loser, Vec<Key>)>,
+        approval: &Value,
         now: Timestamp,
     ) -> Result<Vec<Loser>, Undecided> {
-        if losers.is_empty() && spared.is_empty() {
+        if uses.is_empty() {
             return Ok(Vec::new());
         }
         self.metrics.live_reads.inc();
         let reads = self.live.within(async |reader| {
-            let mut losers = losers;
-            // Whom another approval saves loses nothing only as long as that one is there.
-            let others: BTreeSet<Key> = spared.iter().flat_map(|(_, keys)| keys.iter().cloned()).collect();
-            let world = read_approvals(reader, others).await?;
-            for (loser, _) in spared {
-                let pattern = CalleePattern::of_label_key(&loser.key);
-                let saved = world.statements().approvals().any(|(_, other)| {
-                    let key = (other.metadata.namespace.clone(), other.metadata.name.clone());
-                    let it = (&approval.metadata.namespace, &approval.metadata.name);
-                    (&key.0, &key.1) != it
-                        && !going.contains(&key)
-                        && pattern.as_ref().is_some_and(|callee| other.grants(&loser.caller, callee, now))
-                });
-                if !saved {
-                    losers.push(loser);
-                }
-            }
-            let mut confirmed = Vec::new();
+            let others: BTreeSet<Key> = uses.iter().flat_map(|(_, keys)| keys.iter().cloned()).collect();
+            let world = newer(reader, others, approval).await?;
+            let saved = |loser: &Loser| {
+                let callee = CalleePattern::of_label_key(&loser.key);
+                callee.is_some_and(|callee| !world.statements().granting(&loser.caller, &callee, now).is_empty())
+            };
+            let losers: Vec<Loser> =
+                uses.iter().map(|(loser, _)| loser).filter(|loser| !saved(loser)).cloned().collect();
             for some in losers.chunks(AT_ONCE) {
-                let reads = some.iter().map(|loser| still_labelled(reader, loser));
-                let answers = try_join_all(reads).await?;
-                confirmed.extend(some.iter().zip(answers).filter(|(_, there)| *there).map(|(loser, _)| loser.clone()));
+                let there = try_join_all(some.iter().map(|loser| still_labelled(reader, loser))).await?;
                 // One is enough to refuse: the others are named as they are known.
-                if !confirmed.is_empty() {
+                if there.contains(&true) {
                     return Ok(losers);
                 }
             }
-            Ok(confirmed)
+            Ok(Vec::new())
         });
         Ok(reads.await?)
     }
@@ -169,24 +145,6 @@ impl Admission {
         let namespace = namespace.await?;
         Ok(namespace.is_none_or(|(_, object)| object.pointer("/metadata/deletionTimestamp").is_some()))
     }
-
-    /// The approvals whose deletion was permitted a moment ago, and this one.
-    fn going(&self, this: &Key) -> FxHashSet<Key> {
-        let mut going = self.going.lock().unwrap_or_else(PoisonError::into_inner);
-        going.retain(|_, at| at.elapsed() < MEMORY);
-        going.keys().chain([this]).cloned().collect()
-    }
-
-    fn goes(&self, request: &Approvals<'_>) -> Answer {
-        if !request.is_dry_run() {
-            self.going.lock().unwrap_or_else(PoisonError::into_inner).insert(key(request), Instant::now());
-        }
-        Answer::allowed()
-    }
-}
-
-fn key(request: &Approvals<'_>) -> Key {
-    (request.namespace.to_string(), request.name.to_string())
 }
 
 /// A world of this object alone: `None` where it can't be read.
@@ -197,15 +155,25 @@ fn world_of(kind: &str, object: &Value) -> Option<World> {
     Some(world)
 }
 
-async fn read_approvals(reader: Reader<'_>, keys: BTreeSet<Key>) -> Result<World, LiveError> {
+/// Those of the approvals that are newer than this one, and not meant to go themselves.
+async fn newer(reader: Reader<'_>, keys: BTreeSet<Key>, than: &Value) -> Result<World, LiveError> {
     let of = |(namespace, _): &Key| if namespace.is_empty() { Watched::ClusterApproval } else { Watched::Approval };
     let reads = keys.iter().map(|key| reader.get(of(key), Some(key.0.as_str()).filter(|n| !n.is_empty()), &key.1));
     let mut world = World::default();
     for (kind, object) in try_join_all(reads).await?.into_iter().flatten() {
-        // One that can't be read saves nobody.
-        let _ = world.apply(kind, &object);
+        let going = object.pointer("/metadata/deletionTimestamp").is_some();
+        if !going && annotation(&object, names::REVOKED).is_none() && age(&object) > age(than) {
+            // One that can't be read saves nobody.
+            let _ = world.apply(kind, &object);
+        }
     }
     Ok(world)
+}
+
+/// What orders objects by their creation, and those of one second somehow.
+fn age(object: &Value) -> (&str, &str) {
+    let text = |pointer| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    (text("/metadata/creationTimestamp"), text("/metadata/uid"))
 }
 
 async fn still_labelled(reader: Reader<'_>, loser: &Loser) -> Result<bool, LiveError> {
@@ -244,36 +212,24 @@ fn attribution(request: &Approvals<'_>) -> Vec<PatchOperation> {
 }
 
 /// The labels of running pods that this approval covers, with the other approvals that cover them too.
-fn uses(world: &World, approval: &Approval, going: &FxHashSet<Key>, now: Timestamp) -> Vec<(Loser, Vec<Key>)> {
+fn uses(world: &World, approval: &Approval, now: Timestamp) -> Vec<(Loser, Vec<Key>)> {
+    let key = |approval: &Approval| (approval.metadata.namespace.clone(), approval.metadata.name.clone());
+    let own = key(approval);
     let mut all = Vec::new();
     for (pod, labelled, caller) in world.labelled() {
-        for key in &labelled.keys {
-            let Some(callee) = CalleePattern::of_label_key(key) else { continue };
+        for label in &labelled.keys {
+            let Some(callee) = CalleePattern::of_label_key(label) else { continue };
             if !approval.grants(&caller, &callee, now) {
                 continue;
             }
             let others = world.statements().granting(&caller, &callee, now).into_iter();
-            let others = others.filter_map(|at| world.statements().approval(at));
-            let keys = others.map(|other| (other.metadata.namespace.clone(), other.metadata.name.clone()));
-            let keys = keys.filter(|key| !going.contains(key)).collect();
-            all.push((Loser { pod: pod.clone(), key: key.clone(), caller: caller.clone() }, keys));
+            let others = others.filter_map(|at| world.statements().approval(at)).map(key);
+            let others = others.filter(|other| *other != own).collect();
+            all.push((Loser { pod: pod.clone(), key: label.clone(), caller: caller.clone() }, others));
         }
     }
     all.sort_by(|(a, _), (b, _)| (&a.caller, &a.pod, &a.key).cmp(&(&b.caller, &b.pod, &b.key)));
     all
-}
-
-fn losers(world: &World, approval: &Approval, going: &FxHashSet<Key>, now: Timestamp) -> Vec<Loser> {
-    uses(world, approval, going, now)
-        .into_iter()
-        .filter(|(_, others)| others.is_empty())
-        .map(|(loser, _)| loser)
-        .collect()
-}
-
-/// Those that another approval saves, by which.
-fn rescuers(world: &World, approval: &Approval, going: &FxHashSet<Key>, now: Timestamp) -> Vec<(Loser, Vec<Key>)> {
-    uses(world, approval, going, now).into_iter().filter(|(_, others)| !others.is_empty()).collect()
 }
 
 /// The callers, each once with the number of its pods.

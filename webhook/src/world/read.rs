@@ -30,7 +30,7 @@ pub(super) enum Item {
     Approval(Box<Approval>),
     Prohibition(Box<Prohibition>),
     Owner(Box<Metadata>),
-    Labelled(Labelled),
+    Labelled(Box<Labelled>),
 }
 
 fn text<'v>(object: &'v Value, pointer: &str) -> Option<&'v str> {
@@ -68,14 +68,14 @@ pub(super) fn item(kind: Watched, key: &Key, object: &Value) -> Result<Item, Mal
     })
 }
 
-fn malformed(kind: Watched, key: &Key, message: impl ToString) -> Malformed {
+fn malformed(kind: Watched, key: &Key, message: &dyn ToString) -> Malformed {
     let (namespace, name) = key;
     let slash = if namespace.is_empty() { "" } else { "/" };
     Malformed { object: format!("{} {namespace}{slash}{name}", kind.kind()), message: message.to_string() }
 }
 
 fn view<'o>(kind: Watched, key: &Key, object: &'o Value) -> Result<ObjectView<'o>, Malformed> {
-    serde::Deserialize::deserialize(object).map_err(|error: serde_json::Error| malformed(kind, key, error))
+    serde::Deserialize::deserialize(object).map_err(|error: serde_json::Error| malformed(kind, key, &error))
 }
 
 /// An object as its manifest would be read.
@@ -89,11 +89,11 @@ fn whole(kind: Watched, key: &Key, object: &Value) -> Result<Object, Malformed> 
     object["apiVersion"] = kind.api_version().into();
     object["kind"] = kind.kind().into();
     let text = object.to_string();
-    let documents = documents(text.as_bytes()).map_err(|error| malformed(kind, key, error.message))?;
-    let node = documents.first().map(parse).transpose().map_err(|error| malformed(kind, key, error.message))?;
-    let node = node.flatten().ok_or_else(|| malformed(kind, key, "it is empty"))?;
-    let decoded = decode(&node, 0, &key.0).map_err(|error| malformed(kind, key, error.message))?;
-    decoded.objects.into_iter().next().ok_or_else(|| malformed(kind, key, "it is empty"))
+    let documents = documents(text.as_bytes()).map_err(|error| malformed(kind, key, &error.message))?;
+    let node = documents.first().map(parse).transpose().map_err(|error| malformed(kind, key, &error.message))?;
+    let node = node.flatten().ok_or_else(|| malformed(kind, key, &"it is empty"))?;
+    let decoded = decode(&node, 0, &key.0).map_err(|error| malformed(kind, key, &error.message))?;
+    decoded.objects.into_iter().next().ok_or_else(|| malformed(kind, key, &"it is empty"))
 }
 
 /// A running pod, if it carries derived labels.
@@ -104,10 +104,10 @@ fn labelled(key: &Key, object: &Value) -> Result<Item, Malformed> {
         return Ok(Item::Nothing);
     }
     let overriding = view.metadata.annotation(names::CALLER).map(str::to_owned);
-    Ok(Item::Labelled(Labelled {
+    Ok(Item::Labelled(Box::new(Labelled {
         metadata: view.metadata.of(&key.0),
         labels: view.metadata.labels(),
         overriding,
         keys,
-    }))
+    })))
 }
