@@ -1,5 +1,6 @@
 //! The program: reads its arguments, watches the cluster and answers the API server.
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ async fn main() -> ExitCode {
     let level = arguments.log.clone().or_else(|| std::env::var("NETINTENT_LOG").ok());
     let filter = EnvFilter::builder().parse_lossy(level.as_deref().unwrap_or("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = log.with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
     if arguments.log_text {
         log.init();
     } else {

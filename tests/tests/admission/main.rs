@@ -5,6 +5,7 @@
 
 #![allow(clippy::needless_raw_string_hashes, reason = "snapbox writes snapshots so")]
 
+mod agreement;
 mod counts;
 mod deletion;
 mod manifests;
