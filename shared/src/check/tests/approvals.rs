@@ -46,6 +46,12 @@ fn retained_revisions_count_as_use() {
         meta("Deployment")
     );
     assert_eq!(told(Code::UnusedApproval, &(text.clone() + &replica_set), BOTH), Vec::<String>::new());
+    // What a CronJob's Job once was is not kept for a rollback.
+    let job = format!(
+        "---\napiVersion: batch/v1\nkind: CronJob\nmetadata: {{namespace: shop, name: web}}\nspec: {{schedule: \"0 0 * * *\", jobTemplate: {{spec: {{template: {{spec: {{restartPolicy: Never, containers: [{{name: a, image: a}}]}}}}}}}}}}\n---\napiVersion: batch/v1\nkind: Job\nmetadata:\n  {}spec:\n  template:\n    metadata: {{annotations: {{netintent.dev/calls: bank/ledger:http}}}}\n    spec: {{restartPolicy: Never, containers: [{{name: a, image: a}}]}}\n",
+        meta("CronJob").replace("apps/v1", "batch/v1")
+    );
+    assert_eq!(told(Code::UnusedApproval, &(text.clone() + &job), BOTH).len(), 1);
     let revision = |more: &str| {
         format!(
             "---\napiVersion: apps/v1\nkind: ControllerRevision\nmetadata:\n  {}revision: 1\ndata:\n  spec:\n    template:\n      metadata: {{annotations: {{netintent.dev/calls: bank/ledger:http{more}}}}}\n",
@@ -71,6 +77,10 @@ fn each_caller_of_an_approval_is_judged() {
         one(Code::UnusedApproval, &far, BOTH).help.as_deref(),
         Some("there is no workload far/away in the input")
     );
+    let slip = base("bank/ledger:http") + &approval("bank", "shpo/web", "ledger:http");
+    assert_eq!(one(Code::UnusedApproval, &slip, BOTH).help.as_deref(), Some("did you mean `shop/web`?"));
+    let strangers = base("bank/ledger:http") + &approval("bank", "far/*", "*");
+    assert_eq!(told(Code::UnusedApproval, &strangers, BOTH).len(), 1, "what others declare is no use of theirs");
     // A workload that there is, and that declares something else: nothing is to be corrected.
     let else_ = base("bank/ledger:http") + &approval("bank", "shop/web", "ledger:metrics");
     assert_eq!(one(Code::UnusedApproval, &else_, BOTH).help, None);

@@ -92,6 +92,8 @@ fn a_policy_that_isolates_all_though_it_is_about_some() {
     assert_eq!(count(&policy("a", "podSelector: {}, ingress: [{}]")), 0, "it allows all");
     assert_eq!(count(&policy("a", "podSelector: {}, ingress: [{ports: [{port: 80}]}]")), 1);
     assert_eq!(count(&(policy("a", about) + &policy("deny", "podSelector: {}"))), 0, "another denies all anyway");
+    let by_label = "podSelector: {matchExpressions: [{key: app, operator: Exists}]}, ingress: [{ports: [{port: 80}]}]";
+    assert_eq!(count(&policy("a", by_label)), 0, "it names a label, though all have it");
     let egress_only = policy("deny", "podSelector: {}, policyTypes: [Egress]");
     assert_eq!(count(&(policy("a", about) + &egress_only)), 1, "in the other direction");
     assert_eq!(count(&policy("a", "podSelector: {matchLabels: {app: ledger}}, ingress: [{ports: [{port: 80}]}]")), 0);
@@ -123,6 +125,15 @@ fn our_own_policies_are_not_judged() {
     let text = base() + &crate::testing::service("bank", "ledger");
     assert_eq!(told(Code::PeerSelectsNothing, &text, &["bank=enforce"]), Vec::<String>::new());
     assert_eq!(told(Code::IsolatesNamespace, &text, &["bank=enforce"]), Vec::<String>::new());
+}
+
+#[test]
+fn beside_our_own_the_others_are_judged() {
+    let ours = policy("netintent-ledger", "podSelector: {matchLabels: {app: ledger}}");
+    let other = policy("a", "podSelector: {matchLabels: {app: legder}}");
+    let text = base() + &crate::testing::service("bank", "ledger") + &ours + &other;
+    assert_eq!(told(Code::EditedPolicy, &text, &["bank=enforce"]).len(), 1);
+    assert_eq!(told(Code::PolicySelectsNothing, &text, &["bank=enforce"]).len(), 1);
 }
 
 #[test]

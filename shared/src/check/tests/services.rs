@@ -135,6 +135,13 @@ fn what_calls_from_outside_needs_a_from() {
     let finding =
         one(Code::ExposedWithoutFrom, &(deployment("bank", "ledger", "") + &service("bank", "ledger") + api), ENFORCE);
     assert!(finding.help.unwrap().starts_with("name the API server under `from`"));
+    let route = "---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {namespace: bank, name: r}\nspec: {rules: [{backendRefs: [{name: ledger, port: 80}]}]}\n";
+    let finding = one(
+        Code::ExposedWithoutFrom,
+        &(deployment("bank", "ledger", "") + &service("bank", "ledger") + route),
+        ENFORCE,
+    );
+    assert!(finding.help.unwrap().starts_with("name the gateway under `from`"));
     let typed = |r#type: &str| {
         told(
             Code::ExposedWithoutFrom,
@@ -166,6 +173,18 @@ fn pods_without_a_service() {
         ]
     );
     assert_eq!(told(&text, &["bank=shadow"]), Vec::<String>::new());
+    // What runs to its end is called by nobody, unless it listens.
+    let job = |ports: &str| {
+        format!(
+            "---\napiVersion: batch/v1\nkind: Job\nmetadata: {{namespace: bank, name: once}}\nspec: {{template: {{spec: {{restartPolicy: Never, containers: [{{name: a, image: a{ports}}}]}}}}}}\n"
+        )
+    };
+    let covered = deployment("bank", "ledger", "") + &service("bank", "ledger");
+    assert_eq!(told(&(covered.clone() + &job("")), &["bank=enforce"]), Vec::<String>::new());
+    assert_eq!(told(&(covered.clone() + &job(", ports: [{containerPort: 80}]")), &["bank=enforce"]).len(), 1);
+    let silent = deployment("bank", "cards", "")
+        .replace("ports: [{name: http, containerPort: 8080}, {name: metrics, containerPort: 9090}]", "env: []");
+    assert_eq!(told(&(covered + &silent), &["bank=enforce"]).len(), 1, "a port need not be named to be listened on");
     let kept_open = text.clone() + &named("open", "off", HTTP);
     assert!(told(&kept_open, &["bank=enforce"])[0].ends_with("no policy stands before them"));
 }
