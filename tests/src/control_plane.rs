@@ -233,6 +233,17 @@ impl ControlPlane {
         User::new(self.kubectl.scratch().path().join("kubeconfig"), &self.kubectl)
     }
 
+    /// Somebody without credentials, who speaks to another server of the same authority.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub(crate) fn user_of(&self, url: &str, name: &str) -> Result<User, Error> {
+        let scratch = self.kubectl.scratch();
+        let text = config(url, &scratch.path().join("ca.crt"), "{}");
+        User::new(scratch.file(&format!("user-of-{name}"), text)?, &self.kubectl)
+    }
+
     fn config(&self, user: &str) -> String {
         config(&self.url, &self.kubectl.scratch().path().join("ca.crt"), user)
     }

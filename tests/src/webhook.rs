@@ -38,6 +38,7 @@ pub struct Webhook {
     binary: PathBuf,
     args: Vec<String>,
     kubeconfig: PathBuf,
+    certificates: PathBuf,
     log: PathBuf,
     calls: u16,
     observe: u16,
@@ -245,7 +246,7 @@ impl Webhook {
             "--log=info".into(),
         ];
         let (kubeconfig, log) = (user.kubeconfig().clone(), scratch.path().join("netintent-webhook.log"));
-        Ok(Self { binary, args, kubeconfig, log, calls, observe, server: Mutex::new(None) })
+        Ok(Self { binary, args, kubeconfig, certificates: folder, log, calls, observe, server: Mutex::new(None) })
     }
 
     /// Starts it, and waits until it is ready.
@@ -294,6 +295,29 @@ impl Webhook {
         let mut text = String::new();
         stream.read_to_string(&mut text).ok()?;
         Some(text)
+    }
+
+    /// Somebody who asks it as the API server does, and trusts what the API server trusts.
+    ///
+    /// # Errors
+    ///
+    /// If no client can be made.
+    pub fn user(&self, plane: &ControlPlane) -> Result<User, Error> {
+        plane.user_of(&self.url(), "webhook")
+    }
+
+    /// Whether a new connection would be trusted by the API server.
+    ///
+    /// # Errors
+    ///
+    /// If no client can be made.
+    pub fn certificate_is_trusted(&self, plane: &ControlPlane) -> Result<bool, Error> {
+        Ok(self.user(plane)?.get("/").is_ok())
+    }
+
+    /// The folder of its certificate.
+    pub fn certificates(&self) -> &Path {
+        &self.certificates
     }
 
     /// Where the API server calls it.

@@ -78,7 +78,7 @@ fn exceptions_are_what_an_older_server_says() -> Result {
     let excepted: BTreeSet<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
     let ip_block = |file: &Odd| name(file).starts_with("cidr-") || name(file).starts_with("except-");
     files.extend(odd::table()?.into_iter().filter(|file| ip_block(file) && !excepted.contains(&file.path)));
-    let options = Options { apiserver: vec![odd::OLDER.into()] };
+    let options = Options { apiserver: vec![odd::OLDER.into()], ..Options::default() };
     let wrong = differences(&files, &ControlPlane::start_with(&options)?)?;
     assert!(wrong.is_empty(), "{wrong}");
     Ok(())

@@ -122,6 +122,10 @@ impl Reader<'_> {
     pub async fn world(self, subject: &Subject) -> Result<World, LiveError> {
         let mut world = World::default();
         let namespace = subject.namespace.as_str();
+        // A question may name none: that is no namespace that takes part.
+        if namespace.is_empty() {
+            return Ok(world);
+        }
         let mut first = vec![(Watched::Namespace, None, namespace)];
         first.push((Watched::ServiceAccount, Some(namespace), subject.service_account.as_str()));
         let owner = subject.metadata.controller.as_ref().filter(|_| subject.kind == "Pod");

@@ -117,7 +117,7 @@ fn they_go_with_their_namespace() -> Result {
     Ok(())
 }
 
-/// As when a GitOps tool finds an empty folder: each in use stays, whichever other one would have done.
+/// As when a `GitOps` tool finds an empty folder: each in use stays, whichever other one would have done.
 #[test]
 fn two_hundred_at_once_cut_nobody() -> Result {
     let installed = Installed::shared()?;

@@ -6,11 +6,15 @@
 #![allow(clippy::needless_raw_string_hashes, reason = "snapbox writes snapshots so")]
 
 mod agreement;
+mod certificates;
 mod counts;
 mod deletion;
+mod demo;
+mod install;
 mod manifests;
 mod messages;
 mod outage;
+mod reviews;
 mod rollback;
 mod rows;
 

@@ -74,7 +74,7 @@ fn check_pods(installed: &Installed, namespace: &str, prefix: &str, expected: &[
     Ok(())
 }
 
-/// A node, which no kubelet runs, so that DaemonSets have pods.
+/// A node, which no kubelet runs, so that `DaemonSets` have pods.
 fn node(installed: &Installed) -> Result {
     let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node"}});
     let reply = installed.admin().post("/api/v1/nodes", &node)?;

@@ -1,0 +1,104 @@
+//! The manifests are as the API server wants them, and give people no more than they should.
+
+use std::fs;
+
+use netintent_tests::Installed;
+use serde_json::json;
+
+use crate::Result;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/webhook");
+
+/// Nothing is unknown to the API server, and the pods may run where Pod Security is `restricted`: its warnings are on
+/// standard error.
+#[test]
+fn manifests_pass_strict_validation() -> Result {
+    let installed = Installed::shared()?;
+    for entry in fs::read_dir(FOLDER)? {
+        let path = entry?.path();
+        // Those of the harness name the process in place of the Service, and a patch would leave both.
+        let verb = if path.ends_with("webhooks.yaml") { "replace" } else { "apply" };
+        let file = path.display().to_string();
+        let output =
+            installed.admin().kubectl().output([verb, "--dry-run=server", "--validate=strict", "-f", &file])?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        // What the harness applied by server-side apply has no annotation of kubectl's.
+        let warnings: Vec<&str> = said.lines().filter(|line| !line.contains("last-applied-configuration")).collect();
+        assert!(output.status.success() && warnings.is_empty(), "{said}");
+    }
+    Ok(())
+}
+
+/// The expressions of the policies fit the types they are about: what does not would be told in their status.
+#[test]
+fn expressions_fit_their_types() -> Result {
+    let installed = Installed::shared()?;
+    for name in ["modes", "keys", "keys-cronjobs", "keys-replicationcontrollers", "approved-by"] {
+        let path = format!("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/netintent-{name}");
+        let checked = installed.until(&format!("netintent-{name} is checked"), || {
+            let policy = installed.admin().get(&path)?.body;
+            Ok(policy["status"]["typeChecking"].is_object().then_some(policy))
+        })?;
+        let warnings = &checked["status"]["typeChecking"]["expressionWarnings"];
+        assert!(warnings.as_array().is_none_or(Vec::is_empty), "{name}: {warnings:#}");
+    }
+    Ok(())
+}
+
+/// Who may view a namespace sees its Approvals; only who administers it approves; a mode is the platform team's.
+#[test]
+fn roles_give_what_they_say() -> Result {
+    let installed = Installed::shared()?;
+    installed.namespace("roles", "shadow")?;
+    let kubectl = installed.admin().kubectl();
+    for role in ["view", "edit", "admin"] {
+        let clusterrole = format!("--clusterrole={role}");
+        kubectl.text(["create", "rolebinding", "-n", "roles", role, &clusterrole, &format!("--user=role-{role}")])?;
+    }
+    let administrator = ["create", "clusterrolebinding", "platform", "--clusterrole=netintent-administrator"];
+    kubectl.text(administrator.iter().copied().chain(["--user=role-platform"]))?;
+    let may = |role: &str, verb: &str, resource: &str| -> Result<bool> {
+        let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));
+        let namespace = if resource.starts_with("cluster") || resource == "modes" { "" } else { "roles" };
+        let review = json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+            "spec": {"user": format!("role-{role}"), "resourceAttributes":
+                {"group": group, "resource": resource, "verb": verb, "namespace": namespace}}});
+        let reply = installed.admin().post("/apis/authorization.k8s.io/v1/subjectaccessreviews", &review)?;
+        Ok(reply.body["status"]["allowed"] == true)
+    };
+    installed
+        .until("roles are aggregated", || Ok(may("admin", "create", "approvals.netintent.dev").ok().filter(|m| *m)))?;
+    for (role, verb, resource, expected) in [
+        ("view", "list", "approvals.netintent.dev", true),
+        ("view", "create", "approvals.netintent.dev", false),
+        ("edit", "list", "approvals.netintent.dev", true),
+        ("edit", "create", "approvals.netintent.dev", false),
+        ("edit", "delete", "approvals.netintent.dev", false),
+        ("admin", "create", "approvals.netintent.dev", true),
+        ("admin", "delete", "approvals.netintent.dev", true),
+        ("admin", "create", "clusterapprovals.netintent.dev", false),
+        ("admin", "set", "modes.netintent.dev", false),
+        ("platform", "create", "clusterprohibitions.netintent.dev", true),
+        ("platform", "set", "modes.netintent.dev", true),
+        ("platform", "get", "secrets", false),
+    ] {
+        assert_eq!(may(role, verb, resource)?, expected, "{role} {verb} {resource}");
+    }
+    Ok(())
+}
+
+/// The webhook reads what decides and nothing else; it writes nothing.
+#[test]
+fn the_webhook_has_no_more_rights_than_it_needs() -> Result {
+    let installed = Installed::shared()?;
+    let kubectl = installed.admin().kubectl();
+    let user = "--as=system:serviceaccount:netintent-system:netintent";
+    let text = kubectl.text(["auth", "can-i", "--list", "--no-headers", user])?;
+    let rules = text.lines().filter(|line| !line.trim_start().starts_with('[') && !line.contains("selfsubject"));
+    for rule in rules {
+        let verbs = rule.rsplit_once('[').map_or("", |(_, verbs)| verbs.trim_end().trim_end_matches(']'));
+        let reads = verbs.split_whitespace().all(|verb| ["get", "list", "watch"].contains(&verb));
+        assert!(reads && !rule.contains("secrets") && !rule.contains("configmaps"), "{rule}");
+    }
+    Ok(())
+}
