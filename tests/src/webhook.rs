@@ -127,10 +127,19 @@ impl Installed {
                 return Ok(found);
             }
             if began.elapsed() > PATIENCE {
-                return Err(Error::Server { what: format!("waited {PATIENCE:?} until {what}"), logs: self.logs() });
+                let what = format!("waited {PATIENCE:?} until {what}\n{}", self.held());
+                return Err(Error::Server { what, logs: self.logs() });
             }
             thread::sleep(POLL);
         }
+    }
+
+    /// What the API server holds, for a test that fails.
+    fn held(&self) -> String {
+        let kinds = "all,approvals,clusterapprovals,clusterprohibitions,serviceaccounts,events";
+        let text = |args: &[&str]| self.plane.admin().text(args).unwrap_or_else(|error| error.to_string());
+        let namespaces = text(&["get", "namespaces", "--show-labels"]);
+        namespaces + &text(&["get", kinds, "-A", "--show-labels"])
     }
 
     /// The ends of all logs, for a test that fails.

@@ -11,10 +11,10 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use crate::Result;
-use crate::manifests::{account, create, path, pods, reserved, service, workload};
+use crate::manifests::{account, create, namespace, path, pods, reserved, service, workload};
 
 /// The reserved labels that the plugin derives for each workload's pods, by the workload's name.
-fn offline(objects: &[Value]) -> Result<BTreeMap<String, BTreeSet<String>>> {
+pub(crate) fn offline(objects: &[Value]) -> Result<BTreeMap<String, BTreeSet<String>>> {
     let mut all = Vec::new();
     for object in objects {
         let text = object.to_string();
@@ -85,10 +85,6 @@ impl Case {
             (format!("agree-{number}-s"), format!("agree-{number}-b"), format!("agree-{number}-t"));
         let text = |pattern: &str| pattern.replace('S', &shop).replace('B', &bank).replace('T', &kind);
         let list = |of: &[usize]| of.iter().map(|at| text(CALLEES[*at])).collect::<Vec<_>>().join("\n");
-        let namespace = |name: &str, mode: &str| {
-            json!({"apiVersion": "v1", "kind": "Namespace",
-                "metadata": {"name": name, "labels": {"netintent.dev/mode": mode}}})
-        };
         let mut ledger = service(&bank, "ledger");
         ledger["metadata"]["labels"] = json!({"netintent.dev/type": kind});
         let mut all = vec![

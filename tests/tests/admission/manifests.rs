@@ -58,6 +58,12 @@ pub(crate) fn workload(kind: &str, namespace: &str, name: &str, calls: &str) -> 
     json!({"apiVersion": api_version(kind), "kind": kind, "metadata": metadata, "spec": spec})
 }
 
+/// A Namespace in a mode.
+pub(crate) fn namespace(name: &str, mode: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": name, "labels": {"netintent.dev/mode": mode}}})
+}
+
 /// A Service with the ports rpc, metrics and admin.
 pub(crate) fn service(namespace: &str, name: &str) -> Value {
     let ports = [("rpc", 80), ("metrics", 90), ("admin", 70)];

@@ -5,6 +5,7 @@ use netintent_tests::{Installed, Reply, User};
 use serde_json::{Value, json};
 
 use crate::Result;
+use crate::manifests::{approval, create, service, workload};
 
 fn ask(webhook: &User, path: &str, request: &Value) -> Result<Reply> {
     let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request});
@@ -35,6 +36,31 @@ fn every_answer_has_the_uid_of_its_question() -> Result {
             }
         }
     }
+    Ok(())
+}
+
+/// Which approvals granted what, under keys that the API server takes: at most 63 characters, without a slash.
+#[test]
+fn audit_annotations_say_who_granted_what() -> Result {
+    let installed = Installed::shared()?;
+    for name in ["reviews-shop", "reviews-bank"] {
+        installed.namespace(name, "shadow")?;
+    }
+    create(installed.admin(), &service("reviews-bank", "ledger"))?;
+    create(installed.admin(), &approval("reviews-bank", "yes", &["reviews-shop/*"], &["ledger:rpc"]))?;
+    let webhook = installed.webhook().user(installed.plane())?;
+    let calls = "reviews-bank/ledger:rpc, reviews-bank/ledger:admin";
+    let mut asked = request("CREATE", &workload("Pod", "reviews-shop", "web", calls));
+    asked["namespace"] = "reviews-shop".into();
+    let audit = installed.until("the approval is known", || {
+        let review = json!({"request": asked});
+        let audit = webhook.post("/derive", &review)?.body["response"]["auditAnnotations"].clone();
+        Ok(audit.get("grants").is_some().then_some(audit))
+    })?;
+    assert_eq!(
+        audit,
+        json!({"grants": "reviews-bank/ledger:rpc by reviews-bank/yes", "refusals": "reviews-bank/ledger:admin"})
+    );
     Ok(())
 }
 

@@ -6,23 +6,29 @@ use netintent_tests::Installed;
 use serde_json::{Value, json};
 
 use crate::Result;
-use crate::manifests::{KINDS, account, approval, create, pods, reserved, service, workload};
+use crate::agreement::offline;
+use crate::manifests::{KINDS, account, approval, create, namespace, pods, reserved, service, workload};
 
 /// How kubectl sends an object.
 const WAYS: [&[&str]; 3] = [&["--dry-run=server"], &[], &["--server-side", "--force-conflicts"]];
 
 /// A callee in a mode, with an approval of rpc for every caller of `namespace`, and a caller's ServiceAccount that declares
 /// metrics, which is approved too.
-fn set_up(installed: &Installed, caller: (&str, &str), callee: (&str, &str)) -> Result {
-    let admin = installed.admin();
+fn set_up(installed: &Installed, caller: (&str, &str), callee: (&str, &str)) -> Result<Vec<Value>> {
     for (name, mode) in [caller, callee] {
         installed.namespace(name, mode)?;
     }
-    create(admin, &service(callee.0, "ledger"))?;
     let callers = format!("{}/*", caller.0);
-    create(admin, &approval(callee.0, "a", &[&callers], &["ledger:rpc", "ledger:metrics"]))?;
-    create(admin, &account(caller.0, "declares", &format!("{}/ledger:metrics", callee.0)))?;
-    Ok(())
+    let mut objects = vec![
+        service(callee.0, "ledger"),
+        approval(callee.0, "a", &[&callers], &["ledger:rpc", "ledger:metrics"]),
+        account(caller.0, "declares", &format!("{}/ledger:metrics", callee.0)),
+    ];
+    for object in &objects {
+        create(installed.admin(), object)?;
+    }
+    objects.extend([caller, callee].map(|(name, mode)| namespace(name, mode)));
+    Ok(objects)
 }
 
 fn with_account(mut object: Value) -> Value {
@@ -34,27 +40,29 @@ fn with_account(mut object: Value) -> Value {
     object
 }
 
-/// The objects of all kinds, as one list.
-fn all(namespace: &str, prefix: &str, calls: &str) -> String {
+/// The objects of all kinds.
+fn all(namespace: &str, prefix: &str, calls: &str) -> Vec<Value> {
     let name = |kind: &str| format!("{prefix}-{}", kind.to_ascii_lowercase());
-    let items: Vec<Value> =
-        KINDS.iter().map(|kind| with_account(workload(kind, namespace, &name(kind), calls))).collect();
-    json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()
+    KINDS.iter().map(|kind| with_account(workload(kind, namespace, &name(kind), calls))).collect()
 }
 
 /// What kubectl wrote, and whether all went.
-fn apply(installed: &Installed, way: &[&str], objects: &str) -> Result<(bool, String)> {
+fn apply(installed: &Installed, way: &[&str], items: &[Value]) -> Result<(bool, String)> {
     let kubectl = installed.admin().kubectl();
+    let objects = json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
     let file = kubectl.scratch().file(&format!("apply-{:?}.json", std::thread::current().id()), objects)?;
     let output = kubectl.output(["apply", "-f", &file.display().to_string()].iter().chain(way))?;
     Ok((output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned()))
 }
 
-/// What each kind's pods must carry.
-fn check_pods(installed: &Installed, namespace: &str, prefix: &str, expected: &[&str]) -> Result {
+/// What each kind's pods must carry; the plugin says the same of the same objects.
+fn check_pods(installed: &Installed, objects: &[Value], prefix: &str, expected: &[&str]) -> Result {
     let expected: BTreeSet<String> = expected.iter().map(|key| format!("{key}=allowed")).collect();
+    let derived = offline(objects)?;
+    let namespace = objects.last().and_then(|object| object["metadata"]["namespace"].as_str()).unwrap_or_default();
     for kind in KINDS {
         let app = format!("{prefix}-{}", kind.to_ascii_lowercase());
+        assert_eq!(derived.get(&app), Some(&expected), "{kind} offline");
         if kind == "CronJob" {
             let job = format!("{app}-by-hand");
             installed.admin().kubectl().text([
@@ -86,7 +94,7 @@ fn node(installed: &Installed) -> Result {
 fn both_in_enforce() -> Result {
     let installed = Installed::shared()?;
     node(installed)?;
-    set_up(installed, ("rows-ee-shop", "enforce"), ("rows-ee-bank", "enforce"))?;
+    let mut objects = set_up(installed, ("rows-ee-shop", "enforce"), ("rows-ee-bank", "enforce"))?;
     for way in WAYS {
         let (good, said) = apply(installed, way, &all("rows-ee-shop", "good", "rows-ee-bank/ledger:rpc"))?;
         assert!(good, "{way:?}: {said}");
@@ -99,9 +107,10 @@ fn both_in_enforce() -> Result {
             assert!(said.contains(&expected), "{way:?} {kind}: {said}");
         }
     }
+    objects.extend(all("rows-ee-shop", "good", "rows-ee-bank/ledger:rpc"));
     check_pods(
         installed,
-        "rows-ee-shop",
+        &objects,
         "good",
         &["ledger.rows-ee-bank.to.netintent.dev/rpc", "ledger.rows-ee-bank.to.netintent.dev/metrics"],
     )
@@ -111,7 +120,7 @@ fn both_in_enforce() -> Result {
 fn warned(shop: (&str, &str), bank: (&str, &str)) -> Result {
     let installed = Installed::shared()?;
     node(installed)?;
-    set_up(installed, shop, bank)?;
+    let mut objects = set_up(installed, shop, bank)?;
     for way in WAYS {
         let calls = format!("{0}/ledger:rpc, {0}/ledger:admin", bank.0);
         let (good, said) = apply(installed, way, &all(shop.0, "both", &calls))?;
@@ -124,7 +133,8 @@ fn warned(shop: (&str, &str), bank: (&str, &str)) -> Result {
         }
     }
     let keys = ["rpc", "metrics"].map(|port| format!("ledger.{}.to.netintent.dev/{port}", bank.0));
-    check_pods(installed, shop.0, "both", &keys.each_ref().map(String::as_str))
+    objects.extend(all(shop.0, "both", &format!("{0}/ledger:rpc, {0}/ledger:admin", bank.0)));
+    check_pods(installed, &objects, "both", &keys.each_ref().map(String::as_str))
 }
 
 #[test]
@@ -142,25 +152,27 @@ fn the_callee_in_shadow() -> Result {
 fn the_callee_off() -> Result {
     let installed = Installed::shared()?;
     node(installed)?;
-    set_up(installed, ("rows-eo-shop", "enforce"), ("rows-eo-bank", "off"))?;
+    let mut objects = set_up(installed, ("rows-eo-shop", "enforce"), ("rows-eo-bank", "off"))?;
     for way in WAYS {
         let calls = "rows-eo-bank/ledger:rpc, rows-eo-bank/ledger:admin";
         let (good, said) = apply(installed, way, &all("rows-eo-shop", "both", calls))?;
         assert!(good && !said.contains("netintent"), "{way:?}: {said}");
     }
     let keys = ["ledger.rows-eo-bank.to.netintent.dev/rpc", "ledger.rows-eo-bank.to.netintent.dev/metrics"];
-    check_pods(installed, "rows-eo-shop", "both", &keys)
+    objects.extend(all("rows-eo-shop", "both", "rows-eo-bank/ledger:rpc, rows-eo-bank/ledger:admin"));
+    check_pods(installed, &objects, "both", &keys)
 }
 
 #[test]
 fn the_caller_off() -> Result {
     let installed = Installed::shared()?;
     node(installed)?;
-    set_up(installed, ("rows-oe-shop", "off"), ("rows-oe-bank", "enforce"))?;
+    let mut objects = set_up(installed, ("rows-oe-shop", "off"), ("rows-oe-bank", "enforce"))?;
     for way in WAYS {
         let calls = "rows-oe-bank/ledger:rpc, rows-oe-bank/ledger:admin, not an intent";
         let (good, said) = apply(installed, way, &all("rows-oe-shop", "both", calls))?;
         assert!(good && !said.contains("netintent"), "{way:?}: {said}");
     }
-    check_pods(installed, "rows-oe-shop", "both", &[])
+    objects.extend(all("rows-oe-shop", "both", "rows-oe-bank/ledger:rpc, rows-oe-bank/ledger:admin, not an intent"));
+    check_pods(installed, &objects, "both", &[])
 }
