@@ -54,6 +54,7 @@ pub struct Metrics {
     admissions: Family<Admission, Counter>,
     malformed: Family<OfKind, Counter>,
     watch_failures: Family<OfKind, Counter>,
+    confirmations: Family<OfKind, Counter>,
     /// Granted intents of admitted pods.
     pub grants: Counter,
     /// Refused intents of admitted and denied objects.
@@ -70,15 +71,18 @@ impl Default for Metrics {
         let admissions: Family<Admission, Counter> = Family::default();
         let malformed: Family<OfKind, Counter> = Family::default();
         let watch_failures: Family<OfKind, Counter> = Family::default();
+        let confirmations: Family<OfKind, Counter> = Family::default();
         let [grants, refusals, forged, live_reads] = [(); 4].map(|()| Counter::default());
         registry.register("admissions", "Questions of the API server, by registration and outcome", admissions.clone());
         registry.register("malformed_objects", "Objects that were left out, each time", malformed.clone());
         registry.register("watch_failures", "Watches that had to be begun again", watch_failures.clone());
+        let help = "Times that the API server said that nothing was missed";
+        registry.register("watch_confirmations", help, confirmations.clone());
         registry.register("grants", "Granted intents of admitted pods", grants.clone());
         registry.register("refusals", "Refused intents of pods and workloads", refusals.clone());
         registry.register("forged_labels", "Reserved labels that were taken away from pods", forged.clone());
         registry.register("live_reads", "Questions for which the API server was asked itself", live_reads.clone());
-        Self { registry, admissions, malformed, watch_failures, grants, refusals, forged, live_reads }
+        Self { registry, admissions, malformed, watch_failures, confirmations, grants, refusals, forged, live_reads }
     }
 }
 
@@ -94,6 +98,10 @@ impl Metrics {
 
     pub(crate) fn watch_failures(&self, kind: Watched) -> Counter {
         self.watch_failures.get_or_create_owned(&OfKind { kind: kind.kind() })
+    }
+
+    pub(crate) fn confirmations(&self, kind: Watched) -> Counter {
+        self.confirmations.get_or_create_owned(&OfKind { kind: kind.kind() })
     }
 
     /// All of them, in the text format of `OpenMetrics`.

@@ -132,6 +132,7 @@ impl Watch {
                 WatchEvent::Bookmark(bookmark) => {
                     *version = Some(bookmark.metadata.resource_version);
                     self.cache.confirm(self.kind);
+                    self.metrics.confirmations(self.kind).inc();
                     continue;
                 }
                 WatchEvent::Error(status) if status.code == 410 => return Err(Failure::Expired),

@@ -10,6 +10,7 @@ mod certificates;
 mod counts;
 mod deletion;
 mod demo;
+mod freshness;
 mod install;
 mod manifests;
 mod messages;
