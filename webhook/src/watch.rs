@@ -1,8 +1,8 @@
 //! Keeps the cache equal to the cluster: lists once, then watches, and lists again where the API server says that too much
 //! has been missed.
 //!
-//! Each watch is short, since the API server confirms just before its end that nothing was missed: that, and not
-//! that a connection is open, makes what is known fresh.
+//! Each watch is short. That a connection is open says nothing: it may be dead. That the API server ends a watch at its
+//! time, or sends a bookmark, says that all there was has come.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::watched::Watched;
 use crate::world::{Key, Malformed};
 
-/// How long one watch lasts. Two seconds before its end the API server sends a bookmark.
+/// How long one watch lasts. Bookmarks come about once a minute, and not always before the end.
 const WATCH_SECONDS: u32 = 25;
 /// How long the API server may be silent beyond that before the connection counts as dead.
 const SILENCE: Duration = Duration::from_secs(35);
@@ -109,7 +109,7 @@ impl Watch {
         });
         let version = items.await?;
         self.cache.change().retain(self.kind, &known);
-        self.cache.confirm(self.kind);
+        self.confirm();
         debug!(kind = self.kind.kind(), objects = known.len(), "listed");
         Ok(version)
     }
@@ -127,12 +127,14 @@ impl Watch {
         let mut events = std::pin::pin!(events);
         loop {
             let next = tokio::time::timeout(SILENCE, events.next()).await.map_err(|_| Failure::Silent)?;
-            let Some(event) = next else { return Ok(()) };
+            let Some(event) = next else {
+                self.confirm();
+                return Ok(());
+            };
             let object = match event? {
                 WatchEvent::Bookmark(bookmark) => {
                     *version = Some(bookmark.metadata.resource_version);
-                    self.cache.confirm(self.kind);
-                    self.metrics.confirmations(self.kind).inc();
+                    self.confirm();
                     continue;
                 }
                 WatchEvent::Error(status) if status.code == 410 => return Err(Failure::Expired),
@@ -154,6 +156,11 @@ impl Watch {
                 *version = Some(at.to_owned());
             }
         }
+    }
+
+    fn confirm(&self) {
+        self.cache.confirm(self.kind);
+        self.metrics.confirmations(self.kind).inc();
     }
 
     fn malformed(&self, error: &Malformed) {
