@@ -2,7 +2,7 @@
 //! not a test of anything.
 //!
 //! ```text
-//! cargo build -p netintent-webhook && cargo test -p netintent-tests --test conditions -- --ignored --nocapture
+//! cargo build -p netintent-webhook && cargo bench --profile dev -p netintent-tests --bench conditions
 //! ```
 //!
 //! Two control planes run at once, one with netintent and one without. The same object lies in both and gets the same
@@ -26,8 +26,8 @@ fn labels(count: usize) -> Value {
     (0..count).map(|number| (format!("example.com/label-{number:05}"), Value::from("value"))).collect()
 }
 
-fn pod() -> Value {
-    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "many", "labels": labels(10_000)},
+fn pod(name: &str, count: usize) -> Value {
+    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels(count)},
         "spec": {"containers": [{"name": "main", "image": "example.invalid/none"}]}})
 }
 
@@ -46,6 +46,7 @@ fn milliseconds(mut values: Vec<f64>) -> f64 {
 }
 
 /// Sends the patches to both by turns, and prints what they took.
+#[expect(clippy::print_stdout, reason = "figures are what it is for")]
 fn measure(what: &str, users: [&User; 2], path: &str, patch: impl Fn(usize) -> Value) -> Result {
     let (mut times, mut differences, mut ratios) = ([Vec::new(), Vec::new()], Vec::new(), Vec::new());
     for round in 0..WARM + PAIRS {
@@ -65,16 +66,13 @@ fn measure(what: &str, users: [&User; 2], path: &str, patch: impl Fn(usize) -> V
     }
     let [with, without] = times.map(milliseconds);
     let (difference, ratio) = (milliseconds(differences), milliseconds(ratios));
-    eprintln!(
+    println!(
         "{what}: {with:.1} ms with netintent, {without:.1} ms without: {difference:+.1} ms, {ratio:.2} times as long"
     );
     Ok(())
 }
 
-#[test]
-#[ignore = "a measurement"]
-#[allow(clippy::print_stderr, reason = "figures are what it is for")]
-fn requests_that_do_not_concern_us() -> Result {
+fn main() -> Result {
     let with = Installed::start()?;
     let without = ControlPlane::start_with(&Options { controllers: true, ..Options::default() })?;
     let (ours, other) = (with.admin(), without.administrator()?);
@@ -83,7 +81,7 @@ fn requests_that_do_not_concern_us() -> Result {
     let (pods, deployments) =
         (format!("/api/v1/namespaces/{NAMESPACE}/pods"), format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments"));
     for user in [ours, &other] {
-        for (path, object) in [(&pods, pod()), (&deployments, deployment())] {
+        for (path, object) in [(&pods, pod("few", 10)), (&pods, pod("many", 10_000)), (&deployments, deployment())] {
             let reply = user.post(path, &object)?;
             assert!(reply.is_success(), "{}", reply.message());
         }
@@ -97,6 +95,7 @@ fn requests_that_do_not_concern_us() -> Result {
     let before = asked()?;
     let users = [ours, &other];
     let condition = |round| json!({"status": {"conditions": [{"type": "Ready", "status": "False", "reason": format!("R{round}")}]}});
+    measure("a pod of 10 labels, its status", users, &format!("{pods}/few/status"), condition)?;
     measure("a pod of 10,000 labels, its status", users, &format!("{pods}/many/status"), condition)?;
     measure(
         "a pod of 10,000 labels, an annotation",
