@@ -12,6 +12,7 @@ mod later;
 mod limits;
 mod mode;
 mod pods;
+mod server;
 mod templates;
 
 use std::collections::BTreeSet;
@@ -85,7 +86,10 @@ impl<'i> Hostile<'i> {
 
     /// A pod of the namespace without any reserved label, made by the administrator, for somebody to attack.
     pub(crate) fn victim(&self, name: &str) -> Result<Value> {
-        create(self.installed.admin(), &workload("Pod", &self.namespace, name, ""))
+        // With a map of annotations, since a JSON patch adds to none that is not there.
+        let mut pod = workload("Pod", &self.namespace, name, "");
+        pod["metadata"]["annotations"] = json!({"of": "nobody"});
+        create(self.installed.admin(), &pod)
     }
 
     /// The reserved labels of every pod, as they are stored.

@@ -103,11 +103,13 @@ fn patched(patch: &str, metadata: &Value) -> (String, Value) {
         "json" => {
             let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
             let maps = metadata.as_object().into_iter().flatten();
-            let operations = maps.flat_map(|(map, entries)| {
-                let entries = entries.as_object().into_iter().flatten();
-                entries.map(move |(key, value)| {
-                    json!({"op": "add", "path": format!("/metadata/{map}/{}", escaped(key)), "value": value})
-                })
+            let add = |path: String, value: &Value| json!({"op": "add", "path": path, "value": value});
+            let operations = maps.flat_map(|(field, value)| match value.as_object() {
+                None => vec![add(format!("/metadata/{field}"), value)],
+                Some(map) => {
+                    let at = |key: &str| format!("/metadata/{field}/{}", escaped(key));
+                    map.iter().map(|(key, value)| add(at(key), value)).collect()
+                }
             });
             ("application/json-patch+json".to_owned(), operations.collect())
         }
