@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use netintent_tests::Installed;
 use serde_json::{Value, json};
 
-use super::attempt::{PATCHES, pod};
+use super::attempt::pod;
 use super::{Attempt, Hostile};
 use crate::Result;
 use crate::manifests::{account, approval, create, reserved};
@@ -74,10 +74,8 @@ fn pretenders(hostile: &Hostile<'_>) -> Vec<Attempt> {
         metadata["labels"]["app"] = "a".into();
         metadata["labels"]["pod-template-hash"] = "5c6d".into();
         attempts.push(Attempt::post(hostile, &name, &pod(hostile, &name, &metadata)));
-        for patch in PATCHES {
-            attempts.push(Attempt::patch(hostile, &format!("{name}-by-{patch}"), "", patch, &metadata));
-        }
-        attempts.push(Attempt::patch(hostile, &format!("{name}-by-status"), "/status", "merge", &metadata));
+        let (part, patch) = [("", "json"), ("", "merge"), ("/status", "merge"), ("", "apply")][at % 4];
+        attempts.push(Attempt::patch(hostile, &format!("{name}-later"), part, patch, &metadata));
     }
     let mut generated = pod(hostile, "", &json!({"annotations": {"netintent.dev/calls": calls}}));
     generated["metadata"]["name"] = Value::Null;

@@ -32,7 +32,10 @@ fn thousands_of_labels_hide_none() -> Result {
     for mode in ["enforce", "shadow", "off"] {
         let hostile = Hostile::new(installed, &format!("many-labels-{mode}"), mode)?;
         let mut attempts = Vec::new();
-        for count in [254, 255, 256, 257, 1_000, 20_000, 90_000] {
+        // The whole table where nobody derives; the two sides of each limit elsewhere.
+        let counts: &[usize] =
+            if mode == "off" { &[254, 255, 256, 257, 1_000, 20_000, 90_000] } else { &[255, 256, 20_000] };
+        for &count in counts {
             let labels = labels(count, &hostile.wanted());
             let name = format!("create-{count}");
             attempts.push(Attempt::post(&hostile, &name, &pod(&hostile, &name, &json!({"labels": labels}))));
@@ -78,7 +81,7 @@ fn thousands_of_intents_hide_no_label() -> Result {
         let mut attempts = Vec::new();
         let kinds: [&dyn Fn(usize) -> String; 4] = [&somewhere, &here, &wild, &junk];
         let mut calls: Vec<String> =
-            kinds.iter().flat_map(|kind| [255, 256, 257, 5_000].map(|count| intents(count, *kind))).collect();
+            kinds.iter().flat_map(|kind| [256, 257, 5_000].map(|count| intents(count, *kind))).collect();
         calls.push(long);
         for (at, calls) in calls.iter().enumerate() {
             let metadata = json!({"annotations": {"netintent.dev/calls": calls}, "labels": {"app": "a", hostile.wanted(): "allowed"}});
@@ -95,8 +98,17 @@ fn thousands_of_intents_hide_no_label() -> Result {
     Ok(())
 }
 
-/// Sizes up to what the API server takes: etcd's limit is 1.5 MiB for what is stored, its own 3 MiB for what is sent.
-const SIZES: [usize; 7] = [1_000, 100_000, 700_000, 1_000_000, 1_350_000, 2_900_000, 3_200_000];
+/// Sizes up to what the API server takes: etcd's limit is 1.5 MiB for what is stored, its own 3 MiB for what is sent. In
+/// JSON a `<` takes six bytes.
+const SIZES: [(&str, usize); 7] = [
+    ("a", 100_000),
+    ("a", 1_350_000),
+    ("a", 3_200_000),
+    ("<", 100_000),
+    ("<", 700_000),
+    ("<", 1_350_000),
+    ("<", 2_900_000),
+];
 
 #[test]
 fn no_size_of_a_body_hides_a_label() -> Result {
@@ -104,32 +116,30 @@ fn no_size_of_a_body_hides_a_label() -> Result {
     for mode in ["enforce", "shadow"] {
         let hostile = Hostile::new(installed, &format!("sizes-{mode}"), mode)?;
         let forged = json!({"labels": {"app": "a", hostile.wanted(): "allowed"}});
-        for (at, character) in ["a", "<"].into_iter().enumerate() {
-            for size in SIZES {
-                let filler = character.repeat(size);
-                let name = format!("create-{at}-{size}");
-                let attempt = Attempt::post(&hostile, &name, &stuffed(&hostile, &name, &forged, &filler));
-                assert_eq!(hostile.attempt(&[attempt])?, BTreeSet::new());
-                // One that is that large, and is changed; where it is too large to be stored, by as much junk.
-                let name = format!("change-{at}-{size}");
-                let victim = stuffed(&hostile, &name, &json!({"annotations": {"of": "nobody"}}), &filler);
-                let stored = installed.admin().post(&hostile.pods(), &victim)?.is_success();
-                assert_eq!(stored, size <= 1_350_000, "{size}");
-                let mut changes = vec![forged.clone()];
-                if !stored {
-                    hostile.victim(&name)?;
-                }
-                let mut junk = forged.clone();
-                junk["annotations"]["junk"] = filler.into();
-                changes.push(junk);
-                for change in &changes {
-                    for (part, patch) in [("", "merge"), ("/status", "strategic-merge")] {
-                        Attempt::patch(&hostile, &name, part, patch, change).make(&hostile.user)?;
-                    }
-                }
-                hostile.check_none()?;
-                installed.admin().delete(&format!("{}/{name}?gracePeriodSeconds=0", hostile.pods()))?;
+        for (at, (character, size)) in SIZES.into_iter().enumerate() {
+            let filler = character.repeat(size);
+            let name = format!("create-{at}-{size}");
+            let attempt = Attempt::post(&hostile, &name, &stuffed(&hostile, &name, &forged, &filler));
+            assert_eq!(hostile.attempt(&[attempt])?, BTreeSet::new());
+            // One that is that large, and is changed; where it is too large to be stored, by as much junk.
+            let name = format!("change-{at}-{size}");
+            let victim = stuffed(&hostile, &name, &json!({"annotations": {"of": "nobody"}}), &filler);
+            let stored = installed.admin().post(&hostile.pods(), &victim)?.is_success();
+            assert_eq!(stored, size <= 1_350_000, "{size}");
+            let mut changes = vec![forged.clone()];
+            if !stored {
+                hostile.victim(&name)?;
             }
+            let mut junk = forged.clone();
+            junk["annotations"]["junk"] = filler.into();
+            changes.push(junk);
+            for change in &changes {
+                for (part, patch) in [("", "merge"), ("/status", "strategic-merge")] {
+                    Attempt::patch(&hostile, &name, part, patch, change).make(&hostile.user)?;
+                }
+            }
+            hostile.check_none()?;
+            installed.admin().delete(&format!("{}/{name}?gracePeriodSeconds=0", hostile.pods()))?;
         }
         let calls = json!({"annotations": {"netintent.dev/calls": format!("{}/ledger:rpc", hostile.bank)}});
         let large = create(&hostile.user, &stuffed(&hostile, "web", &calls, &"<".repeat(1_350_000)))?;
