@@ -140,11 +140,13 @@ impl<'i> Hostile<'i> {
         Ok(gave)
     }
 
+    /// Makes the pods that attempts are made on.
+    pub(crate) fn victims(&self, attempts: &[Attempt]) -> Result {
+        attempts.iter().filter(|attempt| attempt.victim).try_for_each(|attempt| self.victim(&attempt.name).map(drop))
+    }
+
     /// Makes all attempts at once, where each takes as long as somebody's patience. Returns those that gave a label.
     pub(crate) fn attempt_at_once(&self, attempts: &[Attempt]) -> Result<BTreeSet<String>> {
-        for attempt in attempts.iter().filter(|attempt| attempt.victim) {
-            self.victim(&attempt.name)?;
-        }
         let mut gave: BTreeSet<String> = BTreeSet::new();
         std::thread::scope(|scope| {
             let make = |attempt| scope.spawn(move || (attempt, Attempt::make(attempt, &self.user)));
