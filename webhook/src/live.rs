@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::admission::Subject;
+use crate::lean::Lean;
 use crate::watch::{ListError, list};
 use crate::watched::Watched;
 use crate::world::{Key, World};
@@ -185,10 +186,20 @@ impl Reader<'_> {
         let (request, params) = (Request::new(kind.path(namespace)), GetParams::default());
         let request =
             if kind.is_metadata_only() { request.get_metadata(name, &params) } else { request.get(name, &params) };
+<<<<<<< HEAD
         // No object has a name that can't be asked for.
         let Ok(request) = request else { return Ok(None) };
         match self.client.request::<Value>(request).await {
             Ok(object) => Ok(Some((kind, object))),
+=======
+        let request = match request {
+            Ok(request) => request,
+            // No object has such a name.
+            Err(_) => return Ok(None),
+        };
+        match self.client.request::<Lean>(request).await {
+            Ok(Lean(object)) => Ok(Some((kind, object))),
+>>>>>>> 6e68aa8 (Webhook: read lists and objects without managedFields)
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
             Err(error) => Err(error.into()),
         }

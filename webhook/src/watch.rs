@@ -17,6 +17,7 @@ use serde_json::Value;
 use tracing::{debug, warn};
 
 use crate::cache::Cache;
+use crate::lean::Lean;
 use crate::metrics::Metrics;
 use crate::watched::Watched;
 use crate::world::{Key, Malformed};
@@ -49,7 +50,7 @@ enum Failure {
 struct Page {
     metadata: PageMetadata,
     /// A kind without objects may say `null`.
-    items: Option<Vec<Value>>,
+    items: Option<Vec<Lean>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -123,7 +124,7 @@ impl Watch {
         } else {
             request.watch(&params, &from)?
         };
-        let events = self.client.request_events::<Value>(request).await?;
+        let events = self.client.request_events::<Lean>(request).await?;
         let mut events = std::pin::pin!(events);
         loop {
             let next = tokio::time::timeout(SILENCE, events.next()).await.map_err(|_| Failure::Silent)?;
@@ -139,13 +140,13 @@ impl Watch {
                 }
                 WatchEvent::Error(status) if status.code == 410 => return Err(Failure::Expired),
                 WatchEvent::Error(status) => return Err(kube::Error::Api(status).into()),
-                WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                WatchEvent::Added(Lean(object)) | WatchEvent::Modified(Lean(object)) => {
                     if let Err(error) = self.cache.change().apply(self.kind, &object) {
                         self.malformed(&error);
                     }
                     object
                 }
-                WatchEvent::Deleted(object) => {
+                WatchEvent::Deleted(Lean(object)) => {
                     if let Some(key) = key(&object) {
                         self.cache.change().delete(self.kind, &key);
                     }
@@ -188,7 +189,7 @@ pub(crate) async fn list(
         let request = Request::new(kind.path(namespace));
         let request = if kind.is_metadata_only() { request.list_metadata(&params)? } else { request.list(&params)? };
         let page: Page = client.request(request).await?;
-        take(page.items.unwrap_or_default());
+        take(page.items.unwrap_or_default().into_iter().map(|Lean(object)| object).collect());
         match page.metadata.next.filter(|next| !next.is_empty()) {
             Some(next) => params.continue_token = Some(next),
             None => return Ok(page.metadata.resource_version.unwrap_or_default()),
