@@ -4,6 +4,7 @@
 //! Whether an attempt is answered by a refusal or by a pod without the label is all one here: what is stored counts.
 
 mod attempt;
+mod beside;
 mod control;
 mod down;
 mod identity;

@@ -58,7 +58,7 @@ fn creations(hostile: &Hostile<'_>, labels: &Value) -> Vec<Attempt> {
 /// JSON is YAML; two lines make it no JSON.
 fn block(object: &Value) -> String {
     let entries = object.as_object().into_iter().flatten();
-    entries.map(|(key, value)| format!("{key}: {value}\n")).collect()
+    entries.map(|(key, value)| format!("{key}: {value}")).collect::<Vec<_>>().join("\n")
 }
 
 fn changes(hostile: &Hostile<'_>, labels: &Value) -> Vec<Attempt> {
