@@ -15,9 +15,9 @@ use tokio::sync::Semaphore;
 
 use crate::admission::Subject;
 use crate::lean::Lean;
-use crate::watch::{ListError, list};
+use crate::watch::{ListError, Page, list};
 use crate::watched::Watched;
-use crate::world::{Key, World};
+use crate::world::World;
 
 /// How long all reads of one question may take together.
 pub const DEADLINE: Duration = Duration::from_secs(4);
@@ -186,20 +186,10 @@ impl Reader<'_> {
         let (request, params) = (Request::new(kind.path(namespace)), GetParams::default());
         let request =
             if kind.is_metadata_only() { request.get_metadata(name, &params) } else { request.get(name, &params) };
-<<<<<<< HEAD
         // No object has a name that can't be asked for.
         let Ok(request) = request else { return Ok(None) };
-        match self.client.request::<Value>(request).await {
-            Ok(object) => Ok(Some((kind, object))),
-=======
-        let request = match request {
-            Ok(request) => request,
-            // No object has such a name.
-            Err(_) => return Ok(None),
-        };
         match self.client.request::<Lean>(request).await {
             Ok(Lean(object)) => Ok(Some((kind, object))),
->>>>>>> 6e68aa8 (Webhook: read lists and objects without managedFields)
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -219,12 +209,12 @@ impl Reader<'_> {
     pub async fn templates(self, path: &str, selector: Option<&str>) -> Result<Vec<Value>, LiveError> {
         let params = kube::api::ListParams { label_selector: selector.map(str::to_owned), ..Default::default() };
         let request = Request::new(path).list(&params).map_err(|error| LiveError::Failed(error.to_string()))?;
-        let list: Value = self.client.request(request).await?;
-        Ok(list.get("items").and_then(Value::as_array).cloned().unwrap_or_default())
+        let page: Page = self.client.request(request).await?;
+        Ok(page.objects())
     }
 }
 
 /// What is malformed is left out, as the watches leave it out.
-fn add(world: &mut World, objects: impl IntoIterator<Item = (Watched, Value)>) -> Vec<Key> {
-    objects.into_iter().filter_map(|(kind, object)| world.apply(kind, &object).ok()).collect()
+fn add(world: &mut World, objects: impl IntoIterator<Item = (Watched, Value)>) {
+    objects.into_iter().for_each(|(kind, object)| drop(world.apply(kind, &object)));
 }

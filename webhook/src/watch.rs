@@ -47,10 +47,17 @@ enum Failure {
 
 /// A page of a list.
 #[derive(Debug, Deserialize)]
-struct Page {
+pub(crate) struct Page {
     metadata: PageMetadata,
     /// A kind without objects may say `null`.
     items: Option<Vec<Lean>>,
+}
+
+impl Page {
+    /// What is on it.
+    pub(crate) fn objects(self) -> Vec<Value> {
+        self.items.unwrap_or_default().into_iter().map(|Lean(object)| object).collect()
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -189,10 +196,11 @@ pub(crate) async fn list(
         let request = Request::new(kind.path(namespace));
         let request = if kind.is_metadata_only() { request.list_metadata(&params)? } else { request.list(&params)? };
         let page: Page = client.request(request).await?;
-        take(page.items.unwrap_or_default().into_iter().map(|Lean(object)| object).collect());
-        match page.metadata.next.filter(|next| !next.is_empty()) {
+        let (next, version) = (page.metadata.next.clone(), page.metadata.resource_version.clone());
+        take(page.objects());
+        match next.filter(|next| !next.is_empty()) {
             Some(next) => params.continue_token = Some(next),
-            None => return Ok(page.metadata.resource_version.unwrap_or_default()),
+            None => return Ok(version.unwrap_or_default()),
         }
     }
 }
