@@ -122,7 +122,7 @@ impl Admission {
             return Ok(workloads::answer(request, &judged, &self.told(None, &judged), &[]));
         }
         self.metrics.live_reads.inc();
-        let reads = self.live.within(async |reader| {
+        let reads = self.live.within(&request.namespace, async |reader| {
             let (world, kept) = (reader.world(&subject), workloads::retained(reader, request));
             tokio::try_join!(world, kept)
         });

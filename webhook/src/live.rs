@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::future::try_join_all;
@@ -10,6 +11,7 @@ use kube::Client;
 use kube::api::GetParams;
 use kube::core::Request;
 use netintent::callee::{CalleePattern, Scope};
+use rustc_hash::FxHashMap;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -22,7 +24,9 @@ use crate::world::World;
 /// How long all reads of one question may take together.
 pub const DEADLINE: Duration = Duration::from_secs(4);
 /// How many questions may read at the same time.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 24;
+/// How many of them may be of one namespace, so that nobody keeps the others from being answered.
+const OF_ONE: usize = 4;
 /// How many reads a second there may be for what refuses nothing and can be put right later.
 const SPARE: u64 = 20;
 /// Of how many namespaces objects are read one by one; of more all are read at once.
@@ -58,6 +62,8 @@ impl From<ListError> for LiveError {
 pub struct Live {
     client: Client,
     permits: Semaphore,
+    /// By namespace; kept as long as somebody waits or reads.
+    turns: Mutex<FxHashMap<String, Arc<Semaphore>>>,
     /// The second of the last spare reads, shifted, and how many there were in it.
     spare: AtomicU64,
 }
@@ -71,7 +77,7 @@ impl std::fmt::Debug for Live {
 impl Live {
     /// Reads with this client.
     pub fn new(client: Client) -> Self {
-        Self { client, permits: Semaphore::new(AT_ONCE), spare: AtomicU64::new(0) }
+        Self { client, permits: Semaphore::new(AT_ONCE), turns: Mutex::default(), spare: AtomicU64::new(0) }
     }
 
     /// Whether a read may be made for what could as well be put right later.
@@ -85,16 +91,33 @@ impl Live {
         self.spare.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
     }
 
-    /// Does the reads of one question, all within one deadline.
+    /// Does the reads of one question about a namespace, all within one deadline.
     ///
     /// # Errors
     /// Where they take too long, or the API server does not answer as it should.
-    pub async fn within<T>(&self, reads: impl AsyncFnOnce(Reader<'_>) -> Result<T, LiveError>) -> Result<T, LiveError> {
+    pub async fn within<T>(
+        &self,
+        namespace: &str,
+        reads: impl AsyncFnOnce(Reader<'_>) -> Result<T, LiveError>,
+    ) -> Result<T, LiveError> {
         let began = Instant::now();
-        let permit = tokio::time::timeout(DEADLINE / 2, self.permits.acquire()).await.map_err(|_| LiveError::Busy)?;
-        let _permit = permit.map_err(|_| LiveError::Busy)?;
+        let turn = self.turn(namespace);
+        let permits =
+            async { Ok::<_, tokio::sync::AcquireError>((turn.acquire().await?, self.permits.acquire().await?)) };
+        let permits = tokio::time::timeout(DEADLINE / 2, permits).await.map_err(|_| LiveError::Busy)?;
+        let _permits = permits.map_err(|_| LiveError::Busy)?;
         let left = DEADLINE.saturating_sub(began.elapsed());
         tokio::time::timeout(left, reads(Reader { client: &self.client })).await.map_err(|_| LiveError::Slow)?
+    }
+
+    /// What the questions of one namespace wait for.
+    fn turn(&self, namespace: &str) -> Arc<Semaphore> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(turn) = turns.get(namespace) {
+            return Arc::clone(turn);
+        }
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(turns.entry(namespace.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(OF_ONE))))
     }
 
     /// The world as far as this subject's labels hang on it.
@@ -102,7 +125,7 @@ impl Live {
     /// # Errors
     /// As [`Live::within`].
     pub async fn world(&self, subject: &Subject) -> Result<World, LiveError> {
-        self.within(async |reader| reader.world(subject).await).await
+        self.within(&subject.namespace, async |reader| reader.world(subject).await).await
     }
 }
 

@@ -81,7 +81,7 @@ impl Admission {
             return Ok(Answer::allowed());
         }
         let uses = uses(&self.cache.world(), approval, now);
-        let found = self.live_users(uses, old, now).await?;
+        let found = self.live_users(&request.namespace, uses, old, now).await?;
         if found.is_empty() {
             return Ok(Answer::allowed());
         }
@@ -105,6 +105,7 @@ impl Admission {
     /// go when all are deleted at the same moment, whichever replicas are asked.
     async fn live_users(
         &self,
+        namespace: &str,
         uses: Vec<(Loser, Vec<Key>)>,
         approval: &Value,
         now: Timestamp,
@@ -113,7 +114,7 @@ impl Admission {
             return Ok(Vec::new());
         }
         self.metrics.live_reads.inc();
-        let reads = self.live.within(async |reader| {
+        let reads = self.live.within(namespace, async |reader| {
             let others: BTreeSet<Key> = uses.iter().flat_map(|(_, keys)| keys.iter().cloned()).collect();
             let world = newer(reader, others, approval).await?;
             let saved = |loser: &Loser| {
@@ -141,7 +142,9 @@ impl Admission {
         if self.cache.world().namespace(&request.namespace).is_some_and(|facts| facts.terminating) {
             return Ok(true);
         }
-        let namespace = self.live.within(async |reader| reader.get(Watched::Namespace, None, &request.namespace).await);
+        let namespace = self
+            .live
+            .within(&request.namespace, async |reader| reader.get(Watched::Namespace, None, &request.namespace).await);
         let namespace = namespace.await?;
         Ok(namespace.is_none_or(|(_, object)| object.pointer("/metadata/deletionTimestamp").is_some()))
     }
@@ -216,7 +219,8 @@ fn uses(world: &World, approval: &Approval, now: Timestamp) -> Vec<(Loser, Vec<K
     let key = |approval: &Approval| (approval.metadata.namespace.clone(), approval.metadata.name.clone());
     let own = key(approval);
     let mut all = Vec::new();
-    for (pod, labelled, caller) in world.labelled() {
+    let named = |caller: &Caller| approval.callers.iter().any(|pattern| pattern.matches(caller));
+    for (pod, labelled, caller) in world.labelled().filter(|(_, _, caller)| named(caller)) {
         for label in &labelled.keys {
             let Some(callee) = CalleePattern::of_label_key(label) else { continue };
             if !approval.grants(&caller, &callee, now) {

@@ -4,6 +4,7 @@ use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, PatchOperation, RemoveOperation, ReplaceOperation};
 use netintent::derive::Strictness;
 use netintent::names;
+use rustc_hash::FxHashSet;
 use serde_json::Value;
 
 use super::Judged;
@@ -40,6 +41,8 @@ pub(super) fn answer(request: &Pods<'_>, judged: &Judged, told: &[Told], metrics
     metrics.refusals.inc_by(judged.refusals.len() as u64);
     let keys = &judged.keys;
     let (wrong, forged) = (malformed(judged), forged(request, keys));
+    // Where the namespace has just left, nobody is told how to declare.
+    let wrong = if judged.mode.is_managed() { wrong } else { Vec::new() };
     let refusal = |told: &&Told| {
         told.refusal.is_some_and(|at| judged.refusals[at].own && judged.refusals[at].strictness == Strictness::Reject)
     };
@@ -60,11 +63,9 @@ pub(super) fn answer(request: &Pods<'_>, judged: &Judged, told: &[Told], metrics
     let mut warnings: Vec<String> = wrong;
     warnings.extend(told.iter().map(Told::warning));
     // On a change, what a revocation left behind goes as well: nobody forged it.
-    let written = |key: &&str| {
-        let old = request.old_object.as_ref().map(|old| old.metadata.reserved()).unwrap_or_default();
-        !old.iter().any(|(k, _)| k == key)
-    };
-    warnings.extend(forged.iter().copied().filter(|key| written(key)).map(|key| {
+    let old = request.old_object.as_ref().map(|old| old.metadata.reserved()).unwrap_or_default();
+    let had: FxHashSet<&str> = old.into_iter().map(|(key, _)| key).collect();
+    warnings.extend(forged.iter().copied().filter(|key| !had.contains(key)).map(|key| {
         format!("label {key} is netintent's own and stands for an approval that there is not: it was taken away")
     }));
     let mut answer = Answer { patch: patch(pod, keys), warnings, ..Answer::default() };

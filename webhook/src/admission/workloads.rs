@@ -57,7 +57,10 @@ fn rejected(request: &Workloads<'_>, judged: &Judged, kept: &[Kept]) -> Vec<usiz
 
 /// Whether annotations that can't be read would be rejected: new ones, of nobody's controller.
 pub(super) fn is_malformed(request: &Workloads<'_>, judged: &Judged) -> bool {
-    if malformed(judged).is_empty() || request.object.as_ref().is_some_and(|object| object.metadata.is_controlled()) {
+    if !judged.mode.is_managed()
+        || malformed(judged).is_empty()
+        || request.object.as_ref().is_some_and(|object| object.metadata.is_controlled())
+    {
         return false;
     }
     let annotation = |object: &Option<ObjectView<'_>>, key| {
