@@ -10,6 +10,8 @@ use crate::callee::{CalleePattern, Scope};
 pub const MAX_INTENTS: usize = 256;
 /// The most bytes of annotation that one pod may have, its ServiceAccount's included.
 pub const MAX_BYTES: usize = 16 * 1024;
+/// How many errors of one annotation are told: who has corrected these sees the next.
+const MAX_ERRORS: usize = 32;
 
 /// What an annotation declares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,7 +68,10 @@ pub fn parse(text: &str, namespace: &str) -> Calls {
     for at in items(text) {
         match item(&text[at.clone()], namespace) {
             Ok(callee) => calls.intents.push(Intent { callee, at }),
-            Err((message, help)) => calls.errors.push(IntentError { message, help, at, too_many: false }),
+            Err((message, help)) if calls.errors.len() < MAX_ERRORS => {
+                calls.errors.push(IntentError { message, help, at, too_many: false });
+            }
+            Err(_) => {}
         }
     }
     let mut seen = rustc_hash::FxHashSet::default();

@@ -13,6 +13,11 @@ use crate::snapshot::wrong_port;
 use crate::statements::Statements;
 use crate::suggest::did_you_mean;
 
+/// How many of what is approved in an intent's place are named.
+const MOST: usize = 8;
+/// How many names are looked at for a near one.
+const CANDIDATES: usize = 1000;
+
 /// A refusal in words. No text of it has a control character.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wording {
@@ -35,9 +40,11 @@ pub fn word(catalogue: &dyn Catalogue, statements: &Statements<'_>, caller: &Cal
             ("nobody has approved it".to_owned(), help, manifest())
         }
         Reason::TooWide { approved } => {
-            let approved: Vec<String> = approved.iter().map(ToString::to_string).collect();
+            let more = approved.len().saturating_sub(MOST);
+            let mut names: Vec<String> = approved.iter().take(MOST).map(ToString::to_string).collect();
+            names.extend((more > 0).then(|| format!("and {more} more")));
             let help = "declare what is approved, no more".to_owned();
-            (format!("only {} is approved", approved.join(", ")), help, None)
+            (format!("only {} is approved", names.join(", ")), help, None)
         }
         Reason::Expired { approvals } => {
             let expired = approvals.iter().filter_map(|at| statements.approval(*at));
@@ -90,7 +97,8 @@ pub fn unknown(catalogue: &dyn Catalogue, callee: &CalleePattern, place: &str) -
     Some(match &callee.scope {
         Scope::Service { namespace, name } => {
             let beside = catalogue.services(&Scope::Namespace(namespace.clone()));
-            let near = did_you_mean(name, beside.iter().map(|(_, service)| service.metadata.name.as_str()));
+            let beside = beside.iter().take(CANDIDATES).map(|(_, service)| service.metadata.name.as_str());
+            let near = did_you_mean(name, beside);
             let elsewhere = || {
                 let everywhere = catalogue.services(&Scope::Cluster);
                 let (_, same) = everywhere.iter().find(|(_, service)| service.metadata.name == *name)?;

@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::approval::{Approval, Prohibition};
 use crate::callee::{CalleePattern, Scope};
 use crate::caller::{Caller, CallerPattern};
+
+/// How many narrower patterns a refusal tells of: more than anybody reads.
+const MAX_NARROWER: usize = 64;
 
 /// Approvals and prohibitions that may come and go. Those of a snapshot are borrowed and known by their index in it; a
 /// server owns its own, and takes away what it was given a number for.
@@ -16,7 +19,9 @@ pub struct Statements<'a> {
     approvals: Vec<Option<Cow<'a, Approval>>>,
     prohibitions: Vec<Option<Cow<'a, Prohibition>>>,
     free: Vec<u32>,
-    by_scope: FxHashMap<Scope, FxHashMap<CallerPattern, Vec<u32>>>,
+    /// By what they name as callees. Not by callers too: an approval may name a thousand of each, and its owner is not always
+    /// a friend.
+    by_scope: FxHashMap<Scope, Vec<u32>>,
 }
 
 impl<'a> Statements<'a> {
@@ -36,14 +41,8 @@ impl<'a> Statements<'a> {
             self.approvals.push(None);
             crate::number::number(self.approvals.len() - 1)
         });
-        for callee in &approval.callees {
-            let by_caller = self.by_scope.entry(callee.scope.clone()).or_default();
-            for caller in &approval.callers {
-                let list = by_caller.entry(caller.clone()).or_default();
-                if list.last() != Some(&at) {
-                    list.push(at);
-                }
-            }
+        for scope in scopes(&approval) {
+            self.by_scope.entry(scope.clone()).or_default().push(at);
         }
         self.approvals[at as usize] = Some(approval);
         at
@@ -52,18 +51,12 @@ impl<'a> Statements<'a> {
     /// Takes away the approval of a number, if there is one; the number may be given again.
     pub fn remove_approval(&mut self, at: u32) {
         let Some(approval) = self.approvals.get_mut(at as usize).and_then(Option::take) else { return };
-        for callee in &approval.callees {
-            let Some(by_caller) = self.by_scope.get_mut(&callee.scope) else { continue };
-            for caller in &approval.callers {
-                if let Some(list) = by_caller.get_mut(caller) {
-                    list.retain(|other| *other != at);
-                    if list.is_empty() {
-                        by_caller.remove(caller);
-                    }
+        for scope in scopes(&approval) {
+            if let Some(list) = self.by_scope.get_mut(scope) {
+                list.retain(|other| *other != at);
+                if list.is_empty() {
+                    self.by_scope.remove(scope);
                 }
-            }
-            if by_caller.is_empty() {
-                self.by_scope.remove(&callee.scope);
             }
         }
         self.free.push(at);
@@ -137,21 +130,21 @@ impl<'a> Statements<'a> {
             _ => None,
         };
         let scopes = [Some(scope), wider.as_ref(), (*scope != Scope::Cluster).then_some(&Scope::Cluster)];
-        for by_caller in scopes.into_iter().flatten().filter_map(|scope| self.by_scope.get(scope)) {
-            for at in naming.iter().filter_map(|callers| by_caller.get(callers)).flatten() {
-                if let Some(approval) = self.approval(*at) {
-                    give(*at, approval);
-                }
+        for at in scopes.into_iter().flatten().filter_map(|scope| self.by_scope.get(scope)).flatten() {
+            let named = |approval: &&Approval| approval.callers.iter().any(|callers| naming.contains(callers));
+            if let Some(approval) = self.approval(*at).filter(named) {
+                give(*at, approval);
             }
         }
     }
 
-    /// What of a refused intent is approved all the same, so that it can be declared in its place.
+    /// What of a refused intent is approved all the same, so that it can be declared in its place; of very much, some.
     pub(crate) fn narrower(&self, caller: &Caller, callee: &CalleePattern, now: Timestamp) -> Vec<CalleePattern> {
         let mut found = Vec::new();
         let mut meets = |approval: &Approval| {
-            if !approval.is_expired(now) && approval.callers.iter().any(|c| c.matches(caller)) {
-                found.extend(approval.callees.iter().filter_map(|pattern| meet(pattern, callee)));
+            let room = MAX_NARROWER.saturating_sub(found.len());
+            if room > 0 && !approval.is_expired(now) && approval.callers.iter().any(|c| c.matches(caller)) {
+                found.extend(approval.callees.iter().filter_map(|pattern| meet(pattern, callee)).take(room));
             }
         };
         if let Scope::Service { .. } = callee.scope {
@@ -164,6 +157,11 @@ impl<'a> Statements<'a> {
         found.dedup();
         found
     }
+}
+
+/// What an approval names as callees, each scope once.
+fn scopes(approval: &Approval) -> FxHashSet<&Scope> {
+    approval.callees.iter().map(|callee| &callee.scope).collect()
 }
 
 /// What is in both patterns, where text can say it and it is less than `intent`.
@@ -219,6 +217,19 @@ mod tests {
         assert_eq!(granted(&all), [two]);
         all.remove_approval(two);
         assert_eq!((granted(&all), all.approvals().count()), (vec![], 1));
+    }
+
+    /// A thousand callers and a thousand ports are a thousand entries at most, and as quickly gone as they came.
+    #[test]
+    fn a_large_approval_costs_what_it_is_long() {
+        let mut all = Statements::default();
+        let mut large = approval("shop/web", "ledger:rpc");
+        large.callers = (0..1024).map(|at| CallerPattern::parse(&format!("shop/w{at}"), None).unwrap()).collect();
+        large.callees = (0..1024).map(|at| CalleePattern::parse(&format!("bank/s{at}"), None).unwrap()).collect();
+        let numbers: Vec<u32> = (0..50).map(|_| all.add_approval(Cow::Owned(large.clone()))).collect();
+        assert_eq!(all.by_scope.values().map(Vec::len).sum::<usize>(), 50 * 1024);
+        numbers.into_iter().for_each(|at| all.remove_approval(at));
+        assert!(all.by_scope.is_empty());
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod subject;
 mod workloads;
 
 use crate::cache::Cache;
+use crate::lean::Lean;
 use crate::live::{Live, LiveError};
 use crate::metrics::{Metrics, Registration};
 use crate::review::{AdmissionReview, Answer, ObjectView, Request};
@@ -61,9 +62,10 @@ impl Admission {
             return Err(Undecided::Starting);
         }
         if registration == Registration::approvals {
-            let review: AdmissionReview<'_, serde_json::Value> = read(body)?;
-            let answer = self.approvals(&review.request).await?;
-            return Ok((answer.json(&review.request.uid), answer));
+            let review: AdmissionReview<'_, Lean> = read(body)?;
+            let request = review.request.map(|Lean(object)| object);
+            let answer = self.approvals(&request).await?;
+            return Ok((answer.json(&request.uid), answer));
         }
         let review: AdmissionReview<'_, ObjectView<'_>> = read(body)?;
         let answer = match registration {
@@ -83,15 +85,21 @@ impl Admission {
         let subject = Subject::of_pod(&request.namespace, object);
         let now = Timestamp::now();
         let judged = judge(&self.cache.world(), &subject, now);
-        let must = pods::denies(request, &judged) || !judged.mode.is_managed();
-        let gains = !self.cache.is_fresh() && !judged.derived.derivation.grants.is_empty();
-        let may = judged.refusals.iter().any(|refusal| refusal.strictness != Strictness::None);
-        if must || gains || may && self.live.may_spare() {
-            let world = self.read(&subject).await?;
-            let judged = judge(&world, &subject, now);
-            return Ok(pods::answer(request, &judged, &self.told(Some(&world), &judged), &self.metrics));
-        }
-        Ok(pods::answer(request, &judged, &self.told(None, &judged), &self.metrics))
+        // What is refused must be refused by what is so, and what is gained on nothing stale.
+        let stale = !self.cache.is_fresh() && !judged.derived.intents.is_empty();
+        let must = pods::denies(request, &judged) || !judged.mode.is_managed() || stale;
+        let told = judged.refusals.iter().any(|refusal| refusal.strictness != Strictness::None);
+        // Of a Job that was made a moment ago its CronJob may not be known yet.
+        let may = told && (!judged.owner_known || self.live.may_spare(&request.namespace));
+        let read = if must || may { Some(self.read(&subject).await) } else { None };
+        let world = match read {
+            Some(Ok(world)) => Some(world),
+            Some(Err(error)) if must => return Err(error.into()),
+            // A controller's pod starts with the labels that are known to be its.
+            Some(Err(_)) | None => None,
+        };
+        let judged = world.as_ref().map_or(judged, |world| judge(world, &subject, now));
+        Ok(pods::answer(request, &judged, &self.told(world.as_ref(), &judged), &self.metrics))
     }
 
     async fn guard(&self, request: &Request<'_, ObjectView<'_>>) -> Result<Answer, Undecided> {

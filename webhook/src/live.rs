@@ -2,15 +2,15 @@
 //! on what the watches have not confirmed of late.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures::future::try_join_all;
 use kube::Client;
-use kube::api::GetParams;
+use kube::api::{GetParams, ListParams};
 use kube::core::Request;
 use netintent::callee::{CalleePattern, Scope};
+use netintent::names;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -27,8 +27,10 @@ pub const DEADLINE: Duration = Duration::from_secs(4);
 const AT_ONCE: usize = 24;
 /// How many of them may be of one namespace, so that nobody keeps the others from being answered.
 const OF_ONE: usize = 4;
-/// How many reads a second there may be for what refuses nothing and can be put right later.
-const SPARE: u64 = 20;
+/// How many reads a second there may be of one namespace for what refuses nothing and can be put right later.
+const SPARE: u32 = 10;
+/// How many former templates one page has: each is a whole workload.
+const TEMPLATES: u32 = 50;
 /// Of how many namespaces objects are read one by one; of more all are read at once.
 const NAMESPACES: usize = 8;
 
@@ -64,8 +66,8 @@ pub struct Live {
     permits: Semaphore,
     /// By namespace; kept as long as somebody waits or reads.
     turns: Mutex<FxHashMap<String, Arc<Semaphore>>>,
-    /// The second of the last spare reads, shifted, and how many there were in it.
-    spare: AtomicU64,
+    /// The second of the last spare reads, and how many there were in it by namespace.
+    spare: Mutex<(u64, FxHashMap<String, u32>)>,
 }
 
 impl std::fmt::Debug for Live {
@@ -77,18 +79,19 @@ impl std::fmt::Debug for Live {
 impl Live {
     /// Reads with this client.
     pub fn new(client: Client) -> Self {
-        Self { client, permits: Semaphore::new(AT_ONCE), turns: Mutex::default(), spare: AtomicU64::new(0) }
+        Self { client, permits: Semaphore::new(AT_ONCE), turns: Mutex::default(), spare: Mutex::default() }
     }
 
     /// Whether a read may be made for what could as well be put right later.
-    pub fn may_spare(&self) -> bool {
-        let second = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let next = |last: u64| {
-            let (of, count) = (last >> 16, last & 0xffff);
-            let count = if of == second { count + 1 } else { 1 };
-            (count <= SPARE).then_some(second << 16 | count)
-        };
-        self.spare.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
+    pub fn may_spare(&self, namespace: &str) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.0 != now {
+            *spare = (now, FxHashMap::default());
+        }
+        let count = spare.1.entry(namespace.to_owned()).or_default();
+        *count += 1;
+        *count <= SPARE
     }
 
     /// Does the reads of one question about a namespace, all within one deadline.
@@ -189,7 +192,7 @@ impl Reader<'_> {
         }
         let one_by_one =
             if wanted.iter().any(|(kind, _)| *kind == Watched::Namespace) { BTreeSet::new() } else { namespaces };
-        let lists = try_join_all(wanted.into_iter().map(|(kind, namespace)| self.list(kind, namespace, None)));
+        let lists = try_join_all(wanted.into_iter().map(|(kind, namespace)| self.list(kind, namespace)));
         let gets = try_join_all(one_by_one.into_iter().map(|name| self.get(Watched::Namespace, None, name)));
         let (mut lists, gets) = tokio::try_join!(lists, gets)?;
         lists.push(gets.into_iter().flatten().collect());
@@ -206,6 +209,10 @@ impl Reader<'_> {
         namespace: Option<&str>,
         name: &str,
     ) -> Result<Option<(Watched, Value)>, LiveError> {
+        // What an owner reference names may be anything, and none of it is to steer the request.
+        if !names::is_dns_subdomain(name) {
+            return Ok(None);
+        }
         let (request, params) = (Request::new(kind.path(namespace)), GetParams::default());
         let request =
             if kind.is_metadata_only() { request.get_metadata(name, &params) } else { request.get(name, &params) };
@@ -218,22 +225,36 @@ impl Reader<'_> {
         }
     }
 
-    async fn list(self, kind: Watched, namespace: Option<&str>, labels: Option<&str>) -> Result<Objects, LiveError> {
+    async fn list(self, kind: Watched, namespace: Option<&str>) -> Result<Objects, LiveError> {
         let mut all = Vec::new();
-        list(self.client, kind, namespace, labels, |items| all.extend(items.into_iter().map(|item| (kind, item))))
-            .await?;
+        list(self.client, kind, namespace, |items| all.extend(items.into_iter().map(|item| (kind, item)))).await?;
         Ok(all)
     }
 
-    /// The former templates that are kept of a workload: those of `ReplicaSets`, or of `ControllerRevisions`.
+    /// The former templates that are kept of a workload, of `ReplicaSets` or of `ControllerRevisions`: those of which `keep`
+    /// makes something.
     ///
     /// # Errors
     /// Where the API server does not answer as it should.
-    pub async fn templates(self, path: &str, selector: Option<&str>) -> Result<Vec<Value>, LiveError> {
-        let params = kube::api::ListParams { label_selector: selector.map(str::to_owned), ..Default::default() };
-        let request = Request::new(path).list(&params).map_err(|error| LiveError::Failed(error.to_string()))?;
-        let page: Page = self.client.request(request).await?;
-        Ok(page.objects())
+    pub async fn templates<T>(
+        self,
+        path: &str,
+        selector: Option<&str>,
+        keep: impl Fn(&Value) -> Option<T>,
+    ) -> Result<Vec<T>, LiveError> {
+        let labels = selector.map(str::to_owned);
+        let mut params = ListParams { label_selector: labels, limit: Some(TEMPLATES), ..ListParams::default() };
+        let mut kept = Vec::new();
+        loop {
+            let request = Request::new(path).list(&params).map_err(|error| LiveError::Failed(error.to_string()))?;
+            let page: Page = self.client.request(request).await?;
+            let next = page.next();
+            kept.extend(page.objects().iter().filter_map(&keep));
+            match next {
+                Some(next) => params.continue_token = Some(next),
+                None => return Ok(kept),
+            }
+        }
     }
 }
 

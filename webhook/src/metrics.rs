@@ -55,9 +55,9 @@ pub struct Metrics {
     malformed: Family<OfKind, Counter>,
     watch_failures: Family<OfKind, Counter>,
     confirmations: Family<OfKind, Counter>,
-    /// Granted intents of admitted pods.
+    /// Labels given to pods, each time one is asked about.
     pub grants: Counter,
-    /// Refused intents of admitted and denied objects.
+    /// Refused intents of pods, each time one is asked about.
     pub refusals: Counter,
     /// Reserved labels that were taken away from pods.
     pub forged: Counter,
@@ -78,8 +78,8 @@ impl Default for Metrics {
         registry.register("watch_failures", "Watches that had to be begun again", watch_failures.clone());
         let help = "Times that the API server said that nothing was missed";
         registry.register("watch_confirmations", help, confirmations.clone());
-        registry.register("grants", "Granted intents of admitted pods", grants.clone());
-        registry.register("refusals", "Refused intents of pods and workloads", refusals.clone());
+        registry.register("grants", "Labels given to pods, each time one is asked about", grants.clone());
+        registry.register("refusals", "Refused intents of pods, each time one is asked about", refusals.clone());
         registry.register("forged_labels", "Reserved labels that were taken away from pods", forged.clone());
         registry.register("live_reads", "Questions for which the API server was asked itself", live_reads.clone());
         Self { registry, admissions, malformed, watch_failures, confirmations, grants, refusals, forged, live_reads }

@@ -19,8 +19,8 @@ pub const MAX_WARNING: usize = 256;
 pub const MAX_WARNINGS: usize = 4096;
 /// The most characters of a refusal's message: what a person reads.
 const MAX_MESSAGE: usize = 16 * 1024;
-/// The most bytes of one audit annotation's value.
-const MAX_AUDIT: usize = 4096;
+/// The most characters of one audit annotation's value.
+pub(crate) const MAX_AUDIT: usize = 4096;
 
 /// What the API server posts, about an object of which as much is read as `O` has.
 #[derive(Debug, Deserialize)]
@@ -41,12 +41,6 @@ pub struct Request<'a, O> {
     /// The kind of the object sent, which for a subresource may be another than the resource's.
     #[serde(borrow, default)]
     pub kind: Kind<'a>,
-    /// The resource that is called.
-    #[serde(borrow, default)]
-    pub resource: Resource<'a>,
-    /// Its subresource.
-    #[serde(borrow, default)]
-    pub sub_resource: Cow<'a, str>,
     /// The object's name; empty where the API server is yet to make one.
     #[serde(borrow, default)]
     pub name: Cow<'a, str>,
@@ -58,9 +52,6 @@ pub struct Request<'a, O> {
     /// Who does it.
     #[serde(borrow, default)]
     pub user_info: UserInfo<'a>,
-    /// Whether nothing comes of it.
-    #[serde(default)]
-    pub dry_run: Option<bool>,
     /// The object as it would be; none on deletion.
     #[serde(default = "Option::default")]
     pub object: Option<O>,
@@ -69,10 +60,12 @@ pub struct Request<'a, O> {
     pub old_object: Option<O>,
 }
 
-impl<O> Request<'_, O> {
-    /// Whether nothing comes of it.
-    pub fn is_dry_run(&self) -> bool {
-        self.dry_run.unwrap_or(false)
+impl<'a, O> Request<'a, O> {
+    /// The same question with its objects in another form.
+    pub(crate) fn map<P>(self, form: impl Fn(O) -> P) -> Request<'a, P> {
+        let Self { uid, kind, name, namespace, operation, user_info, object, old_object } = self;
+        let (object, old_object) = (object.map(&form), old_object.map(&form));
+        Request { uid, kind, name, namespace, operation, user_info, object, old_object }
     }
 }
 
@@ -82,17 +75,6 @@ pub struct Kind<'a> {
     /// Its name.
     #[serde(borrow, default)]
     pub kind: Cow<'a, str>,
-}
-
-/// A resource.
-#[derive(Debug, Default, Deserialize)]
-pub struct Resource<'a> {
-    /// Its group.
-    #[serde(borrow, default)]
-    pub group: Cow<'a, str>,
-    /// Its plural name.
-    #[serde(borrow, default)]
-    pub resource: Cow<'a, str>,
 }
 
 /// Who asks.
@@ -239,7 +221,7 @@ mod tests {
             "annotations":null},"spec":{"containers":[{"name":"\u0041"}]}},"oldObject":null,"dryRun":true}}"#;
         let review: AdmissionReview<'_, ObjectView<'_>> = serde_json::from_str(text).unwrap();
         let request = &review.request;
-        assert_eq!((&*request.uid, &*request.resource.resource, request.is_dry_run()), ("a-1", "pods", true));
+        assert_eq!((&*request.uid, &*request.user_info.username), ("a-1", "me"));
         assert!(request.old_object.is_none() && request.operation == Operation::Create);
         let object = request.object.as_ref().unwrap();
         assert_eq!(object.metadata.reserved(), [("x.to.netintent.dev/y", "allowed")]);

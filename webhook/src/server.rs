@@ -19,32 +19,38 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
+mod patience;
+mod peers;
+
 use crate::admission::{Admission, Undecided};
 use crate::metrics::{Outcome, Registration};
+use patience::Patient;
+use peers::Peers;
 
 /// The most bytes of one question. A valid update can make a review of 17 MB, and junk in it 36 MB.
 const MAX_BODY: usize = 40 * MIB;
-/// The bytes of one question from which on they count against the budget.
-const LARGE: usize = MIB;
-/// How many bytes of large questions there may be at once.
+/// How many bytes of questions there may be at once.
 const BUDGET: usize = 120 * MIB;
+const KIB: usize = 1024;
 const MIB: usize = 1024 * 1024;
 /// How long a handshake, the headers, the body of a question and room for it may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a connection may be silent between questions.
+const IDLE: Duration = Duration::from_mins(2);
 /// How many connections there may be at once.
-const CONNECTIONS: usize = 1024;
+const CONNECTIONS: usize = 2048;
 
 /// What the handlers share.
 #[derive(Clone, Debug)]
 struct Shared {
     admission: Arc<Admission>,
-    /// Of large questions, in MiB.
+    /// For questions, in KiB.
     room: Arc<Semaphore>,
 }
 
 /// The paths that the API server calls.
 pub fn router(admission: Arc<Admission>) -> Router {
-    let shared = Shared { admission, room: Arc::new(Semaphore::new(BUDGET / MIB)) };
+    let shared = Shared { admission, room: Arc::new(Semaphore::new(BUDGET / KIB)) };
     let route = |registration: Registration| {
         post(move |State(shared): State<Shared>, request: Request| async move {
             handle(&shared, registration, request).await
@@ -93,10 +99,10 @@ async fn handle(shared: &Shared, registration: Registration, request: Request) -
             format!("the request has {length} bytes: at most {MAX_BODY} are read"),
         );
     }
-    let needed = if length > LARGE { u32::try_from(length.div_ceil(MIB)).unwrap_or(u32::MAX) } else { 0 };
+    let needed = u32::try_from(length.div_ceil(KIB)).unwrap_or(u32::MAX);
     let room = shared.room.acquire_many(needed);
     let Ok(Ok(_room)) = tokio::time::timeout(PATIENCE, room).await else {
-        return failed(StatusCode::SERVICE_UNAVAILABLE, "too many large requests at once".to_owned());
+        return failed(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once".to_owned());
     };
     let body = tokio::time::timeout(PATIENCE, to_bytes(request.into_body(), MAX_BODY)).await;
     let Ok(Ok(body)) = body else {
@@ -123,7 +129,7 @@ async fn handle(shared: &Shared, registration: Registration, request: Request) -
 /// Serves until the program ends, over TLS where there is a certificate.
 pub async fn serve(listener: TcpListener, tls: Option<Arc<ServerConfig>>, router: Router) {
     let tls = tls.map(TlsAcceptor::from);
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    let (connections, peers) = (Arc::new(Semaphore::new(CONNECTIONS)), Peers::default());
     loop {
         let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
         let (stream, peer) = match listener.accept().await {
@@ -135,12 +141,16 @@ pub async fn serve(listener: TcpListener, tls: Option<Arc<ServerConfig>>, router
                 continue;
             }
         };
+        let Some(counted) = peers.count(peer.ip()) else {
+            debug!(%peer, "an address has too many connections");
+            continue;
+        };
         let (tls, router) = (tls.clone(), router.clone());
         tokio::spawn(async move {
             if let Err(error) = connection(stream, tls, router).await {
                 debug!(%peer, %error, "a connection ended");
             }
-            drop(permit);
+            drop((permit, counted));
         });
     }
 }
@@ -152,13 +162,16 @@ async fn connection(
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     // Answers are small: waiting for more to send would only make them late.
     stream.set_nodelay(true)?;
+    let stream = Patient::new(stream, PATIENCE, IDLE);
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30)).max_concurrent_streams(250);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30)).max_concurrent_streams(100);
     let service = TowerToHyperService::new(router);
     match tls {
         Some(tls) => {
             let stream = tokio::time::timeout(PATIENCE, tls.accept(stream)).await??;
+            // A handshake is no question yet.
+            let stream = Patient::new(stream, PATIENCE, IDLE);
             builder.serve_connection(TokioIo::new(stream), service).await
         }
         None => builder.serve_connection(TokioIo::new(stream), service).await,

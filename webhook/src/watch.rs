@@ -5,7 +5,7 @@
 //! time, or sends a bookmark, says that all there was has come.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use kube::Client;
@@ -20,12 +20,14 @@ use crate::cache::Cache;
 use crate::lean::Lean;
 use crate::metrics::Metrics;
 use crate::watched::Watched;
-use crate::world::{Key, Malformed};
+use crate::world::{Key, Malformed, read};
 
 /// How long one watch lasts. Bookmarks come about once a minute, and not always before the end.
 const WATCH_SECONDS: u32 = 25;
 /// How long the API server may be silent beyond that before the connection counts as dead.
 const SILENCE: Duration = Duration::from_secs(35);
+/// How much before its time a watch may end.
+const EARLY: Duration = Duration::from_secs(2);
 /// How many objects one page of a list has.
 const PAGE: u32 = 500;
 /// How long to wait after a failure, at first and at most.
@@ -37,6 +39,9 @@ enum Failure {
     /// What it knows is too old to go on from.
     #[error("too much has been missed")]
     Expired,
+    /// It ended before its time.
+    #[error("the watch was cut off")]
+    Early,
     #[error("the API server was silent for {} s", SILENCE.as_secs())]
     Silent,
     #[error(transparent)]
@@ -54,6 +59,11 @@ pub(crate) struct Page {
 }
 
 impl Page {
+    /// Where the next one begins, if there is one.
+    pub(crate) fn next(&self) -> Option<String> {
+        self.metadata.next.clone().filter(|next| !next.is_empty())
+    }
+
     /// What is on it.
     pub(crate) fn objects(self) -> Vec<Value> {
         self.items.unwrap_or_default().into_iter().map(|Lean(object)| object).collect()
@@ -106,10 +116,10 @@ impl Watch {
     /// Reads everything and forgets the rest; returns from where to go on.
     async fn list(&self) -> Result<String, Failure> {
         let mut known: FxHashSet<Key> = FxHashSet::default();
-        let items = list(&self.client, self.kind, None, None, |items| {
-            let mut world = self.cache.change();
-            for item in &items {
-                match world.apply(self.kind, item) {
+        let items = list(&self.client, self.kind, None, |items| {
+            let items: Vec<_> = items.iter().map(|item| read(self.kind, item)).collect();
+            for item in items {
+                match item.and_then(|item| self.cache.change().put(self.kind, item)) {
                     Ok(key) => drop(known.insert(key)),
                     Err(error) => self.malformed(&error),
                 }
@@ -131,11 +141,16 @@ impl Watch {
         } else {
             request.watch(&params, &from)?
         };
-        let events = self.client.request_events::<Lean>(request).await?;
-        let mut events = std::pin::pin!(events);
+        let began = Instant::now();
+        let events = tokio::time::timeout(SILENCE, self.client.request_events::<Lean>(request));
+        let mut events = std::pin::pin!(events.await.map_err(|_| Failure::Silent)??);
         loop {
             let next = tokio::time::timeout(SILENCE, events.next()).await.map_err(|_| Failure::Silent)?;
             let Some(event) = next else {
+                // What ends before its time was cut off, which looks the same.
+                if began.elapsed() + EARLY < Duration::from_secs(WATCH_SECONDS.into()) {
+                    return Err(Failure::Early);
+                }
                 self.confirm();
                 return Ok(());
             };
@@ -148,7 +163,8 @@ impl Watch {
                 WatchEvent::Error(status) if status.code == 410 => return Err(Failure::Expired),
                 WatchEvent::Error(status) => return Err(kube::Error::Api(status).into()),
                 WatchEvent::Added(Lean(object)) | WatchEvent::Modified(Lean(object)) => {
-                    if let Err(error) = self.cache.change().apply(self.kind, &object) {
+                    let read = read(self.kind, &object);
+                    if let Err(error) = read.and_then(|object| self.cache.change().put(self.kind, object)) {
                         self.malformed(&error);
                     }
                     object
@@ -187,18 +203,17 @@ pub(crate) async fn list(
     client: &Client,
     kind: Watched,
     namespace: Option<&str>,
-    labels: Option<&str>,
     mut take: impl FnMut(Vec<Value>),
 ) -> Result<String, ListError> {
-    let mut params =
-        ListParams { limit: Some(PAGE), label_selector: labels.map(str::to_owned), ..ListParams::default() };
+    let mut params = ListParams { limit: Some(PAGE), ..ListParams::default() };
     loop {
         let request = Request::new(kind.path(namespace));
         let request = if kind.is_metadata_only() { request.list_metadata(&params)? } else { request.list(&params)? };
-        let page: Page = client.request(request).await?;
-        let (next, version) = (page.metadata.next.clone(), page.metadata.resource_version.clone());
+        let page = tokio::time::timeout(SILENCE, client.request::<Page>(request)).await;
+        let page = page.map_err(|_| ListError::Silent)??;
+        let (next, version) = (page.next(), page.metadata.resource_version.clone());
         take(page.objects());
-        match next.filter(|next| !next.is_empty()) {
+        match next {
             Some(next) => params.continue_token = Some(next),
             None => return Ok(version.unwrap_or_default()),
         }
@@ -214,6 +229,9 @@ pub(crate) enum ListError {
     /// The request can't be made.
     #[error("a request can't be made: {0}")]
     Request(#[from] kube::core::request::Error),
+    /// The API server does not answer.
+    #[error("the API server does not answer")]
+    Silent,
 }
 
 impl From<ListError> for Failure {
@@ -221,6 +239,7 @@ impl From<ListError> for Failure {
         match error {
             ListError::Client(error) => Self::Client(error),
             ListError::Request(error) => Self::Request(error),
+            ListError::Silent => Self::Silent,
         }
     }
 }

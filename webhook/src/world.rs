@@ -16,8 +16,8 @@ use serde_json::Value;
 mod read;
 
 use crate::watched::Watched;
-pub use read::Malformed;
-use read::{Item, item};
+use read::Item;
+pub use read::{Malformed, ReadObject, read};
 
 /// Namespace and name; the namespace is empty for what is in none.
 pub type Key = (String, String);
@@ -63,10 +63,17 @@ impl World {
     /// # Errors
     /// Where it can't be read. What was known of it before is forgotten, so that nothing hangs on it.
     pub fn apply(&mut self, kind: Watched, object: &Value) -> Result<Key, Malformed> {
-        let key = read::key(object)?;
-        let read = item(kind, &key, object);
+        self.put(kind, read(kind, object)?)
+    }
+
+    /// Takes in an object that was read before, which is the longer part.
+    ///
+    /// # Errors
+    /// As [`World::apply`].
+    pub fn put(&mut self, kind: Watched, object: ReadObject) -> Result<Key, Malformed> {
+        let ReadObject { key, item } = object;
         self.delete(kind, &key);
-        match read? {
+        match item? {
             Item::Nothing => {}
             Item::Namespace(facts) => drop(self.namespaces.insert(key.1.clone(), facts)),
             Item::Account(calls) => drop(self.accounts.insert(key.clone(), calls)),

@@ -1,6 +1,7 @@
 //! Approvals say who asked for them, and one that running pods use does not go by mistake.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 use futures::future::try_join_all;
 use jiff::Timestamp;
@@ -10,6 +11,7 @@ use netintent::approval::Approval;
 use netintent::callee::CalleePattern;
 use netintent::caller::Caller;
 use netintent::names;
+use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
 use super::{Admission, Undecided};
@@ -21,7 +23,10 @@ use crate::world::{Key, World};
 /// How many callers a refusal or warning names.
 const NAMED: usize = 10;
 /// How many pods are read again at a time.
-const AT_ONCE: usize = 8;
+const TOGETHER: usize = 8;
+/// How many uses of an approval are looked at, and how many other approvals that would do.
+const ENOUGH: usize = 20_000;
+const OTHERS: usize = 64;
 
 type Approvals<'a> = Request<'a, Value>;
 
@@ -45,7 +50,9 @@ impl Admission {
 
     fn written(&self, request: &Approvals<'_>) -> Answer {
         let mut answer = Answer { patch: attribution(request), ..Answer::default() };
-        if let (Some(old), Some(new)) = (&request.old_object, &request.object) {
+        if let (Some(old), Some(new)) = (&request.old_object, &request.object)
+            && old.get("spec") != new.get("spec")
+        {
             let world = self.cache.world();
             let read = |object: &Value| world_of(&request.kind.kind, object);
             let (old, new) = (read(old), read(new));
@@ -80,8 +87,14 @@ impl Admission {
         if revoked || approval.is_expired(now) || self.is_going_with_its_namespace(request).await? {
             return Ok(Answer::allowed());
         }
-        let uses = uses(&self.cache.world(), approval, now);
-        let found = self.live_users(&request.namespace, uses, old, now).await?;
+        let used = {
+            let uses = uses(&self.cache.world(), approval, now);
+            let others = uses.iter().flat_map(|(_, others)| others.iter().cloned()).collect::<BTreeSet<Key>>();
+            // One that is not asked for saves nobody: then the approval stays.
+            let others = others.into_iter().take(OTHERS).collect();
+            (uses.into_iter().map(|(loser, _)| loser).collect(), others)
+        };
+        let found = self.live_users(&request.namespace, used, old, now).await?;
         if found.is_empty() {
             return Ok(Answer::allowed());
         }
@@ -106,7 +119,7 @@ impl Admission {
     async fn live_users(
         &self,
         namespace: &str,
-        uses: Vec<(Loser, Vec<Key>)>,
+        (uses, others): (Vec<Loser>, BTreeSet<Key>),
         approval: &Value,
         now: Timestamp,
     ) -> Result<Vec<Loser>, Undecided> {
@@ -115,15 +128,13 @@ impl Admission {
         }
         self.metrics.live_reads.inc();
         let reads = self.live.within(namespace, async |reader| {
-            let others: BTreeSet<Key> = uses.iter().flat_map(|(_, keys)| keys.iter().cloned()).collect();
             let world = newer(reader, others, approval).await?;
             let saved = |loser: &Loser| {
                 let callee = CalleePattern::of_label_key(&loser.key);
                 callee.is_some_and(|callee| !world.statements().granting(&loser.caller, &callee, now).is_empty())
             };
-            let losers: Vec<Loser> =
-                uses.iter().map(|(loser, _)| loser).filter(|loser| !saved(loser)).cloned().collect();
-            for some in losers.chunks(AT_ONCE) {
+            let losers: Vec<Loser> = uses.into_iter().filter(|loser| !saved(loser)).collect();
+            for some in losers.chunks(TOGETHER) {
                 let there = try_join_all(some.iter().map(|loser| still_labelled(reader, loser))).await?;
                 // One is enough to refuse: the others are named as they are known.
                 if there.contains(&true) {
@@ -214,22 +225,30 @@ fn attribution(request: &Approvals<'_>) -> Vec<PatchOperation> {
     patch
 }
 
-/// The labels of running pods that this approval covers, with the other approvals that cover them too.
-fn uses(world: &World, approval: &Approval, now: Timestamp) -> Vec<(Loser, Vec<Key>)> {
+/// The labels of running pods that this approval covers, with other approvals that cover them too: as many of both as it
+/// takes to decide.
+fn uses(world: &World, approval: &Approval, now: Timestamp) -> Vec<(Loser, Rc<[Key]>)> {
     let key = |approval: &Approval| (approval.metadata.namespace.clone(), approval.metadata.name.clone());
     let own = key(approval);
     let mut all = Vec::new();
+    let mut known: FxHashMap<(Caller, &str), Option<Rc<[Key]>>> = FxHashMap::default();
     let named = |caller: &Caller| approval.callers.iter().any(|pattern| pattern.matches(caller));
     for (pod, labelled, caller) in world.labelled().filter(|(_, _, caller)| named(caller)) {
         for label in &labelled.keys {
-            let Some(callee) = CalleePattern::of_label_key(label) else { continue };
-            if !approval.grants(&caller, &callee, now) {
-                continue;
+            // The pods of one caller carry the same labels.
+            let others = known.entry((caller.clone(), label.as_str())).or_insert_with(|| {
+                let callee = CalleePattern::of_label_key(label).filter(|it| approval.grants(&caller, it, now))?;
+                let others = world.statements().granting(&caller, &callee, now).into_iter();
+                let others = others.filter_map(|at| world.statements().approval(at)).map(key);
+                Some(others.filter(|other| *other != own).take(OTHERS).collect())
+            });
+            if let Some(others) = others {
+                let loser = Loser { pod: pod.clone(), key: label.clone(), caller: caller.clone() };
+                all.push((loser, Rc::clone(others)));
             }
-            let others = world.statements().granting(&caller, &callee, now).into_iter();
-            let others = others.filter_map(|at| world.statements().approval(at)).map(key);
-            let others = others.filter(|other| *other != own).collect();
-            all.push((Loser { pod: pod.clone(), key: label.clone(), caller: caller.clone() }, others));
+        }
+        if all.len() >= ENOUGH {
+            break;
         }
     }
     all.sort_by(|(a, _), (b, _)| (&a.caller, &a.pod, &a.key).cmp(&(&b.caller, &b.pod, &b.key)));

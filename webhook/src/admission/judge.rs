@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use netintent::callee::CalleePattern;
-use netintent::caller::Caller;
 use netintent::catalogue::{Catalogue as _, callee_mode};
 use netintent::derive::{Grant, Strictness, strictness};
 use netintent::intent::IntentError;
@@ -13,7 +12,11 @@ use netintent::names;
 use netintent::pod::{self, Derived};
 
 use super::Subject;
+use crate::review::MAX_AUDIT;
 use crate::world::World;
+
+/// How many approvals of one grant are named.
+const APPROVALS: usize = 5;
 
 /// What a pod comes to.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub struct Judged {
     pub grants: String,
     /// The keys of the labels that the pod carries.
     pub keys: Vec<String>,
+    /// Whether what controls the pod is known, where that decides who it is.
+    pub owner_known: bool,
 }
 
 /// How a refusal is taken.
@@ -42,12 +47,9 @@ pub struct JudgedRefusal {
 }
 
 impl Judged {
-    /// What it declares itself that is refused so strictly, of which `wanted` holds.
-    pub fn rejects(&self, wanted: impl Fn(&Caller, &CalleePattern) -> bool) -> bool {
-        let refusals = self.derived.derivation.refusals.iter().zip(&self.refusals);
-        refusals.into_iter().any(|(refusal, judged)| {
-            judged.strictness == Strictness::Reject && judged.own && wanted(&self.derived.caller, &refusal.callee)
-        })
+    /// Whether it declares itself what is refused so strictly that it is rejected.
+    pub fn is_rejected(&self) -> bool {
+        self.refusals.iter().any(|refusal| refusal.strictness == Strictness::Reject && refusal.own)
     }
 }
 
@@ -75,8 +77,15 @@ pub fn judge(world: &World, subject: &Subject, now: Timestamp) -> Judged {
         strictness: strictness(mode, callee_mode(world, &refusal.callee)),
         own: own(&refusal.callee),
     });
+    // Where it is no longer the direct owner, that was known, or the pod's labels told.
+    let owner_known = subject.metadata.controller.as_ref().is_none_or(|owner| {
+        controller.kind != owner.kind
+            || !matches!(&*owner.kind, "ReplicaSet" | "Job")
+            || world.owner(&owner.kind, &subject.namespace, &owner.name).is_some()
+    });
     Judged {
         mode,
+        owner_known,
         refusals: refusals.collect(),
         malformed: subject.own.as_ref().map(|calls| calls.errors.clone()).unwrap_or_default(),
         grants: names::printable(&grants(world, &derived.derivation.grants)),
@@ -89,10 +98,14 @@ pub fn judge(world: &World, subject: &Subject, now: Timestamp) -> Judged {
 fn grants(world: &World, grants: &[Grant]) -> String {
     let mut text = String::new();
     for grant in grants {
+        if text.len() > MAX_AUDIT {
+            break;
+        }
         let separator = if text.is_empty() { "" } else { "; " };
         // Writing to a string does not fail.
         let _ = write!(text, "{separator}{} by ", grant.callee);
-        let approvals = grant.approvals.iter().filter_map(|at| world.statements().approval(*at));
+        let some = grant.approvals.iter().take(APPROVALS);
+        let approvals = some.filter_map(|at| world.statements().approval(*at));
         for (number, approval) in approvals.enumerate() {
             text.push_str(if number == 0 { "" } else { " and " });
             text.push_str(&approval.metadata.full_name());

@@ -9,6 +9,9 @@ use crate::world::World;
 /// How many refusals one denial tells in full.
 const IN_FULL: usize = 5;
 
+/// Of how many refusals it is said why, and what to do: more than fit into what the API server passes on.
+const IN_WORDS: usize = 24;
+
 /// Something to tell about one intent.
 #[derive(Debug)]
 pub(super) struct Told {
@@ -27,8 +30,16 @@ pub(super) struct Told {
 pub(super) fn told(world: &World, all: &World, judged: &Judged) -> Vec<Told> {
     let derived = &judged.derived;
     let mut told = Vec::new();
-    for (at, refused) in derived.derivation.refusals.iter().enumerate() {
-        if judged.refusals[at].strictness == Strictness::None {
+    let refusals = &derived.derivation.refusals;
+    let mut order: Vec<usize> = (0..refusals.len()).collect();
+    order.retain(|at| judged.refusals[*at].strictness != Strictness::None);
+    // What is rejected comes first; of hundreds nobody reads more than the first.
+    order.sort_by_key(|at| std::cmp::Reverse((judged.refusals[*at].own, judged.refusals[*at].strictness)));
+    for (number, at) in order.into_iter().enumerate() {
+        let refused = &refusals[at];
+        if number >= IN_WORDS {
+            let message = format!("{} may not call {}", derived.caller, refused.callee);
+            told.push(Told { message, help: None, approval: None, refusal: Some(at) });
             continue;
         }
         let word = refusal::word(world, world.statements(), &derived.caller, refused);

@@ -23,16 +23,15 @@ fn is_bare(request: &Pods<'_>) -> bool {
 /// Reserved labels of a pod as it is asked for that no approval covers.
 fn forged<'r>(request: &'r Pods<'_>, keys: &[String]) -> Vec<&'r str> {
     let reserved = request.object.iter().flat_map(|pod| pod.metadata.reserved());
-    reserved
-        .filter(|(key, value)| *value != names::ALLOWED || !keys.iter().any(|k| k == key))
-        .map(|(key, _)| key)
-        .collect()
+    let keys: FxHashSet<&str> = keys.iter().map(String::as_str).collect();
+    reserved.filter(|(key, value)| *value != names::ALLOWED || !keys.contains(key)).map(|(key, _)| key).collect()
 }
 
 /// Whether a new pod is denied, if what it was judged by is true.
 pub(super) fn denies(request: &Pods<'_>, judged: &Judged) -> bool {
     let controlled = request.operation == Operation::Create && !is_bare(request);
-    is_bare(request) && judged.rejects(|_, _| true) || controlled && !forged(request, &judged.keys).is_empty()
+    let wrong = is_bare(request) && !malformed(judged).is_empty();
+    wrong || is_bare(request) && judged.is_rejected() || controlled && !forged(request, &judged.keys).is_empty()
 }
 
 /// What a pod's creator, or who changes it, is answered.
@@ -49,7 +48,7 @@ pub(super) fn answer(request: &Pods<'_>, judged: &Judged, told: &[Told], metrics
     if is_bare(request) && !wrong.is_empty() {
         return Answer::denied(wrong.join("\n"));
     }
-    if is_bare(request) && judged.rejects(|_, _| true) {
+    if is_bare(request) && judged.is_rejected() {
         return Answer::denied(denial(told.iter().filter(refusal)));
     }
     if let Some(key) = forged.first().filter(|_| request.operation == Operation::Create && !is_bare(request)) {

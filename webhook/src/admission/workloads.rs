@@ -108,7 +108,6 @@ pub(super) async fn retained(reader: Reader<'_>, request: &Workloads<'_>) -> Res
     };
     let Some(old) = &request.old_object else { return Ok(Vec::new()) };
     let path = format!("/apis/apps/v1/namespaces/{}/{plural}", request.namespace);
-    let all = reader.templates(&path, old.selector().as_deref()).await?;
     let of = |object: &Value| {
         let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
         let owner = owners.into_iter().flatten().find(|owner| owner["controller"] == Value::Bool(true));
@@ -119,5 +118,5 @@ pub(super) async fn retained(reader: Reader<'_>, request: &Workloads<'_>) -> Res
         let text = |key: &str| annotations.get(key).and_then(Value::as_str);
         Some(Kept::new(&request.namespace, text(names::CALLS), text(names::CALLER)))
     };
-    Ok(all.iter().filter(|object| of(object)).filter_map(kept).collect())
+    reader.templates(&path, old.selector().as_deref(), |object| of(object).then(|| kept(object)).flatten()).await
 }

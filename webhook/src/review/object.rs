@@ -187,11 +187,6 @@ impl MetadataView<'_> {
         self.annotations.as_ref()?.entries.iter().find(|(k, _)| k == key).map(|(_, value)| &**value)
     }
 
-    /// Whether there is a map of annotations at all, be it empty.
-    pub fn has_annotations(&self) -> bool {
-        self.annotations.is_some()
-    }
-
     /// The object's own id, once it has one.
     pub fn uid(&self) -> Option<&str> {
         self.uid.as_deref()

@@ -22,6 +22,24 @@ pub struct Malformed {
     pub message: String,
 }
 
+/// An object that was read, or why it could not be.
+#[derive(Debug)]
+pub struct ReadObject {
+    pub(super) key: Key,
+    pub(super) item: Result<Item, Malformed>,
+}
+
+/// Reads an object, without what is known of others.
+///
+/// # Errors
+/// Where it has no name.
+pub fn read(kind: Watched, object: &Value) -> Result<ReadObject, Malformed> {
+    let key = key(object)?;
+    let item = item(kind, &key, object);
+    Ok(ReadObject { key, item })
+}
+
+#[derive(Debug)]
 pub(super) enum Item {
     Nothing,
     Namespace(NamespaceFacts),
@@ -33,18 +51,24 @@ pub(super) enum Item {
     Labelled(Box<Labelled>),
 }
 
+/// Of what a ServiceAccount declares the intents hold; what could not be read nobody is told.
+fn without_errors(mut calls: Calls) -> Calls {
+    calls.errors = Vec::new();
+    calls
+}
+
 fn text<'v>(object: &'v Value, pointer: &str) -> Option<&'v str> {
     object.pointer(pointer)?.as_str()
 }
 
 /// Namespace and name of an object.
-pub(super) fn key(object: &Value) -> Result<Key, Malformed> {
+fn key(object: &Value) -> Result<Key, Malformed> {
     let name = text(object, "/metadata/name")
         .ok_or_else(|| Malformed { object: "an object".to_owned(), message: "it has no name".to_owned() })?;
     Ok((text(object, "/metadata/namespace").unwrap_or_default().to_owned(), name.to_owned()))
 }
 
-pub(super) fn item(kind: Watched, key: &Key, object: &Value) -> Result<Item, Malformed> {
+fn item(kind: Watched, key: &Key, object: &Value) -> Result<Item, Malformed> {
     let label = |key: &str| object.get("metadata")?.get("labels")?.get(key)?.as_str();
     let annotation = |key: &str| object.get("metadata")?.get("annotations")?.get(key)?.as_str();
     Ok(match kind {
@@ -52,9 +76,8 @@ pub(super) fn item(kind: Watched, key: &Key, object: &Value) -> Result<Item, Mal
             mode: mode(label(names::MODE)),
             terminating: object.pointer("/metadata/deletionTimestamp").is_some(),
         }),
-        Watched::ServiceAccount => {
-            annotation(names::CALLS).map_or(Item::Nothing, |calls| Item::Account(intent::parse(calls, &key.0)))
-        }
+        Watched::ServiceAccount => annotation(names::CALLS)
+            .map_or(Item::Nothing, |calls| Item::Account(without_errors(intent::parse(calls, &key.0)))),
         Watched::ReplicaSet | Watched::Job => Item::Owner(Box::new(view(kind, key, object)?.metadata.of(&key.0))),
         Watched::Pod => labelled(key, object)?,
         Watched::Service | Watched::Approval | Watched::ClusterApproval | Watched::ClusterProhibition => {
