@@ -110,6 +110,12 @@ const KEYS: &[(&str, &str, &str)] = &[
     (names::ACCEPT, "annotation on any object", "Findings of `check` that are meant so, a line `CODE: reason` each"),
     (names::AUTHOR, "annotation on an Approval", "Who wrote it, as `approve` found in git"),
     (names::COMMIT, "annotation on an Approval", "The commit that it was written on"),
+    (
+        names::APPROVED_BY,
+        "annotation on an Approval, ClusterApproval or ClusterProhibition",
+        "Who asked for what it says: the webhook writes it",
+    ),
+    (names::REVOKED, "annotation on an Approval or ClusterApproval", "Why it is to go though running pods use it"),
     (names::SERVICE, "annotation on a NetworkPolicy", "The Service that it is for: `render` writes it"),
     (names::MANAGED_BY, "label on a NetworkPolicy", "`netintent`, on those that `render` writes"),
     (names::OWNER, "annotation on a Service", "Who owns it, and is named where an approval lacks"),
