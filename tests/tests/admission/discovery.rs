@@ -257,6 +257,11 @@ fn no_verb_on_anything_gives_a_label_in_enforce() -> Result {
 }
 
 #[test]
+fn no_verb_on_anything_gives_a_label_in_shadow() -> Result {
+    every_verb("shadow")
+}
+
+#[test]
 fn no_verb_on_anything_gives_a_label_in_off() -> Result {
     every_verb("off")
 }
