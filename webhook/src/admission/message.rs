@@ -1,5 +1,6 @@
 //! What people read: refusals in full for a denial, in a line for a warning.
 
+use netintent::catalogue::services_meant;
 use netintent::derive::Strictness;
 use netintent::refusal::{self, Wording, unknown, wrong_port_of};
 
@@ -45,7 +46,10 @@ pub(super) fn told(world: &World, all: &World, judged: &Judged) -> Vec<Told> {
         let word = refusal::word(world, world.statements(), &derived.caller, refused);
         let Wording { mut message, help, mut approval } = word;
         let mut help = Some(help);
-        if let Some((missing, near)) = unknown(world, &refused.callee, "") {
+        if number >= IN_FULL && services_meant(world, &refused.callee).is_empty() {
+            // Near names are costly to find, and who has misspelt the first few looks at the others too.
+            message = format!("{} may not call {}: there is no such Service", derived.caller, refused.callee);
+        } else if let Some((missing, near)) = unknown(world, &refused.callee, "") {
             let near = near.or_else(|| unknown(all, &refused.callee, "").and_then(|(_, near)| near));
             message = format!("{} may not call {}: {missing}", derived.caller, refused.callee);
             // What is not there yet can be approved already; what is misspelt should not be.
