@@ -11,6 +11,9 @@ use crate::caller::{Caller, CallerPattern};
 
 /// How many narrower patterns a refusal tells of: more than anybody reads.
 const MAX_NARROWER: usize = 64;
+/// Up to how many pairs of a caller and a scope an approval is found by both. One may name a thousand of each, and its owner
+/// is not always a friend.
+const MAX_PAIRS: usize = 32;
 
 /// Approvals and prohibitions that may come and go. Those of a snapshot are borrowed and known by their index in it; a
 /// server owns its own, and takes away what it was given a number for.
@@ -19,9 +22,23 @@ pub struct Statements<'a> {
     approvals: Vec<Option<Cow<'a, Approval>>>,
     prohibitions: Vec<Option<Cow<'a, Prohibition>>>,
     free: Vec<u32>,
-    /// By what they name as callees. Not by callers too: an approval may name a thousand of each, and its owner is not always
-    /// a friend.
-    by_scope: FxHashMap<Scope, Vec<u32>>,
+    /// By what they name as callees.
+    by_scope: FxHashMap<Scope, OfScope>,
+}
+
+/// The approvals that name a scope, each in one place.
+#[derive(Debug, Default)]
+struct OfScope {
+    /// By whom they name as callers, those that name few.
+    by_caller: FxHashMap<CallerPattern, Vec<u32>>,
+    /// Those that name many.
+    long: Vec<u32>,
+}
+
+impl OfScope {
+    fn is_empty(&self) -> bool {
+        self.by_caller.is_empty() && self.long.is_empty()
+    }
 }
 
 impl<'a> Statements<'a> {
@@ -41,8 +58,15 @@ impl<'a> Statements<'a> {
             self.approvals.push(None);
             crate::number::number(self.approvals.len() - 1)
         });
-        for scope in scopes(&approval) {
-            self.by_scope.entry(scope.clone()).or_default().push(at);
+        let (scopes, callers) = index(&approval);
+        for scope in scopes {
+            let of_scope = self.by_scope.entry(scope.clone()).or_default();
+            match &callers {
+                Some(callers) => callers.iter().for_each(|caller| {
+                    of_scope.by_caller.entry((*caller).clone()).or_default().push(at);
+                }),
+                None => of_scope.long.push(at),
+            }
         }
         self.approvals[at as usize] = Some(approval);
         at
@@ -51,12 +75,21 @@ impl<'a> Statements<'a> {
     /// Takes away the approval of a number, if there is one; the number may be given again.
     pub fn remove_approval(&mut self, at: u32) {
         let Some(approval) = self.approvals.get_mut(at as usize).and_then(Option::take) else { return };
-        for scope in scopes(&approval) {
-            if let Some(list) = self.by_scope.get_mut(scope) {
-                list.retain(|other| *other != at);
-                if list.is_empty() {
-                    self.by_scope.remove(scope);
-                }
+        let (scopes, callers) = index(&approval);
+        for scope in scopes {
+            let Some(of_scope) = self.by_scope.get_mut(scope) else { continue };
+            match &callers {
+                Some(callers) => callers.iter().for_each(|caller| {
+                    let Some(list) = of_scope.by_caller.get_mut(*caller) else { return };
+                    list.retain(|other| *other != at);
+                    if list.is_empty() {
+                        of_scope.by_caller.remove(*caller);
+                    }
+                }),
+                None => of_scope.long.retain(|other| *other != at),
+            }
+            if of_scope.is_empty() {
+                self.by_scope.remove(scope);
             }
         }
         self.free.push(at);
@@ -130,11 +163,12 @@ impl<'a> Statements<'a> {
             _ => None,
         };
         let scopes = [Some(scope), wider.as_ref(), (*scope != Scope::Cluster).then_some(&Scope::Cluster)];
-        for at in scopes.into_iter().flatten().filter_map(|scope| self.by_scope.get(scope)).flatten() {
-            let named = |approval: &&Approval| approval.callers.iter().any(|callers| naming.contains(callers));
-            if let Some(approval) = self.approval(*at).filter(named) {
-                give(*at, approval);
-            }
+        for of_scope in scopes.into_iter().flatten().filter_map(|scope| self.by_scope.get(scope)) {
+            let listed = naming.iter().filter_map(|caller| of_scope.by_caller.get(caller)).flatten();
+            let listed = listed.filter_map(|at| Some((*at, self.approval(*at)?)));
+            let long = of_scope.long.iter().filter_map(|at| Some((*at, self.approval(*at)?)));
+            let long = long.filter(|(_, approval)| approval.callers.iter().any(|callers| naming.contains(callers)));
+            listed.chain(long).for_each(|(at, approval)| give(at, approval));
         }
     }
 
@@ -159,9 +193,11 @@ impl<'a> Statements<'a> {
     }
 }
 
-/// What an approval names as callees, each scope once.
-fn scopes(approval: &Approval) -> FxHashSet<&Scope> {
-    approval.callees.iter().map(|callee| &callee.scope).collect()
+/// What an approval is found by: the scopes that it names, each once, and where those are few pairs the callers too.
+fn index(approval: &Approval) -> (FxHashSet<&Scope>, Option<FxHashSet<&CallerPattern>>) {
+    let scopes: FxHashSet<&Scope> = approval.callees.iter().map(|callee| &callee.scope).collect();
+    let few = approval.callers.len().saturating_mul(scopes.len()) <= MAX_PAIRS;
+    (scopes, few.then(|| approval.callers.iter().collect()))
 }
 
 /// What is in both patterns, where text can say it and it is less than `intent`.
@@ -227,9 +263,27 @@ mod tests {
         large.callers = (0..1024).map(|at| CallerPattern::parse(&format!("shop/w{at}"), None).unwrap()).collect();
         large.callees = (0..1024).map(|at| CalleePattern::parse(&format!("bank/s{at}"), None).unwrap()).collect();
         let numbers: Vec<u32> = (0..50).map(|_| all.add_approval(Cow::Owned(large.clone()))).collect();
-        assert_eq!(all.by_scope.values().map(Vec::len).sum::<usize>(), 50 * 1024);
+        assert_eq!(all.by_scope.values().map(|of_scope| of_scope.long.len()).sum::<usize>(), 50 * 1024);
         numbers.into_iter().for_each(|at| all.remove_approval(at));
         assert!(all.by_scope.is_empty());
+    }
+
+    /// Whether an approval is long is no matter of what it grants.
+    #[test]
+    fn few_callers_and_many_are_found_alike() {
+        for others in [0, MAX_PAIRS - 1, MAX_PAIRS, 5 * MAX_PAIRS] {
+            for named in ["shop/web", "shop/*", "*/*"] {
+                let mut all = Statements::default();
+                let mut one = approval(named, "ledger:rpc");
+                let other = |at| CallerPattern::parse(&format!("shop/other{at}"), None).unwrap();
+                // Twice the same pattern is one.
+                one.callers.extend([one.callers[0].clone()].into_iter().chain((1..others).map(other)));
+                let number = all.add_approval(Cow::Owned(one));
+                assert_eq!(granted(&all), [number], "{named} and {others}");
+                all.remove_approval(number);
+                assert!(all.by_scope.is_empty(), "{named} and {others}");
+            }
+        }
     }
 
     #[test]
