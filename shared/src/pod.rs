@@ -110,7 +110,11 @@ fn intents(subject: &Subject<'_>, errors: &mut Vec<PodError>) -> Vec<Declared> {
     if let Some((number, calls)) = subject.account {
         let own = subject.own.map_or(&[][..], |calls| &calls.intents);
         for intent in calls.intents.iter().filter(|i| !own.iter().any(|o| o.callee == i.callee)) {
-            all.push(Declared { callee: Arc::clone(&intent.callee), service_account: Some(number), at: intent.at.clone() });
+            all.push(Declared {
+                callee: Arc::clone(&intent.callee),
+                service_account: Some(number),
+                at: intent.at.clone(),
+            });
         }
     }
     if all.len() > MAX_INTENTS {

@@ -129,7 +129,7 @@ impl Authorities {
 ///
 /// # Errors
 /// Where an authority would have to be made and can't be.
-pub fn step(
+pub(super) fn step(
     stored: Option<&Authorities>,
     held: Option<&Authorities>,
     settled: &dyn Fn(&str) -> bool,

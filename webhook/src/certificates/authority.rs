@@ -110,12 +110,7 @@ impl Authority {
     ///
     /// # Errors
     /// Where a name can't stand in a certificate.
-    pub fn issue(
-        &self,
-        names: &[String],
-        now: Timestamp,
-        provider: &CryptoProvider,
-    ) -> Result<Issued, AuthorityError> {
+    pub fn issue(&self, names: &[String], now: Timestamp, provider: &CryptoProvider) -> Result<Issued, AuthorityError> {
         let issuer = Issuer::from_ca_cert_pem(&self.certificate, KeyPair::from_pem(&self.key)?)?;
         let mut params = CertificateParams::new(names)?;
         params.distinguished_name.push(DnType::CommonName, "netintent");

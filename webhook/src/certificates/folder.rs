@@ -74,7 +74,7 @@ pub fn follow(
     serve(folder, &files, &served, &provider)?;
     let folder = folder.to_owned();
     tokio::spawn(async move {
-        let mut last = None;
+        let mut last: Option<(String, bool)> = None;
         loop {
             tokio::time::sleep(POLL).await;
             let result = read(&folder).and_then(|new| {
