@@ -118,7 +118,7 @@ pub(crate) fn crate_folder(name: &str) -> PathBuf {
 
 /// Cargo's target folder: the one this test runs from, known by the tag that Cargo puts
 /// there, or else the workspace's.
-pub(crate) fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     let program = env::current_exe().unwrap_or_default();
     let tagged = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
     tagged.map_or_else(|| crate_folder("../target"), Path::to_owned)

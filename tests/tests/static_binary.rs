@@ -113,7 +113,7 @@ fn the_program_of_the_image_answers_the_api_server_and_needs_nothing_else() -> R
     let binary = build()?;
     let plane = ControlPlane::start()?;
     let manifests = root().join("manifests");
-    plane.admin().text([Path::new("apply"), Path::new("--server-side"), Path::new("-k"), &manifests.join("crd")])?;
+    plane.apply_kustomization(&manifests.join("crd"))?;
     for file in ["namespace", "rbac", "authority"] {
         plane.apply(&manifests.join(format!("base/{file}.yaml")))?;
     }
