@@ -23,7 +23,7 @@ impl Foreign {
         Ok(Self { program: Tools::get()?.path(Tool::Foreign)? })
     }
 
-    /// Reads YAML documents strictly, each by the Go type of its kind, and every PromQL expression in them. Returns
+    /// Reads YAML documents strictly, each by the Go type of its kind, and every `PromQL` expression in them. Returns
     /// `kind/name` of each.
     ///
     /// # Errors
@@ -34,7 +34,7 @@ impl Foreign {
         Ok(text.lines().map(str::to_owned).collect())
     }
 
-    /// Evaluates a PromQL expression over scrapes, as Prometheus would. The question is
+    /// Evaluates a `PromQL` expression over scrapes, as Prometheus would. The question is
     /// `{"samples": [{"at": SECONDS, "text": EXPOSITION, "labels": {NAME: VALUE}}], "expr": EXPRESSION, "at": SECONDS}`;
     /// a sample without a text is a scrape that failed. `up` is there as in Prometheus. The answer is the vector:
     /// `[{"labels": {NAME: VALUE}, "value": NUMBER}]`, where what is no number is its text, such as `"NaN"`.

@@ -1,6 +1,7 @@
 //! The program that goes into the image runs where there is nothing else: no file, no other program, no name for its user.
 
 use std::error::Error;
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -72,7 +73,7 @@ fn jail(folder: &Path) -> Result<Vec<String>> {
         match Command::new(&probe[0]).args(&probe[1..]).arg("true").output() {
             Ok(output) if output.status.success() => return Ok(way),
             Ok(output) => said.push_str(&String::from_utf8_lossy(&output.stderr)),
-            Err(error) => said.push_str(&format!("{}: {error}\n", probe[0])),
+            Err(error) => writeln!(said, "{}: {error}", probe[0])?,
         }
     }
     Err(format!(

@@ -111,7 +111,8 @@ fn switches_can_be_combined() -> Result {
 
 #[test]
 fn another_issuer_signs_in_place_of_an_authority_of_its_own() -> Result {
-    let issuer = ["certManager.enabled=true", "certManager.issuerRef.kind=ClusterIssuer", "certManager.issuerRef.name=company"];
+    let issuer =
+        ["certManager.enabled=true", "certManager.issuerRef.kind=ClusterIssuer", "certManager.issuerRef.name=company"];
     let objects = chart(&issuer)?;
     let certificate = get(&objects, &format!("Certificate {NAMESPACE}/netintent"))?;
     assert_eq!(certificate["spec"]["issuerRef"], json!({"kind": "ClusterIssuer", "name": "company"}));
@@ -122,7 +123,8 @@ fn another_issuer_signs_in_place_of_an_authority_of_its_own() -> Result {
 
 #[test]
 fn prometheus_is_where_the_values_say() -> Result {
-    let values = ["monitoring.enabled=true", "monitoring.namespace=observability", "monitoring.labels.release=prometheus"];
+    let values =
+        ["monitoring.enabled=true", "monitoring.namespace=observability", "monitoring.labels.release=prometheus"];
     let objects = chart(&values)?;
     for kind in ["ServiceMonitor", "PrometheusRule"] {
         let labels = &get(&objects, &format!("{kind} {NAMESPACE}/netintent"))?["metadata"]["labels"];

@@ -41,7 +41,7 @@ fn mistakes_are_errors() -> Result {
     for (pointer, value, said) in [
         ("/spec/groups/0/rules/0/expr", json!("sum by (("), "NetintentDown"),
         ("/spec/groups/0/rules/0/for", json!(5), "for"),
-        ("/spec/groups/0/rules/0/labels", json!({"severity": 1}), "severity"),
+        ("/spec/groups/0/rules/0/labels", json!({"severity": 1}), "rules.labels"),
         ("/spec/groups/0/rules/0/annotations/summary", json!("{{ $labels.pod"), "summary"),
         ("/spec/groups/0", json!({"name": "a", "rule": []}), "rule"),
         ("/kind", json!("PrometheusRules"), "PrometheusRules"),
@@ -119,7 +119,7 @@ fn up_is_as_in_prometheus() -> Result {
     assert_eq!(evaluate(&down, &[some, some])?, [] as [Value; 0]);
     assert_eq!(evaluate(&down, &[some, None])?.len(), 1);
     assert_eq!(evaluate(&down, &[None])?.len(), 1);
-    assert_eq!(evaluate("up", &[some])?[0]["value"], 1.0);
+    assert_eq!(evaluate("up", &[some])?[0]["value"], 1);
     Ok(())
 }
 
@@ -129,7 +129,7 @@ fn series_end_as_in_prometheus() -> Result {
     let text = Some("# TYPE a gauge\na{b=\"c\"} 2\n# EOF\n");
     let found = evaluate("a", &[text, text])?;
     let labels = json!({"__name__": "a", "b": "c", "job": "netintent", "namespace": NAMESPACE, "pod": "netintent-0"});
-    assert_eq!(found, [json!({"labels": labels, "value": 2.0})]);
+    assert_eq!(found, [json!({"labels": labels, "value": 2})]);
     assert_eq!(evaluate("a", &[text, Some("# EOF\n")])?, [] as [Value; 0]);
     assert_eq!(evaluate("a", &[text, None])?, [] as [Value; 0]);
     Ok(())

@@ -82,7 +82,8 @@ pub(crate) fn get<'a>(objects: &'a Objects, id: &str) -> Result<&'a Value> {
 
 /// Whether the API server knows the kind without other projects' definitions.
 pub(crate) fn is_of_kubernetes(object: &Value) -> bool {
-    let group = object["apiVersion"].as_str().and_then(|version| version.split_once('/')).map_or("", |(group, _)| group);
+    let group =
+        object["apiVersion"].as_str().and_then(|version| version.split_once('/')).map_or("", |(group, _)| group);
     !group.contains('.') || group.ends_with(".k8s.io")
 }
 

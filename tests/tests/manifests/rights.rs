@@ -28,7 +28,12 @@ fn writes(objects: &Objects) -> Result<BTreeSet<String>> {
                 for resource in items(rule, "/resources").iter().filter_map(Value::as_str) {
                     // Reading Secrets is worth a line too.
                     if resource == "secrets" || !["get", "list", "watch"].contains(&verb) {
-                        found.insert(format!("{namespace}: {verb} {resource} {names}").trim_start_matches(": ").trim().to_owned());
+                        found.insert(
+                            format!("{namespace}: {verb} {resource} {names}")
+                                .trim_start_matches(": ")
+                                .trim()
+                                .to_owned(),
+                        );
                     }
                 }
             }

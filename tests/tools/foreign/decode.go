@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/json"
 	sigsyaml "sigs.k8s.io/yaml"
 )
 
@@ -61,7 +62,7 @@ func decode(input []byte, output io.Writer) error {
 		if object == nil {
 			return fmt.Errorf("no type for %s %s", head.APIVersion, head.Kind)
 		}
-		if err := sigsyaml.UnmarshalStrict(document, object); err != nil {
+		if err := decodeStrictly(document, object); err != nil {
 			return fmt.Errorf("%s %s: %w", head.Kind, head.Name, err)
 		}
 		if rule, ok := object.(*monitoring.PrometheusRule); ok {
@@ -71,6 +72,16 @@ func decode(input []byte, output io.Writer) error {
 		}
 		fmt.Fprintf(output, "%s/%s\n", head.Kind, head.Name)
 	}
+}
+
+// As the API server reads custom resources: no field is unknown or there twice, and a number is no text.
+func decodeStrictly(document []byte, object any) error {
+	text, err := sigsyaml.YAMLToJSONStrict(document)
+	if err != nil {
+		return err
+	}
+	unknown, err := json.UnmarshalStrict(text, object)
+	return errors.Join(append(unknown, err)...)
 }
 
 // Reads rules as Prometheus does: expressions, durations, labels, and the templates in annotations.
