@@ -1,7 +1,5 @@
 //! The webhook as it runs in a cluster: on the manifests that users apply, with the rights of its own ServiceAccount.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
@@ -11,10 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::control_plane::free_ports;
 use crate::kubectl::sibling;
 use crate::tools::crate_folder;
-use crate::{ControlPlane, Error, Options, Server, User};
+use crate::{ControlPlane, Error, Options, Server, User, free_ports, http_get};
 
 /// Where the webhook runs, by its manifests.
 const NAMESPACE: &str = "netintent-system";
@@ -65,17 +62,17 @@ impl Installed {
         let plane = ControlPlane::start_with(&Options { controllers: true, ..Options::default() })?;
         let admin = plane.administrator()?;
         let manifests = crate_folder("../manifests");
-        plane.apply(&manifests.join("crd"))?;
+        plane.apply_kustomization(&manifests.join("crd"))?;
         for plural in ["approvals", "clusterapprovals", "clusterprohibitions"] {
             let crd = format!("crd/{plural}.netintent.dev");
             plane.wait("the CRDs are established", &["wait", "--for=condition=Established", "--timeout=10s", &crd])?;
         }
-        for file in ["namespace", "rbac", "roles", "policies"] {
-            plane.apply(&manifests.join(format!("webhook/{file}.yaml")))?;
+        for file in ["namespace", "rbac", "authority", "roles", "policies"] {
+            plane.apply(&manifests.join(format!("base/{file}.yaml")))?;
         }
         let webhook = Webhook::new(&plane)?;
         webhook.run()?;
-        let configurations = webhook.configurations(&plane, &manifests.join("webhook/webhooks.yaml"))?;
+        let configurations = webhook.configurations(&plane, &manifests.join("base/webhooks.yaml"))?;
         plane.admin().pipe(["apply", "--server-side", "-f", "-"], &configurations)?;
         let installed = Self { webhook, plane, admin };
         installed.wait_until_in_effect()?;
@@ -298,12 +295,7 @@ impl Webhook {
 
     /// What it says on a path of its observers, headers included.
     pub fn observed(&self, path: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.observe)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).ok()?;
-        Some(text)
+        http_get(self.observe, path)
     }
 
     /// Somebody who asks it as the API server does, and trusts what the API server trusts.
