@@ -6,10 +6,13 @@
 //! error says what to install.
 
 mod api;
+mod balancer;
 mod certificates;
 mod control_plane;
 mod error;
 mod go_module;
+mod in_effect;
+mod installed;
 mod kubectl;
 pub mod odd;
 mod scratch;
@@ -17,12 +20,14 @@ mod server;
 mod tools;
 mod webhook;
 
-pub use api::{Reply, User};
+pub use api::{Reply, User, runtime};
+pub use balancer::Balancer;
 pub use certificates::{Authority, Identity};
 pub use control_plane::{ControlPlane, Options};
 pub use error::Error;
+pub use installed::{Installation, Installed};
 pub use kubectl::{Kubectl, plugin_binary};
 pub use scratch::Scratch;
 pub use server::Server;
 pub use tools::{Tool, Tools};
-pub use webhook::{Installed, Webhook};
+pub use webhook::{Admissions, Certificates, Ended, Webhook};
