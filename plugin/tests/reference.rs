@@ -97,7 +97,7 @@ The annotations and labels that mean something to netintent, and its custom reso
 they work together; `kubectl explain approval.spec` tells the same of the fields, once their definitions are applied:
 
 ```sh
-kubectl apply -f manifests/crd
+kubectl apply -k manifests/crd
 ```
 ";
 

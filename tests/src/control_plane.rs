@@ -1,13 +1,12 @@
 //! etcd and kube-apiserver, started for one test process.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::{Authority, Error, Identity, Kubectl, Scratch, Server, Tool, Tools, User};
+use crate::{Authority, Error, Identity, Kubectl, Scratch, Server, Tool, Tools, User, free_ports};
 
 /// How long a start may take. It takes seconds; a machine busy with builds needs more.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -191,6 +190,15 @@ impl ControlPlane {
         self.kubectl.text([Path::new("apply"), Path::new("-f"), path])
     }
 
+    /// Applies what kustomize makes of a folder.
+    ///
+    /// # Errors
+    ///
+    /// If kubectl fails.
+    pub fn apply_kustomization(&self, folder: &Path) -> Result<String, Error> {
+        self.kubectl.text([Path::new("apply"), Path::new("-k"), folder])
+    }
+
     /// Runs kubectl; an exit code other than 0 is an answer, not an error.
     ///
     /// # Errors
@@ -275,19 +283,6 @@ impl ControlPlane {
     fn config(&self, user: &str) -> String {
         config(&self.url, &self.kubectl.scratch().path().join("ca.crt"), user)
     }
-}
-
-/// Different free ports on loopback: all are held until all are chosen.
-pub(crate) fn free_ports<const N: usize>() -> Result<[u16; N], Error> {
-    let fail = || Error::io("find a free port on 127.0.0.1");
-    let mut held = Vec::with_capacity(N);
-    let mut ports = [0; N];
-    for port in &mut ports {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(fail())?;
-        *port = listener.local_addr().map_err(fail())?.port();
-        held.push(listener);
-    }
-    Ok(ports)
 }
 
 /// The administrator's kubeconfig: a certificate in the group that RBAC lets do anything.

@@ -27,8 +27,7 @@ pub enum Error {
     /// The Go client is not installed.
     #[error(
         "cannot run `go` to build {tool} ({source}). Tests run against a real Kubernetes API \
-         server: install Go (the version in {}) or set KUBEBUILDER_ASSETS to a folder with \
-         kube-apiserver, etcd and kubectl",
+         server and real clients: install Go (the version in {}){instead}",
         module.display()
     )]
     NoGo {
@@ -36,14 +35,15 @@ pub enum Error {
         tool: &'static str,
         /// The go.mod that names the version.
         module: PathBuf,
+        /// Another way to have it.
+        instead: &'static str,
         /// What the system said.
         source: io::Error,
     },
     /// The Go client ran and failed.
     #[error(
         "`go build {package}` failed in {}; it needs the Go version of its go.mod and a module \
-         proxy. Or set KUBEBUILDER_ASSETS to a folder with kube-apiserver, etcd and kubectl. It \
-         said:\n{output}",
+         proxy{instead}. It said:\n{output}",
         folder.display()
     )]
     Build {
@@ -51,6 +51,8 @@ pub enum Error {
         package: String,
         /// The Go module's folder.
         folder: PathBuf,
+        /// Another way to have it.
+        instead: &'static str,
         /// The end of what the Go client wrote.
         output: String,
     },

@@ -1,4 +1,4 @@
-//! The Go module that pins the control plane: what it names, and how it is built.
+//! A Go module that pins programs for the tests: what it names, and how they are built.
 
 use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, File};
@@ -13,38 +13,35 @@ use crate::Error;
 /// How much of the Go client's output an error shows.
 const TAIL: usize = 30;
 
-/// `tests/control-plane`, read.
+/// A folder such as `tests/control-plane`, read.
 #[derive(Debug)]
 pub(crate) struct GoModule {
     folder: PathBuf,
     text: String,
-    version: String,
     cache: PathBuf,
+    instead: &'static str,
 }
 
 impl GoModule {
     /// Reads the module in `folder`; its binaries are kept under `target`, in a folder of
-    /// their own for each content of go.mod and go.sum.
-    pub(crate) fn read(folder: &Path, target: &Path) -> Result<Self, Error> {
-        let read = |name: &str| {
-            let file = folder.join(name);
-            fs::read_to_string(&file).map_err(Error::path("read", &file))
-        };
-        let text = read("go.mod")?;
-        let version = kubernetes_version(&text).ok_or_else(|| Error::Module {
-            file: folder.join("go.mod"),
-            what: "requires no k8s.io/kubernetes".into(),
-        })?;
+    /// their own for each content of the module. `instead` is another way to have them, for errors.
+    pub(crate) fn read(folder: &Path, target: &Path, instead: &'static str) -> Result<Self, Error> {
+        let read = |file: &Path| fs::read_to_string(file).map_err(Error::path("read", file));
+        let text = read(&folder.join("go.mod"))?;
         let mut hasher = DefaultHasher::new();
-        (&text, read("go.sum")?).hash(&mut hasher);
-        let name = format!("{version}-{:016x}", hasher.finish());
-        let cache = target.join("control-plane").join(name);
-        Ok(Self { folder: folder.to_owned(), version: version.to_owned(), text, cache })
+        (&text, read(&folder.join("go.sum"))?).hash(&mut hasher);
+        for source in sources(folder)? {
+            (source.strip_prefix(folder).ok(), read(&source)?).hash(&mut hasher);
+        }
+        let hash = format!("{:016x}", hasher.finish());
+        let name = kubernetes_version(&text).map_or_else(|| hash.clone(), |version| format!("{version}-{hash}"));
+        let cache = target.join(folder.file_name().unwrap_or_default()).join(name);
+        Ok(Self { folder: folder.to_owned(), text, cache, instead })
     }
 
-    /// The release of Kubernetes, such as `v1.36.3`.
-    pub(crate) fn version(&self) -> &str {
-        &self.version
+    /// The release of Kubernetes, such as `v1.36.3`, where the module builds any of it.
+    pub(crate) fn kubernetes(&self) -> Option<&str> {
+        kubernetes_version(&self.text)
     }
 
     /// The binary `tool`, built if it is not there yet. Of tests that want it at the same
@@ -71,20 +68,20 @@ impl GoModule {
     fn build(&self, tool: &'static str, binary: &Path) -> Result<(), Error> {
         let package = self.package(tool)?;
         let began = Instant::now();
-        progress(format_args!("building {tool} for the tests (Kubernetes {}; minutes the first time)", self.version));
+        progress(format_args!("building {tool} for the tests ({package}; minutes the first time)"));
         // Built beside its place and then moved, so that a half-written one is never run.
         let partial = binary.with_extension("partial");
         let mut go = Command::new("go")
             .current_dir(&self.folder)
             .args(["build", "-mod=readonly", "-buildvcs=false", "-ldflags"])
-            .arg(linker_flags(&self.version))
+            .arg(linker_flags(self.kubernetes()))
             .arg("-o")
             .args([partial.as_os_str(), package.as_ref()])
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|source| match source.kind() {
-                ErrorKind::NotFound => Error::NoGo { tool, module: self.folder.join("go.mod"), source },
+                ErrorKind::NotFound => self.no_go(tool, source),
                 _ => Error::Io { action: "run go".into(), source },
             })?;
         let output = go.stderr.take().map(|output| relay(BufReader::new(output)));
@@ -93,12 +90,17 @@ impl GoModule {
             return Err(Error::Build {
                 package: package.to_owned(),
                 folder: self.folder.clone(),
+                instead: self.instead,
                 output: output.unwrap_or_default(),
             });
         }
         fs::rename(&partial, binary).map_err(Error::path("write", binary))?;
         progress(format_args!("built {tool} in {:.0?}", began.elapsed()));
         Ok(())
+    }
+
+    fn no_go(&self, tool: &'static str, source: io::Error) -> Error {
+        Error::NoGo { tool, module: self.folder.join("go.mod"), instead: self.instead, source }
     }
 
     /// The package of `tool`, by go.mod's `tool` directives.
@@ -108,6 +110,20 @@ impl GoModule {
             what: format!("has no tool directive for {tool}"),
         })
     }
+}
+
+/// The Go files of the module itself, in order: in the folders beside its go.mod.
+fn sources(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = |folder: &Path| -> Result<Vec<PathBuf>, Error> {
+        let found = fs::read_dir(folder).map_err(Error::path("read", folder))?;
+        found.map(|entry| Ok(entry.map_err(Error::path("read", folder))?.path())).collect()
+    };
+    let mut found = Vec::new();
+    for package in entries(folder)?.iter().filter(|path| path.is_dir()) {
+        found.extend(entries(package)?.into_iter().filter(|path| path.extension().is_some_and(|e| e == "go")));
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// The version of k8s.io/kubernetes that a go.mod requires.
@@ -143,9 +159,10 @@ fn binary_name(package: &str) -> &str {
     package.rsplit('/').next().unwrap_or(package)
 }
 
-/// Makes the binaries tell their version, as released ones do; without it kubectl and the
+/// Makes the binaries of Kubernetes tell their version, as released ones do; without it kubectl and the
 /// API server take themselves for v0.0.0.
-fn linker_flags(version: &str) -> String {
+fn linker_flags(kubernetes: Option<&str>) -> String {
+    let Some(version) = kubernetes else { return "-s -w".into() };
     let package = "k8s.io/component-base/version";
     let mut numbers = version.trim_start_matches('v').split('.');
     let major = numbers.next().unwrap_or_default();
@@ -197,8 +214,9 @@ mod tests {
 
     #[test]
     fn binaries_are_told_their_version() {
-        let flags = linker_flags("v1.36.3");
+        let flags = linker_flags(Some("v1.36.3"));
         assert!(flags.contains("gitVersion=v1.36.3"), "{flags}");
         assert!(flags.contains("gitMajor=1 ") && flags.ends_with("gitMinor=36"), "{flags}");
+        assert_eq!(linker_flags(None), "-s -w");
     }
 }

@@ -79,13 +79,13 @@ impl Installed {
         let plane = ControlPlane::start_with(&Options { controllers: wanted.controllers, ..Options::default() })?;
         let admin = plane.administrator()?;
         let manifests = crate_folder("../manifests");
-        plane.apply(&manifests.join("crd"))?;
+        plane.apply_kustomization(&manifests.join("crd"))?;
         for plural in ["approvals", "clusterapprovals", "clusterprohibitions"] {
             let crd = format!("crd/{plural}.netintent.dev");
             plane.wait("the CRDs are established", &["wait", "--for=condition=Established", "--timeout=10s", &crd])?;
         }
-        for file in ["namespace", "rbac", "roles", "policies"] {
-            plane.apply(&manifests.join(format!("webhook/{file}.yaml")))?;
+        for file in ["namespace", "rbac", "authority", "roles", "policies"] {
+            plane.apply(&manifests.join(format!("base/{file}.yaml")))?;
         }
         let replicas = (1..=wanted.replicas).map(|number| Webhook::new(&plane, number, wanted.certificates));
         let replicas: Vec<Webhook> = replicas.collect::<Result<_, _>>()?;
@@ -93,7 +93,7 @@ impl Installed {
         let installed = Self { balancer, replicas, plane, admin, controllers: wanted.controllers };
         // Without a registration there is no certificate that the API server trusts, and so nobody ready.
         if wanted.certificates == Certificates::Own {
-            installed.register(&manifests.join("webhook/webhooks.yaml"), None)?;
+            installed.register(&manifests.join("base/webhooks.yaml"), None)?;
         }
         for replica in &installed.replicas {
             replica.run()?;
@@ -101,7 +101,7 @@ impl Installed {
         installed.wait_until_ready()?;
         if wanted.certificates == Certificates::Folder {
             let bundle = installed.plane.authority().pem();
-            installed.register(&manifests.join("webhook/webhooks.yaml"), Some(&bundle))?;
+            installed.register(&manifests.join("base/webhooks.yaml"), Some(&bundle))?;
         }
         installed.wait_until_in_effect()?;
         Ok(installed)
@@ -214,7 +214,7 @@ impl Installed {
     ///
     /// If the registrations cannot be applied.
     pub fn trust(&self, bundle: &str) -> Result<(), Error> {
-        self.register(&crate_folder("../manifests/webhook/webhooks.yaml"), Some(bundle))
+        self.register(&crate_folder("../manifests/base/webhooks.yaml"), Some(bundle))
     }
 
     /// The manifest of the registrations, with the balancer, or a process, in place of the Service.

@@ -1,15 +1,14 @@
 //! The kubectl of the pinned release, kept away from the user's own configuration.
 
 use std::ffi::{OsStr, OsString};
-use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
-use std::{env, fs, thread};
+use std::{env, fs};
 
 use crate::tools::target;
-use crate::{Error, Scratch, Tool, Tools};
+use crate::{Error, Scratch, Tool, Tools, process};
 
 /// The plugin's binary, as kubectl looks for it.
 const PLUGIN: &str = "kubectl-netintent";
@@ -77,6 +76,11 @@ impl Kubectl {
         &self.scratch
     }
 
+    /// Where its cluster and user are named.
+    pub(crate) fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
     /// The command, for tests that set more than its arguments.
     pub fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(&self.program);
@@ -109,9 +113,7 @@ impl Kubectl {
     ///
     /// If it cannot be run, or fails; the error shows what it wrote.
     pub fn text<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Result<String, Error> {
-        let mut command = self.command(args);
-        let output = command.output().map_err(Error::path("run", &self.program))?;
-        success(&command, &output)
+        process::text(&mut self.command(args))
     }
 
     /// Runs it with `input` on its stdin and returns its stdout, as [`text`](Self::text).
@@ -120,37 +122,8 @@ impl Kubectl {
     ///
     /// If it cannot be run, or fails; the error shows what it wrote.
     pub fn pipe<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>, input: &str) -> Result<String, Error> {
-        let mut command = self.command(args);
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(Error::path("run", &self.program))?;
-        let stdin = child.stdin.take();
-        // A thread of its own, since kubectl may answer before it has read everything.
-        let output = thread::scope(|scope| {
-            // A kubectl that does not read its input says so by its exit code.
-            scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input.as_bytes())));
-            child.wait_with_output()
-        })
-        .map_err(Error::path("run", &self.program))?;
-        success(&command, &output)
+        process::pipe(&mut self.command(args), input)
     }
-}
-
-/// stdout where the command succeeded, else an error with all it wrote.
-fn success(command: &Command, output: &Output) -> Result<String, Error> {
-    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
-    if output.status.success() {
-        return Ok(stdout);
-    }
-    let args: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
-    Err(Error::Command {
-        command: format!("kubectl {}", args.join(" ")),
-        status: output.status.to_string(),
-        output: stdout + &String::from_utf8_lossy(&output.stderr),
-    })
 }
 
 /// The plugin that was built: `NETINTENT_PLUGIN`, or else the one in the profile's folder

@@ -1,7 +1,8 @@
 //! What netintent's tests need of Kubernetes: a real control plane.
 //!
 //! [`ControlPlane`] is an etcd and a kube-apiserver on loopback ports, [`Kubectl`] the
-//! kubectl of the same release, and [`Tools`] finds or builds their binaries. Nothing is
+//! kubectl of the same release, and [`Tools`] finds or builds their binaries. [`Helm`] and
+//! [`Foreign`] are what other projects make of our manifests. Nothing is
 //! ever skipped: where a binary can neither be found nor built, the test fails and the
 //! error says what to install.
 
@@ -10,11 +11,15 @@ mod balancer;
 mod certificates;
 mod control_plane;
 mod error;
+mod foreign;
 mod go_module;
+mod helm;
 mod in_effect;
 mod installed;
 mod kubectl;
+mod loopback;
 pub mod odd;
+mod process;
 mod scratch;
 mod server;
 mod tools;
@@ -25,9 +30,12 @@ pub use balancer::Balancer;
 pub use certificates::{Authority, Identity};
 pub use control_plane::{ControlPlane, Options};
 pub use error::Error;
+pub use foreign::Foreign;
+pub use helm::Helm;
 pub use installed::{Installation, Installed};
 pub use kubectl::{Kubectl, plugin_binary};
+pub use loopback::{free_ports, http_get};
 pub use scratch::Scratch;
 pub use server::Server;
-pub use tools::{Tool, Tools};
+pub use tools::{Tool, Tools, target};
 pub use webhook::{Admissions, Certificates, Ended, Webhook};

@@ -1,4 +1,4 @@
-//! Where the control plane's binaries come from.
+//! Where the binaries that tests run come from.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,10 @@ pub enum Tool {
     ControllerManager,
     /// etcd.
     Etcd,
+    /// helm.
+    Helm,
+    /// What reads custom resources and expressions of other projects: `tests/tools/foreign`.
+    Foreign,
 }
 
 impl Tool {
@@ -28,15 +32,26 @@ impl Tool {
             Self::ApiServer => "kube-apiserver",
             Self::ControllerManager => "kube-controller-manager",
             Self::Etcd => "etcd",
+            Self::Helm => "helm",
+            Self::Foreign => "foreign",
         }
+    }
+
+    /// Whether it is part of Kubernetes.
+    fn is_of_the_control_plane(self) -> bool {
+        !matches!(self, Self::Helm | Self::Foreign)
     }
 }
 
-/// The binaries: in the folder that `KUBEBUILDER_ASSETS` names, as for kubebuilder's
-/// envtest, or else built from the Go module beside this crate when first wanted.
+/// Another way to have the control plane.
+const ASSETS: &str = ". Or set KUBEBUILDER_ASSETS to a folder with kube-apiserver, etcd and kubectl";
+
+/// The binaries. Those of the control plane are in the folder that `KUBEBUILDER_ASSETS` names, as for kubebuilder's
+/// envtest, or else built from a Go module beside this crate when first wanted; the others are always built so.
 #[derive(Debug)]
 pub struct Tools {
-    source: Source,
+    control_plane: Source,
+    others: GoModule,
 }
 
 #[derive(Debug)]
@@ -61,12 +76,13 @@ impl Tools {
     }
 
     fn find() -> Result<Self, Error> {
+        let target = target();
         let assets = env::var_os("KUBEBUILDER_ASSETS").filter(|folder| !folder.is_empty());
-        let source = match assets {
+        let control_plane = match assets {
             Some(folder) => Source::Assets(folder.into()),
-            None => Source::Module(GoModule::read(&crate_folder("control-plane"), &target())?),
+            None => Source::Module(GoModule::read(&crate_folder("control-plane"), &target, ASSETS)?),
         };
-        Ok(Self { source })
+        Ok(Self { control_plane, others: GoModule::read(&crate_folder("tools"), &target, "")? })
     }
 
     /// The binary of `tool`, built if need be, and no other.
@@ -75,7 +91,8 @@ impl Tools {
     ///
     /// If it is neither there nor can be built; the error says what to install.
     pub fn path(&self, tool: Tool) -> Result<PathBuf, Error> {
-        match &self.source {
+        match &self.control_plane {
+            _ if !tool.is_of_the_control_plane() => self.others.binary(tool.name()),
             Source::Module(module) => module.binary(tool.name()),
             Source::Assets(folder) => {
                 let path = folder.join(tool.name());
@@ -87,8 +104,8 @@ impl Tools {
     /// The Kubernetes release that is built, such as `v1.36.3`; unknown where
     /// `KUBEBUILDER_ASSETS` is set.
     pub fn version(&self) -> Option<&str> {
-        match &self.source {
-            Source::Module(module) => Some(module.version()),
+        match &self.control_plane {
+            Source::Module(module) => module.kubernetes(),
             Source::Assets(_) => None,
         }
     }
@@ -101,7 +118,7 @@ pub(crate) fn crate_folder(name: &str) -> PathBuf {
 
 /// Cargo's target folder: the one this test runs from, known by the tag that Cargo puts
 /// there, or else the workspace's.
-pub(crate) fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     let program = env::current_exe().unwrap_or_default();
     let tagged = program.ancestors().find(|folder| folder.join("CACHEDIR.TAG").exists());
     tagged.map_or_else(|| crate_folder("../target"), Path::to_owned)

@@ -1,8 +1,6 @@
 //! The webhook as it runs in a cluster, with the rights of its own ServiceAccount: one process of it.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,10 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
-use crate::control_plane::free_ports;
 use crate::installed::{PATIENCE, POLL};
 use crate::kubectl::sibling;
-use crate::{ControlPlane, Error, Identity, Server, User};
+use crate::{ControlPlane, Error, Identity, Server, User, free_ports, http_get};
 
 /// Where the webhook runs, by its manifests.
 pub(crate) const NAMESPACE: &str = "netintent-system";
@@ -206,12 +203,7 @@ impl Webhook {
 
     /// What it says on a path of its observers, headers included.
     pub fn observed(&self, path: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.observe)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).ok()?;
-        Some(text)
+        http_get(self.observe, path)
     }
 
     /// Somebody who asks it as the API server does, and trusts what the API server trusts.

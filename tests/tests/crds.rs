@@ -25,7 +25,7 @@ fn plane() -> Result<&'static ControlPlane> {
 
 fn install() -> Result<&'static ControlPlane> {
     let plane = ControlPlane::shared()?;
-    plane.apply(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/crd"))?;
+    plane.apply_kustomization(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/crd"))?;
     for plural in ["approvals", "clusterapprovals", "clusterprohibitions"] {
         let crd = format!("crd/{plural}.netintent.dev");
         plane.wait("the CRDs are established", &["wait", "--for=condition=Established", "--timeout=10s", &crd])?;

@@ -25,7 +25,7 @@ pub(crate) struct Recipe {
     forged: bool,
     /// What the client must be answered.
     pub(crate) expected: Expected,
-    /// With which outcome `derive` is asked about it, and with which `guard`, by `manifests/webhook/webhooks.yaml`.
+    /// With which outcome `derive` is asked about it, and with which `guard`, by `manifests/base/webhooks.yaml`.
     asked: [Option<&'static str>; 2],
 }
 

@@ -7,16 +7,12 @@ use netintent::names;
 use netintent::objects::{Metadata, Owner};
 use netintent::selector::Labels;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// How many entries of a map are kept at most: more than fit into a request that the API server takes. The text of one may
-/// be far shorter than what is kept of it.
-const MAX_KEPT: usize = 200_000;
-
-/// Fails where a map has more entries than are kept.
-fn bounded<E: Error>(entries: usize) -> Result<(), E> {
-    if entries < MAX_KEPT { Ok(()) } else { Err(E::custom("a map has more entries than any object can have")) }
-}
+/// How many labels a selector has at most. The API server refuses more where ours may be among them.
+const MAX_SELECTOR: usize = 1024;
+/// How many entries of a map are kept: more than an object can hold, so that nobody else makes much out of little.
+const MAX_KEPT: usize = 100_000;
 
 /// An object, as far as it decides.
 #[derive(Debug, Default, Deserialize)]
@@ -138,34 +134,61 @@ struct SelectorView {
     match_labels: Option<Vec<(String, String)>>,
 }
 
-/// A map of strings. A label of a ReplicationController's selector may be called `matchLabels`: it is no map.
+/// A map of strings; too many are none. A label of a ReplicationController's selector may be called `matchLabels`: it is no
+/// map.
 fn strings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<(String, String)>>, D::Error> {
     struct Strings;
     impl<'de> Visitor<'de> for Strings {
         type Value = Option<Vec<(String, String)>>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a map of strings")
-        }
-
-        fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-            Ok(None)
+            f.write_str("labels")
         }
 
         fn visit_unit<E>(self) -> Result<Self::Value, E> {
             Ok(None)
         }
 
+        fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut entries = Vec::new();
             while let Some(entry) = map.next_entry()? {
-                bounded(entries.len())?;
-                entries.push(entry);
+                if entries.len() <= MAX_SELECTOR {
+                    entries.push(entry);
+                }
             }
-            Ok(Some(entries))
+            Ok((entries.len() <= MAX_SELECTOR).then_some(entries))
         }
     }
     deserializer.deserialize_any(Strings)
+}
+
+/// The one owner that controls the object: it may name any number of others.
+fn controlling<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<OwnerView<'a>>, D::Error> {
+    struct Owners<'a>(std::marker::PhantomData<&'a ()>);
+    impl<'de: 'a, 'a> Visitor<'de> for Owners<'a> {
+        type Value = Option<OwnerView<'a>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("owner references")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let mut found = None;
+            while let Some(owner) = seq.next_element::<OwnerView<'a>>()? {
+                found = found.or(Some(owner).filter(|owner| owner.controller == Some(true)));
+            }
+            Ok(found)
+        }
+    }
+    deserializer.deserialize_any(Owners(std::marker::PhantomData))
 }
 
 /// Metadata.
@@ -182,34 +205,8 @@ pub struct MetadataView<'a> {
     labels: Option<Kept<'a, LabelKeys>>,
     #[serde(borrow, default)]
     annotations: Option<Kept<'a, AnnotationKeys>>,
-    #[serde(borrow, default)]
-    owner_references: Option<Owners<'a>>,
-}
-
-/// Of all owners the one that decides: the first that controls the object.
-#[derive(Debug)]
-struct Owners<'a>(Option<OwnerView<'a>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Owners<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct First;
-        impl<'de> Visitor<'de> for First {
-            type Value = Option<OwnerView<'de>>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of owner references")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut first = None;
-                while let Some(owner) = seq.next_element::<OwnerView<'de>>()? {
-                    first = first.or_else(|| (owner.controller == Some(true)).then_some(owner));
-                }
-                Ok(first)
-            }
-        }
-        deserializer.deserialize_seq(First).map(Self)
-    }
+    #[serde(borrow, default, rename = "ownerReferences", deserialize_with = "controlling")]
+    controller: Option<OwnerView<'a>>,
 }
 
 /// An owner reference.
@@ -248,13 +245,9 @@ impl MetadataView<'_> {
         self.uid.as_deref()
     }
 
-    fn controller(&self) -> Option<&OwnerView<'_>> {
-        self.owner_references.as_ref()?.0.as_ref()
-    }
-
     /// Whether an owner controls the object.
     pub fn is_controlled(&self) -> bool {
-        self.controller().is_some()
+        self.controller.is_some()
     }
 
     /// The labels that tell who controls the object.
@@ -267,12 +260,13 @@ impl MetadataView<'_> {
     pub fn of(&self, namespace: &str) -> Metadata {
         let given = |text: &Option<Cow<'_, str>>| text.as_deref().filter(|text| !text.is_empty()).map(str::to_owned);
         let (name, prefix) = (given(&self.name), given(&self.generate_name));
+        let controller = self.controller.as_ref();
         let (name, stem) = Metadata::named(name.as_deref(), prefix.as_deref());
         Metadata {
             namespace: namespace.to_owned(),
             name,
             stem,
-            controller: self.controller().and_then(|owner| Owner::new(&owner.api_version, &owner.kind, &owner.name)),
+            controller: controller.and_then(|owner| Owner::new(&owner.api_version, &owner.kind, &owner.name)),
             ..Metadata::default()
         }
     }
@@ -322,7 +316,9 @@ impl<'de: 'a, 'a, K: Keys> Deserialize<'de> for Kept<'a, K> {
                 let mut entries = Vec::new();
                 while let Some(Borrowed(key)) = map.next_key::<Borrowed<'de>>()? {
                     if K::keep(&key) {
-                        bounded(entries.len())?;
+                        if entries.len() == MAX_KEPT {
+                            return Err(A::Error::custom(format_args!("a map has more than {MAX_KEPT} entries")));
+                        }
                         entries.push((key, map.next_value::<Borrowed<'de>>()?.0));
                     } else {
                         map.next_value::<IgnoredAny>()?;
@@ -339,47 +335,3 @@ impl<'de: 'a, 'a, K: Keys> Deserialize<'de> for Kept<'a, K> {
 /// A string that is borrowed from the input where it stands there as it is.
 #[derive(Deserialize)]
 struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Result<ObjectView<'_>, serde_json::Error> {
-        serde_json::from_str(text)
-    }
-
-    #[test]
-    fn of_owners_the_first_that_controls_is_kept() {
-        let owner = |name: &str, controller: &str| {
-            format!("{{\"apiVersion\":\"apps/v1\",\"kind\":\"ReplicaSet\",\"name\":\"{name}\"{controller}}}")
-        };
-        let (yes, no) = (",\"controller\":true", ",\"controller\":false");
-        let list = [owner("a", ""), owner("b", no), owner("c", yes), owner("d", yes)].join(",");
-        let text = format!("{{\"metadata\":{{\"ownerReferences\":[{list}]}}}}");
-        let metadata = read(&text).unwrap().metadata.of("shop");
-        assert_eq!(metadata.controller.unwrap().name, "c");
-        let text = format!("{{\"metadata\":{{\"ownerReferences\":[{}]}}}}", owner("a", no));
-        assert!(!read(&text).unwrap().metadata.is_controlled());
-        assert!(!read("{\"metadata\":{\"ownerReferences\":null}}").unwrap().metadata.is_controlled());
-    }
-
-    #[test]
-    fn a_selector_has_labels_or_none() {
-        let of = |labels: &str| read(&format!("{{\"spec\":{{\"selector\":{labels}}}}}")).map(|view| view.selector());
-        assert_eq!(of("{\"matchLabels\":{\"a\":\"b\",\"c\":\"d\"}}").unwrap().as_deref(), Some("a=b,c=d"));
-        for labels in ["null", "{}", "{\"a\":\"b\"}", "{\"matchLabels\":null}", "{\"matchLabels\":\"a\"}"] {
-            assert_eq!(of(labels).unwrap(), None, "{labels}");
-        }
-        assert!(of("{\"matchLabels\":[0]}").is_err());
-    }
-
-    #[test]
-    fn more_than_an_object_can_have_is_not_read() {
-        let of = |count: usize| {
-            let labels: Vec<String> = (0..count).map(|n| format!("\"to.netintent.dev/{n}\":\"\"")).collect();
-            format!("{{\"metadata\":{{\"labels\":{{{}}}}}}}", labels.join(","))
-        };
-        assert!(read(&of(MAX_KEPT)).is_ok());
-        assert!(read(&of(MAX_KEPT + 1)).is_err());
-    }
-}
