@@ -31,7 +31,7 @@ fn it_is_installed_upgraded_and_uninstalled() -> Result {
     let there = |path: &str| -> Result<bool> { Ok(administrator.get(path)?.is_success()) };
     let deployment = format!("/apis/apps/v1/namespaces/{NAMESPACE}/deployments/netintent");
 
-    // As in docs/webhook.md.
+    // As in docs/operating.md.
     plane.admin().text(["create", "namespace", NAMESPACE])?;
     let install = ["install", "netintent", &chart, "-n", NAMESPACE, "--take-ownership"];
     let said = helm.text(install)?;
