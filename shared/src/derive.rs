@@ -3,6 +3,8 @@
 //! An intent is granted if and only if one unexpired approval covers all of it, by the text alone, and no prohibition
 //! overlaps it. Which Services, ports or pods exist at the moment never matters.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::callee::CalleePattern;
@@ -30,7 +32,7 @@ impl Derivation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     /// The intent.
-    pub callee: CalleePattern,
+    pub callee: Arc<CalleePattern>,
     /// The approvals that cover it, by their numbers among the statements.
     pub approvals: Vec<u32>,
 }
@@ -39,7 +41,7 @@ pub struct Grant {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The intent.
-    pub callee: CalleePattern,
+    pub callee: Arc<CalleePattern>,
     /// Why.
     pub reason: Reason,
 }
@@ -72,14 +74,14 @@ pub enum Reason {
 /// give equal results.
 pub fn derive<'i>(
     caller: &Caller,
-    intents: impl IntoIterator<Item = &'i CalleePattern>,
+    intents: impl IntoIterator<Item = &'i Arc<CalleePattern>>,
     statements: &Statements<'_>,
     now: Timestamp,
 ) -> Derivation {
     let mut result = Derivation::default();
     let naming = CallerPattern::naming(caller);
     for callee in intents {
-        let callee = callee.clone();
+        let callee = Arc::clone(callee);
         if let Some(prohibition) = statements.forbidding(caller, &callee) {
             result.refusals.push(Refusal { callee, reason: Reason::Prohibited { prohibition } });
             continue;
@@ -146,7 +148,7 @@ mod tests {
     fn run(intents: &[&str], approvals: &[Approval], prohibitions: &[Prohibition]) -> Derivation {
         let caller = Caller { namespace: "shop".into(), name: "frontend".into() };
         let now = "2027-01-01T00:00:00Z".parse().unwrap();
-        let intents: Vec<CalleePattern> = intents.iter().map(|i| pattern(i)).collect();
+        let intents: Vec<Arc<CalleePattern>> = intents.iter().map(|i| Arc::new(pattern(i))).collect();
         derive(&caller, &intents, &Statements::new(approvals, prohibitions), now)
     }
 
@@ -169,7 +171,7 @@ mod tests {
                 let derivation = run(&[intent], &[approval(&["x/y", caller], &["bank/other", callee], None)], &[]);
                 assert_eq!(
                     derivation.grants,
-                    [Grant { callee: pattern(intent), approvals: vec![0] }],
+                    [Grant { callee: Arc::new(pattern(intent)), approvals: vec![0] }],
                     "{intent} {callee}"
                 );
             }

@@ -3,6 +3,7 @@
 //! Items are separated by commas and newlines, never by spaces; `#` begins a comment that ends with the line.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::callee::{CalleePattern, Scope};
 
@@ -28,7 +29,8 @@ pub struct Calls {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
     /// What it calls.
-    pub callee: CalleePattern,
+    /// Shared by all that is worked out from it.
+    pub callee: Arc<CalleePattern>,
     /// Where in the annotation's value, in bytes.
     pub at: Range<usize>,
 }
@@ -67,7 +69,7 @@ pub fn parse(text: &str, namespace: &str) -> Calls {
     let mut calls = Calls { bytes: text.len(), ..Calls::default() };
     for at in items(text) {
         match item(&text[at.clone()], namespace) {
-            Ok(callee) => calls.intents.push(Intent { callee, at }),
+            Ok(callee) => calls.intents.push(Intent { callee: Arc::new(callee), at }),
             Err((message, help)) if calls.errors.len() < MAX_ERRORS => {
                 calls.errors.push(IntentError { message, help, at, too_many: false });
             }
@@ -179,7 +181,7 @@ mod tests {
     #[test]
     fn what_is_printed_is_read_again() {
         let calls = parse("ledger, bank/ledger:rpc, */*, @b, shop/*:80", "shop");
-        let text = print(calls.intents.iter().map(|i| &i.callee), "shop");
+        let text = print(calls.intents.iter().map(|i| &*i.callee), "shop");
         assert_eq!(text, "ledger\nbank/ledger:rpc\n*/*\n@b\nshop/*:80\n");
         assert_eq!(full(&parse(&text, "shop")), full(&calls));
     }

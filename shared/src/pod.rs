@@ -2,6 +2,7 @@
 //! a snapshot for all at once.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -34,7 +35,7 @@ pub struct Subject<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declared {
     /// What is called.
-    pub callee: CalleePattern,
+    pub callee: Arc<CalleePattern>,
     /// The ServiceAccount that declares it, by number; `None`: the pod itself.
     pub service_account: Option<usize>,
     /// Where in the annotation's value.
@@ -104,12 +105,16 @@ fn intents(subject: &Subject<'_>, errors: &mut Vec<PodError>) -> Vec<Declared> {
         return all;
     }
     for intent in subject.own.iter().flat_map(|calls| &calls.intents) {
-        all.push(Declared { callee: intent.callee.clone(), service_account: None, at: intent.at.clone() });
+        all.push(Declared { callee: Arc::clone(&intent.callee), service_account: None, at: intent.at.clone() });
     }
     if let Some((number, calls)) = subject.account {
         let own = subject.own.map_or(&[][..], |calls| &calls.intents);
         for intent in calls.intents.iter().filter(|i| !own.iter().any(|o| o.callee == i.callee)) {
-            all.push(Declared { callee: intent.callee.clone(), service_account: Some(number), at: intent.at.clone() });
+            all.push(Declared {
+                callee: Arc::clone(&intent.callee),
+                service_account: Some(number),
+                at: intent.at.clone(),
+            });
         }
     }
     if all.len() > MAX_INTENTS {

@@ -235,7 +235,7 @@ mod tests {
     /// Whether shop/web may call the ledger, and by the approvals of which numbers.
     fn granted(statements: &Statements<'_>) -> Vec<u32> {
         let caller = Caller { namespace: "shop".into(), name: "web".into() };
-        let intent = CalleePattern::parse("bank/ledger:rpc", None).unwrap();
+        let intent = std::sync::Arc::new(CalleePattern::parse("bank/ledger:rpc", None).unwrap());
         let derivation = derive(&caller, [&intent], statements, crate::testing::NOW.parse().unwrap());
         derivation.grants.into_iter().flat_map(|grant| grant.approvals).collect()
     }

@@ -50,8 +50,18 @@ impl Reply {
     }
 }
 
+/// An error with all its causes: `error sending request` says little.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
 /// One for all users: clients live on it.
-fn runtime() -> Result<&'static Runtime, Error> {
+///
+/// # Errors
+///
+/// If no threads can be started.
+pub fn runtime() -> Result<&'static Runtime, Error> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     if let Some(runtime) = RUNTIME.get() {
         return Ok(runtime);
@@ -91,6 +101,15 @@ impl User {
     ///
     /// If there is no answer.
     pub fn send(&self, method: &Method, path: &str, kind: &str, body: Vec<u8>) -> Result<Reply, Error> {
+        runtime()?.block_on(self.ask(method, path, kind, body))
+    }
+
+    /// The same, for whoever asks many at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn ask(&self, method: &Method, path: &str, kind: &str, body: Vec<u8>) -> Result<Reply, Error> {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -104,8 +123,8 @@ impl User {
             let bytes = body.collect().await?.to_bytes();
             Ok::<_, kube::Error>((head, bytes))
         };
-        let (head, bytes) =
-            runtime()?.block_on(answer).map_err(|error| Error::Client { what: format!("{method} {path}: {error}") })?;
+        let failed = |error: kube::Error| Error::Client { what: format!("{method} {path}: {}", chain(&error)) };
+        let (head, bytes) = answer.await.map_err(failed)?;
         let body = serde_json::from_slice(&bytes)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
         Ok(Reply { status: head.status.as_u16(), body, warnings: warnings(&head.headers) })

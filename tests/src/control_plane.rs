@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,10 @@ pub struct ControlPlane {
     controllers: Option<Mutex<Server>>,
     apiserver: Mutex<Server>,
     etcd: Mutex<Server>,
+    /// The API server's program and arguments.
+    runs: (PathBuf, Vec<String>),
     url: String,
+    etcd_url: String,
     authority: Authority,
     kubectl: Kubectl,
 }
@@ -92,10 +95,12 @@ impl ControlPlane {
         let mut args = apiserver_args(&scratch, &authority, client, secure)?;
         args.extend(options.apiserver.iter().cloned());
         // It waits for etcd by itself.
-        let apiserver = Server::spawn(&apiserver, args, &log("kube-apiserver.log"))?;
+        let runs = (apiserver, args);
+        let apiserver = Server::spawn(&runs.0, &runs.1, &log("kube-apiserver.log"))?;
 
         let (apiserver, etcd) = (Mutex::new(apiserver), Mutex::new(etcd));
-        let mut plane = Self { controllers: None, apiserver, etcd, url, authority, kubectl };
+        let etcd_url = format!("127.0.0.1:{client}");
+        let mut plane = Self { controllers: None, apiserver, etcd, runs, url, etcd_url, authority, kubectl };
         plane.wait("the API server is ready", &["get", "--raw=/readyz"])?;
         plane.wait("namespace default exists", &["get", "namespace", "default"])?;
         plane.namespace("default")?;
@@ -106,6 +111,40 @@ impl ControlPlane {
             plane.controllers = Some(Mutex::new(server));
         }
         Ok(plane)
+    }
+
+    /// Kills the API server if it runs, as a node that fails would, and starts it again on the same port and the same data. Waits
+    /// until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// If it does not get ready; the error shows its log.
+    pub fn restart_api_server(&self) -> Result<(), Error> {
+        let folder = self.kubectl.scratch().path();
+        let logs = (1_u32..).map(|life| folder.join(format!("kube-apiserver-restarted-{life}.log")));
+        let log = logs.into_iter().find(|log| !log.exists()).unwrap_or_else(|| folder.join("kube-apiserver.log"));
+        let mut server = self.apiserver.lock().unwrap_or_else(PoisonError::into_inner);
+        if server.ended()?.is_none() {
+            server.signal("KILL")?;
+        }
+        server.wait(PATIENCE)?;
+        *server = Server::spawn(&self.runs.0, &self.runs.1, &log)?;
+        drop(server);
+        self.wait("the API server is ready again", &["get", "--raw=/readyz"])
+    }
+
+    /// Sends a signal to the API server, such as `STOP`, after which it holds connections and answers none, and `CONT`.
+    ///
+    /// # Errors
+    ///
+    /// If it has ended.
+    pub fn signal_api_server(&self, name: &str) -> Result<(), Error> {
+        self.apiserver.lock().unwrap_or_else(PoisonError::into_inner).signal(name)
+    }
+
+    /// Where etcd answers its clients, address and port.
+    pub fn etcd(&self) -> &str {
+        &self.etcd_url
     }
 
     /// Polls until kubectl succeeds with `args`.
@@ -121,7 +160,7 @@ impl ControlPlane {
                 return Ok(());
             }
             for server in self.servers() {
-                let mut server = server.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut server = server.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(status) = server.ended()? {
                     let what = format!("{} ended before {until}: {status}", server.name());
                     drop(server);
@@ -197,7 +236,7 @@ impl ControlPlane {
 
     /// The ends of the servers' logs, for a test that fails.
     pub fn logs(&self) -> String {
-        let tail = |server: &Mutex<Server>| server.lock().unwrap_or_else(std::sync::PoisonError::into_inner).tail();
+        let tail = |server: &Mutex<Server>| server.lock().unwrap_or_else(PoisonError::into_inner).tail();
         self.servers().map(tail).collect()
     }
 

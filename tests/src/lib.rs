@@ -7,30 +7,36 @@
 //! error says what to install.
 
 mod api;
+mod balancer;
 mod certificates;
 mod control_plane;
 mod error;
 mod foreign;
 mod go_module;
 mod helm;
+mod in_effect;
+mod installed;
 mod kubectl;
 mod loopback;
 pub mod odd;
 mod process;
+pub mod raw;
 mod scratch;
 mod server;
 mod tools;
 mod webhook;
 
-pub use api::{Reply, User};
+pub use api::{Reply, User, runtime};
+pub use balancer::Balancer;
 pub use certificates::{Authority, Identity};
 pub use control_plane::{ControlPlane, Options};
 pub use error::Error;
 pub use foreign::Foreign;
 pub use helm::Helm;
+pub use installed::{Installation, Installed};
 pub use kubectl::{Kubectl, plugin_binary};
 pub use loopback::{free_ports, http_get};
 pub use scratch::Scratch;
 pub use server::Server;
 pub use tools::{Tool, Tools, target};
-pub use webhook::{Installed, Webhook};
+pub use webhook::{Admissions, Certificates, Ended, Webhook};

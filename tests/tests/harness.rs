@@ -52,6 +52,19 @@ fn server_ends_on_drop() -> Result {
     Ok(())
 }
 
+/// Its watcher hears nothing of it, and tells how the program ended.
+#[test]
+fn a_signal_reaches_the_program_itself() -> Result {
+    let scratch = Scratch::new()?;
+    let (mut server, pid) = sleeper(&scratch)?;
+    assert_eq!(server.id()?, pid);
+    assert!(server.peak_memory()? > 0);
+    server.signal("TERM")?;
+    assert_eq!(server.wait(Duration::from_secs(30))?.code(), Some(128 + 15));
+    assert!(!runs(pid) && server.signal("TERM").is_err());
+    Ok(())
+}
+
 #[test]
 fn servers_end_with_a_process_that_aborts() -> Result {
     if std::env::var_os(ABORT).is_some() {

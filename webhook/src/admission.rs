@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use netintent::derive::Strictness;
+use netintent::names;
+use tracing::{Instrument as _, Span, debug_span, info};
 
 mod approvals;
 mod guard;
@@ -15,9 +17,9 @@ mod subject;
 mod workloads;
 
 use crate::cache::Cache;
-use crate::lean::Lean;
+use crate::lean::Bounded;
 use crate::live::{Live, LiveError};
-use crate::metrics::{Metrics, Registration};
+use crate::metrics::{Metrics, Outcome, Registration};
 use crate::review::{AdmissionReview, Answer, ObjectView, Request};
 use crate::world::World;
 pub use judge::{Judged, judge};
@@ -53,28 +55,32 @@ impl Admission {
         Self { cache, metrics, live }
     }
 
-    /// Answers one question: the JSON of an `AdmissionReview`.
+    /// Answers one question: the JSON of an `AdmissionReview`, and what it says.
     ///
     /// # Errors
     /// Where it can't be decided.
-    pub async fn answer(&self, registration: Registration, body: &[u8]) -> Result<(Vec<u8>, Answer), Undecided> {
+    pub async fn answer(&self, registration: Registration, body: &[u8]) -> Result<(Vec<u8>, Outcome), Undecided> {
         if !self.cache.is_synced() {
             return Err(Undecided::Starting);
         }
         if registration == Registration::approvals {
-            let review: AdmissionReview<'_, Lean> = read(body)?;
-            let request = review.request.map(|Lean(object)| object);
-            let answer = self.approvals(&request).await?;
-            return Ok((answer.json(&request.uid), answer));
+            let review: AdmissionReview<'_, Bounded> = read(body)?;
+            let request = review.request.map(|Bounded(object)| object);
+            let answer = self.approvals(&request).instrument(span(registration, &request)).await?;
+            return Ok(told(registration, &request, &answer));
         }
         let review: AdmissionReview<'_, ObjectView<'_>> = read(body)?;
-        let answer = match registration {
-            Registration::derive => self.derive(&review.request).await?,
-            Registration::guard => self.guard(&review.request).await?,
-            Registration::workloads => self.workloads(&review.request).await?,
-            Registration::approvals => Answer::allowed(),
+        let request = &review.request;
+        let answer = async {
+            match registration {
+                Registration::derive => self.derive(request).await,
+                Registration::guard => self.guard(request).await,
+                Registration::workloads => self.workloads(request).await,
+                Registration::approvals => Ok(Answer::allowed()),
+            }
         };
-        Ok((answer.json(&review.request.uid), answer))
+        let answer = answer.instrument(span(registration, request)).await?;
+        Ok(told(registration, request, &answer))
     }
 
     async fn derive(&self, request: &Request<'_, ObjectView<'_>>) -> Result<Answer, Undecided> {
@@ -154,4 +160,27 @@ impl Admission {
 
 fn read<'b, O: serde::Deserialize<'b>>(body: &'b [u8]) -> Result<AdmissionReview<'b, O>, Undecided> {
     serde_json::from_slice(body).map_err(|error| Undecided::Unreadable(error.to_string()))
+}
+
+/// What the lines that are logged about a question have in common. It costs nothing where nobody looks that closely.
+fn span<O>(registration: Registration, request: &Request<'_, O>) -> Span {
+    debug_span!("admission", ?registration, uid = %request.uid, kind = %request.kind.kind,
+        namespace = %request.namespace, name = %request.name, operation = ?request.operation)
+}
+
+/// The JSON of an answer, and what it says; one line of the log where something is refused.
+fn told<O>(registration: Registration, request: &Request<'_, O>, answer: &Answer) -> (Vec<u8>, Outcome) {
+    let refused = answer.denied.as_deref().or_else(|| answer.audit.get("refusals").map(String::as_str));
+    if let Some(text) = refused {
+        let outcome = if answer.denied.is_some() { "denied" } else { "admitted with refusals" };
+        let reason = names::printable(text.lines().next().unwrap_or_default());
+        info!(?registration, uid = %request.uid, kind = %request.kind.kind, namespace = %request.namespace,
+            name = %request.name, user = %names::printable(&request.user_info.username), reason, "{outcome}");
+    }
+    let outcome = match answer {
+        Answer { denied: Some(_), .. } => Outcome::denied,
+        Answer { patch, .. } if patch.is_empty() => Outcome::allowed,
+        _ => Outcome::patched,
+    };
+    (answer.json(&request.uid), outcome)
 }

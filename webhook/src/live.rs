@@ -163,14 +163,14 @@ impl Reader<'_> {
         }
         let found = try_join_all(first.into_iter().map(|(kind, namespace, name)| self.get(kind, namespace, name)));
         add(&mut world, found.await?.into_iter().flatten());
-        let callees: Vec<CalleePattern> = subject.callees(&world);
+        let callees: Vec<Arc<CalleePattern>> = subject.callees(&world);
         let lists = self.lists(&callees).await?;
         add(&mut world, lists.into_iter().flatten());
         Ok(world)
     }
 
     /// What the callees of one subject hang on.
-    async fn lists(self, callees: &[CalleePattern]) -> Result<Vec<Objects>, LiveError> {
+    async fn lists(self, callees: &[Arc<CalleePattern>]) -> Result<Vec<Objects>, LiveError> {
         if callees.is_empty() {
             return Ok(Vec::new());
         }

@@ -5,23 +5,28 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use kube::Client;
 use netintent_webhook::admission::Admission;
 use netintent_webhook::cache::Cache;
-use netintent_webhook::certificates;
+use netintent_webhook::certificates::{Keeper, Place, Served, follow};
 use netintent_webhook::live::Live;
 use netintent_webhook::metrics::Metrics;
-use netintent_webhook::server::{listen, observed, router, serve};
+use netintent_webhook::server::{Life, Phase, Server, listen, observed, router};
 use netintent_webhook::watch::watch;
 use netintent_webhook::watched::Watched;
-use tracing::{error, info};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
 /// The system's allocator gives memory back late under many threads.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long what is under way may take at the end.
+const DRAIN: Duration = Duration::from_secs(15);
 
 /// The admission webhook of netintent: gives pods the labels that approvals grant them, and refuses workloads that declare
 /// callees which have not approved them.
@@ -34,12 +39,23 @@ struct Arguments {
     /// Where /livez, /readyz and /metrics are, without TLS.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8081")]
     observe: SocketAddr,
-    /// The folder with tls.crt and tls.key; a change in it is noticed without a restart.
-    #[arg(long, value_name = "FOLDER", default_value = "/certificates")]
-    certificates: PathBuf,
-    /// What is logged: off, error, warn, info, debug or trace; also by `NETINTENT_LOG`.
-    #[arg(long, value_name = "LEVEL")]
-    log: Option<String>,
+    /// Serves tls.crt and tls.key of this folder, and notices their changes without a restart. Otherwise the webhook has an
+    /// authority of its own, and sees to it that the API servers trust it.
+    #[arg(long, value_name = "FOLDER")]
+    certificates: Option<PathBuf>,
+    /// The namespace of the webhook: of its Service `netintent`, and of the Secret with its own authority.
+    #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "netintent-system")]
+    namespace: String,
+    /// Another DNS name or IP address for the webhook's own certificate, beside that of its Service.
+    #[arg(long, value_name = "NAME", conflicts_with = "certificates")]
+    name: Vec<String>,
+    /// For how long new connections are still taken once the program is told to end and has said that it is not ready: until
+    /// everybody knows.
+    #[arg(long, value_name = "SECONDS", default_value_t = 15)]
+    linger: u64,
+    /// What is logged: off, error, warn, info, debug or trace.
+    #[arg(long, value_name = "LEVEL", env = "NETINTENT_LOG", default_value = "info")]
+    log: String,
     /// Logs lines for people instead of JSON.
     #[arg(long)]
     log_text: bool,
@@ -48,8 +64,7 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let level = arguments.log.clone().or_else(|| std::env::var("NETINTENT_LOG").ok());
-    let filter = EnvFilter::builder().parse_lossy(level.as_deref().unwrap_or("info"));
+    let filter = EnvFilter::builder().parse_lossy(&arguments.log);
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let log = log.with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
     if arguments.log_text {
@@ -67,33 +82,78 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> Result<(), String> {
-    let tls = certificates::follow(&arguments.certificates).map_err(|error| error.to_string())?;
+    let mut told = Told::new().map_err(|error| format!("cannot hear signals: {error}"))?;
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     // kube's own TLS takes the provider of the process.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let _ = rustls::crypto::CryptoProvider::install_default((*provider).clone());
+    let (served, life, metrics) = (Arc::new(Served::default()), Life::default(), Arc::new(Metrics::default()));
+    let tls = Some(Arc::new(served.tls(Arc::clone(&provider)).map_err(|error| error.to_string())?));
+    // What is wrong with a file is told before a cluster is looked for.
+    if let Some(folder) = &arguments.certificates {
+        let (served, provider) = (Arc::clone(&served), Arc::clone(&provider));
+        follow(folder, served, provider, Arc::clone(&metrics)).map_err(|error| error.to_string())?;
+    }
     let client = Client::try_default().await.map_err(|error| format!("cannot reach a cluster: {error}"))?;
-    let (cache, metrics) = (Arc::new(Cache::default()), Arc::new(Metrics::default()));
+    if arguments.certificates.is_none() {
+        let mut names = vec![format!("netintent.{}.svc", arguments.namespace)];
+        names.extend(arguments.name.iter().cloned());
+        let place = Place { namespace: arguments.namespace.clone(), names };
+        let keeper = Keeper::new(client.clone(), place, Arc::clone(&served), provider, Arc::clone(&metrics));
+        tokio::spawn(keeper.keep());
+    }
+    let cache = Arc::new(Cache::default());
     for kind in Watched::ALL {
         tokio::spawn(watch(client.clone(), Arc::clone(&cache), Arc::clone(&metrics), kind));
     }
-    let admission = Arc::new(Admission::new(cache, metrics, Live::new(client)));
-    let (calls, observe) = (listen(arguments.listen).await?, listen(arguments.observe).await?);
+    let admission = Arc::new(Admission::new(cache, Arc::clone(&metrics), Live::new(client)));
+    let observe = listen(arguments.observe).await?;
+    let always = Server { tls: None, life: Life::default(), metrics: Arc::clone(&metrics) };
+    let paths = observed(Arc::clone(&admission), Arc::clone(&served), life.clone());
+    tokio::spawn(always.serve(observe, paths));
     info!(listen = %arguments.listen, observe = %arguments.observe, version = env!("CARGO_PKG_VERSION"), "started");
-    tokio::spawn(serve(observe, None, observed(Arc::clone(&admission))));
+    // Who is not trusted yet is not there yet: a refused connection is a clear answer.
     tokio::select! {
-        () = serve(calls, Some(Arc::new(tls)), router(admission)) => {}
-        () = ended() => info!("ended"),
+        () = served.there() => {}
+        () = told.next() => return Ok(info!("ended before there was a certificate")),
     }
-    Ok(())
+    let calls = listen(arguments.listen).await?;
+    let server = Server { tls, life: life.clone(), metrics: Arc::clone(&metrics) };
+    let serving = tokio::spawn(server.serve(calls, router(admission)));
+    told.next().await;
+    info!(seconds = arguments.linger, "told to end: new connections are still taken");
+    life.enter(Phase::Lingering);
+    let end = async {
+        tokio::time::sleep(Duration::from_secs(arguments.linger)).await;
+        life.enter(Phase::Draining);
+        if tokio::time::timeout(DRAIN, serving).await.is_err() {
+            warn!("connections are cut that took too long");
+        }
+    };
+    let result = tokio::select! {
+        () = end => Ok(()),
+        () = told.next() => Err("told to end once more: ended at once".to_owned()),
+    };
+    let (answered, undecided) = metrics.totals();
+    info!(answered, undecided, "ended");
+    result
 }
 
-/// Waits until the program is told to end.
-async fn ended() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+/// What tells the program to end.
+struct Told {
+    term: Signal,
+    int: Signal,
+}
+
+impl Told {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next time.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
     }
 }

@@ -4,8 +4,19 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::registry::Registry;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use netintent::derive::Reason;
+
+use crate::cache::Cache;
+use crate::certificates::Served;
 use crate::watched::Watched;
 
 /// Which registration asked.
@@ -43,8 +54,23 @@ struct Admission {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfRegistration {
+    registration: Registration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfKind {
     kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfReason {
+    reason: &'static str,
+}
+
+/// Half a millisecond to eight seconds: the API server waits ten.
+fn durations() -> Histogram {
+    Histogram::new(exponential_buckets(0.0005, 2.0, 15))
 }
 
 /// All metrics.
@@ -52,44 +78,121 @@ struct OfKind {
 pub struct Metrics {
     registry: Registry,
     admissions: Family<Admission, Counter>,
+    durations: Family<OfRegistration, Histogram, fn() -> Histogram>,
     malformed: Family<OfKind, Counter>,
     watch_failures: Family<OfKind, Counter>,
     confirmations: Family<OfKind, Counter>,
+    cache_age: Family<OfKind, Gauge<f64, AtomicU64>>,
+    refusals: Family<OfReason, Counter>,
+    certificate_expiry: Gauge,
+    answered: AtomicU64,
+    undecided: AtomicU64,
     /// Labels given to pods, each time one is asked about.
     pub grants: Counter,
-    /// Refused intents of pods, each time one is asked about.
-    pub refusals: Counter,
     /// Reserved labels that were taken away from pods.
     pub forged: Counter,
     /// Questions for which the API server was asked itself.
     pub live_reads: Counter,
+    /// When the webhook's own authority ends, in seconds since 1970.
+    pub authority_expiry: Gauge,
+    /// Certificates that could not be renewed or read.
+    pub certificate_failures: Counter,
+    /// Webhook configurations whose caBundle was written.
+    pub ca_bundle_writes: Counter,
+    /// TLS handshakes that failed.
+    pub handshake_failures: Counter,
+    /// Connections that were closed at once, since their address has too many.
+    pub refused_connections: Counter,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("netintent");
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The version of the program", version);
+        let mut counter = |name: &str, help: &str| {
+            let counter: Counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let grants = counter("grants", "Labels given to pods, each time one is asked about");
+        let forged = counter("forged_labels", "Reserved labels that were taken away from pods");
+        let live_reads = counter("live_reads", "Questions for which the API server was asked itself");
+        let certificate_failures = counter("certificate_failures", "Certificates that could not be renewed or read");
+        let ca_bundle_writes = counter("ca_bundle_writes", "Webhook configurations whose caBundle was written");
+        let handshake_failures = counter("handshake_failures", "TLS handshakes that failed");
+        let help = "Connections that were closed at once, since their address has too many";
+        let refused_connections = counter("refused_connections", help);
         let admissions: Family<Admission, Counter> = Family::default();
-        let malformed: Family<OfKind, Counter> = Family::default();
-        let watch_failures: Family<OfKind, Counter> = Family::default();
-        let confirmations: Family<OfKind, Counter> = Family::default();
-        let [grants, refusals, forged, live_reads] = [(); 4].map(|()| Counter::default());
         registry.register("admissions", "Questions of the API server, by registration and outcome", admissions.clone());
-        registry.register("malformed_objects", "Objects that were left out, each time", malformed.clone());
-        registry.register("watch_failures", "Watches that had to be begun again", watch_failures.clone());
-        let help = "Times that the API server said that nothing was missed";
-        registry.register("watch_confirmations", help, confirmations.clone());
-        registry.register("grants", "Labels given to pods, each time one is asked about", grants.clone());
+        let durations: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(durations);
+        let help = "How long it took to answer a question";
+        registry.register_with_unit("admission_duration", help, Unit::Seconds, durations.clone());
+        let refusals: Family<OfReason, Counter> = Family::default();
         registry.register("refusals", "Refused intents of pods, each time one is asked about", refusals.clone());
-        registry.register("forged_labels", "Reserved labels that were taken away from pods", forged.clone());
-        registry.register("live_reads", "Questions for which the API server was asked itself", live_reads.clone());
-        Self { registry, admissions, malformed, watch_failures, confirmations, grants, refusals, forged, live_reads }
+        let mut of_kind = |name: &str, help: &str| {
+            let family: Family<OfKind, Counter> = Family::default();
+            registry.register(name, help, family.clone());
+            family
+        };
+        let malformed = of_kind("malformed_objects", "Objects that were left out, each time");
+        let watch_failures = of_kind("watch_failures", "Watches that had to be begun again");
+        let confirmations = of_kind("watch_confirmations", "Times that the API server said that nothing was missed");
+        let cache_age: Family<OfKind, Gauge<f64, AtomicU64>> = Family::default();
+        let help = "How long ago all objects of a kind were known to be known";
+        registry.register_with_unit("cache_age", help, Unit::Seconds, cache_age.clone());
+        let (certificate_expiry, authority_expiry): (Gauge, Gauge) = Default::default();
+        let help = "When the certificate that is served ends";
+        registry.register_with_unit("certificate_expiry_timestamp", help, Unit::Seconds, certificate_expiry.clone());
+        let help = "When the webhook's own authority ends";
+        registry.register_with_unit("authority_expiry_timestamp", help, Unit::Seconds, authority_expiry.clone());
+        Self {
+            registry,
+            admissions,
+            durations,
+            malformed,
+            watch_failures,
+            confirmations,
+            cache_age,
+            refusals,
+            certificate_expiry,
+            answered: AtomicU64::default(),
+            undecided: AtomicU64::default(),
+            grants,
+            forged,
+            live_reads,
+            authority_expiry,
+            certificate_failures,
+            ca_bundle_writes,
+            handshake_failures,
+            refused_connections,
+        }
     }
 }
 
 impl Metrics {
-    /// Counts a question and what came of it.
-    pub fn admission(&self, registration: Registration, outcome: Outcome) {
+    /// Counts a question, what came of it, and how long that took.
+    pub fn admission(&self, registration: Registration, outcome: Outcome, took: Duration) {
         self.admissions.get_or_create(&Admission { registration, outcome }).inc();
+        self.durations.get_or_create(&OfRegistration { registration }).observe(took.as_secs_f64());
+        let all = if outcome == Outcome::error { &self.undecided } else { &self.answered };
+        all.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many questions were answered, and how many were not decided.
+    pub fn totals(&self) -> (u64, u64) {
+        (self.answered.load(Ordering::Relaxed), self.undecided.load(Ordering::Relaxed))
+    }
+
+    /// Counts a refused intent of a pod.
+    pub(crate) fn refusal(&self, reason: &Reason) {
+        let reason = match reason {
+            Reason::NotApproved => "not_approved",
+            Reason::TooWide { .. } => "too_wide",
+            Reason::Expired { .. } => "expired",
+            Reason::Prohibited { .. } => "prohibited",
+        };
+        self.refusals.get_or_create(&OfReason { reason }).inc();
     }
 
     pub(crate) fn malformed(&self, kind: Watched) -> Counter {
@@ -104,8 +207,15 @@ impl Metrics {
         self.confirmations.get_or_create_owned(&OfKind { kind: kind.kind() })
     }
 
-    /// All of them, in the text format of `OpenMetrics`.
-    pub fn text(&self) -> String {
+    /// All of them, in the text format of `OpenMetrics`: what is counted, and how things are at this moment.
+    pub fn text(&self, cache: &Cache, served: &Served) -> String {
+        for kind in Watched::ALL {
+            if let Some(age) = cache.age(kind) {
+                self.cache_age.get_or_create(&OfKind { kind: kind.kind() }).set(age.as_secs_f64());
+            }
+        }
+        let until = served.valid().map_or(Timestamp::UNIX_EPOCH, |valid| valid.until);
+        self.certificate_expiry.set(until.as_second());
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = encode(&mut text, &self.registry);

@@ -228,6 +228,39 @@ mod tests {
     }
 
     #[test]
+    fn of_many_owners_the_one_that_controls_is_known() {
+        let owner = |name: &str, controls: &str| {
+            format!(r#"{{"apiVersion":"apps/v1","kind":"ReplicaSet","name":"{name}"{controls}}}"#)
+        };
+        let owners =
+            [owner("a", ""), owner("b", r#","controller":false"#), owner("c", r#","controller":true"#)].join(",");
+        let text =
+            format!(r#"{{"metadata":{{"ownerReferences":[{owners}]}},"spec":{{"selector":{{"matchLabels":"x"}}}}}}"#);
+        let object: ObjectView<'_> = serde_json::from_str(&text).unwrap();
+        assert_eq!(object.metadata.of("shop").controller.unwrap().name, "c");
+        assert!(object.metadata.is_controlled() && object.selector().is_none());
+        let none: ObjectView<'_> = serde_json::from_str(r#"{"metadata":{"ownerReferences":null}}"#).unwrap();
+        assert!(!none.metadata.is_controlled());
+    }
+
+    /// Whoever reaches the port may send a lot; what is made of it is never much more.
+    #[test]
+    fn junk_is_passed_over_or_refused() {
+        let owners = format!(r#"{{"metadata":{{"ownerReferences":[{}{{}}]}}}}"#, "{},".repeat(200_000));
+        assert!(!serde_json::from_str::<ObjectView<'_>>(&owners).unwrap().metadata.is_controlled());
+        let labels =
+            format!(r#"{{"metadata":{{"labels":{{{}"a":""}}}}}}"#, r#""to.netintent.dev/a":"","#.repeat(100_001));
+        assert!(
+            serde_json::from_str::<ObjectView<'_>>(&labels).unwrap_err().to_string().starts_with("a map has more than")
+        );
+        let selector = |count| {
+            format!(r#"{{"spec":{{"selector":{{"matchLabels":{{{}"a":"b"}}}}}}}}"#, r#""c":"d","#.repeat(count))
+        };
+        let selected = |count| serde_json::from_str::<ObjectView<'_>>(&selector(count)).unwrap().selector();
+        assert!(selected(1_023).is_some() && selected(1_024).is_none());
+    }
+
+    #[test]
     fn answers_keep_to_the_limits_of_the_api_server() {
         let many = vec!["a warning\nof two lines".repeat(40); 40];
         let answer = Answer { warnings: many, ..Answer::default() };

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,44 +13,48 @@ use axum::routing::{get, post};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use jiff::Timestamp;
 use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
+mod body;
+mod life;
 mod patience;
 mod peers;
+mod seldom;
 
 use crate::admission::{Admission, Undecided};
-use crate::metrics::{Outcome, Registration};
+use crate::certificates::Served;
+use crate::metrics::{Metrics, Outcome, Registration};
+use body::{BodyError, Room};
+pub use life::{Life, Phase};
 use patience::Patient;
 use peers::Peers;
+use seldom::Seldom;
 
-/// The most bytes of one question. A valid update can make a review of 17 MB, and junk in it 36 MB.
-const MAX_BODY: usize = 40 * MIB;
-/// How many bytes of questions there may be at once.
-const BUDGET: usize = 120 * MIB;
-const KIB: usize = 1024;
-const MIB: usize = 1024 * 1024;
 /// How long a handshake, the headers, the body of a question and room for it may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a connection may be silent between questions.
 const IDLE: Duration = Duration::from_mins(2);
 /// How many connections there may be at once.
-const CONNECTIONS: usize = 2048;
+const CONNECTIONS: u32 = 512;
+/// How many bytes a connection, and one question on it, may send ahead of being read.
+const AHEAD: (u32, u32) = (256 * 1024, 128 * 1024);
 
 /// What the handlers share.
 #[derive(Clone, Debug)]
 struct Shared {
     admission: Arc<Admission>,
-    /// For questions, in KiB.
-    room: Arc<Semaphore>,
+    room: Arc<Room>,
 }
 
 /// The paths that the API server calls.
 pub fn router(admission: Arc<Admission>) -> Router {
-    let shared = Shared { admission, room: Arc::new(Semaphore::new(BUDGET / KIB)) };
+    let shared = Shared { admission, room: Arc::default() };
     let route = |registration: Registration| {
         post(move |State(shared): State<Shared>, request: Request| async move {
             handle(&shared, registration, request).await
@@ -64,61 +68,68 @@ pub fn router(admission: Arc<Admission>) -> Router {
         .with_state(shared)
 }
 
-/// The paths for whoever watches over the program: alive, ready, and what it counted.
-pub fn observed(admission: Arc<Admission>) -> Router {
-    let ready = |State(admission): State<Arc<Admission>>| async move {
-        if admission.cache.is_synced() {
-            (StatusCode::OK, "ok\n")
+/// What is told to whoever watches over the program.
+#[derive(Clone, Debug)]
+struct Observed {
+    admission: Arc<Admission>,
+    served: Arc<Served>,
+    life: Life,
+}
+
+impl Observed {
+    /// Why it can't be asked now, if it can't.
+    fn is_not_ready(&self) -> Option<&'static str> {
+        if !self.life.is_running() {
+            Some("it ends\n")
+        } else if !self.admission.cache.is_synced() {
+            Some("the cluster is still being read\n")
+        } else if !self.served.is_valid(Timestamp::now()) {
+            Some("there is no valid certificate that the webhook configurations trust: see the log\n")
         } else {
-            (StatusCode::SERVICE_UNAVAILABLE, "the cluster is still being read\n")
+            None
         }
+    }
+}
+
+/// The paths for whoever watches over the program: alive, ready, and what it counted.
+pub fn observed(admission: Arc<Admission>, served: Arc<Served>, life: Life) -> Router {
+    let ready = |State(observed): State<Observed>| async move {
+        observed.is_not_ready().map_or((StatusCode::OK, "ok\n"), |why| (StatusCode::SERVICE_UNAVAILABLE, why))
     };
-    let metrics = |State(admission): State<Arc<Admission>>| async move {
+    let metrics = |State(observed): State<Observed>| async move {
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-        ([(header::CONTENT_TYPE, kind)], admission.metrics.text())
+        let text = observed.admission.metrics.text(&observed.admission.cache, &observed.served);
+        ([(header::CONTENT_TYPE, kind)], text)
     };
     Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(admission)
+        .with_state(Observed { admission, served, life })
 }
 
 async fn handle(shared: &Shared, registration: Registration, request: Request) -> Response {
-    let admission = &shared.admission;
+    let (began, admission) = (Instant::now(), &shared.admission);
     let failed = |code: StatusCode, message: String| {
-        admission.metrics.admission(registration, Outcome::error);
+        admission.metrics.admission(registration, Outcome::error, began.elapsed());
         warn!(?registration, %message, "not decided");
         (code, format!("netintent: {message}\n")).into_response()
     };
-    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let length: usize = length.unwrap_or(MAX_BODY);
-    if length > MAX_BODY {
-        return failed(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the request has {length} bytes: at most {MAX_BODY} are read"),
-        );
-    }
-    let needed = u32::try_from(length.div_ceil(KIB)).unwrap_or(u32::MAX);
-    let room = shared.room.acquire_many(needed);
-    let Ok(Ok(_room)) = tokio::time::timeout(PATIENCE, room).await else {
-        return failed(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once".to_owned());
-    };
-    let body = tokio::time::timeout(PATIENCE, to_bytes(request.into_body(), MAX_BODY)).await;
-    let Ok(Ok(body)) = body else {
-        return failed(StatusCode::BAD_REQUEST, "the request did not arrive as a whole".to_owned());
+    let (head, body) = request.into_parts();
+    let (body, _room) = match shared.room.read(&head.headers, body).await {
+        Ok(read) => read,
+        Err(error) => {
+            let code = match error {
+                BodyError::Long => StatusCode::PAYLOAD_TOO_LARGE,
+                BodyError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+                BodyError::Cut => StatusCode::BAD_REQUEST,
+            };
+            return failed(code, error.to_string());
+        }
     };
     match admission.answer(registration, &body).await {
-        Ok((json, answer)) => {
-            let outcome = match &answer.denied {
-                Some(reason) => {
-                    info!(?registration, %reason, "denied");
-                    Outcome::denied
-                }
-                None if answer.patch.is_empty() => Outcome::allowed,
-                None => Outcome::patched,
-            };
-            admission.metrics.admission(registration, outcome);
+        Ok((json, outcome)) => {
+            admission.metrics.admission(registration, outcome, began.elapsed());
             ([(header::CONTENT_TYPE, "application/json")], Body::from(json)).into_response()
         }
         Err(error @ Undecided::Unreadable(_)) => failed(StatusCode::BAD_REQUEST, error.to_string()),
@@ -126,55 +137,112 @@ async fn handle(shared: &Shared, registration: Registration, request: Request) -
     }
 }
 
-/// Serves until the program ends, over TLS where there is a certificate.
-pub async fn serve(listener: TcpListener, tls: Option<Arc<ServerConfig>>, router: Router) {
-    let tls = tls.map(TlsAcceptor::from);
-    let (connections, peers) = (Arc::new(Semaphore::new(CONNECTIONS)), Peers::default());
-    loop {
-        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of file descriptors, say: others will end.
-                warn!(%error, "a connection can't be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let Some(counted) = peers.count(peer.ip()) else {
-            debug!(%peer, "an address has too many connections");
-            continue;
-        };
-        let (tls, router) = (tls.clone(), router.clone());
-        tokio::spawn(async move {
-            if let Err(error) = connection(stream, tls, router).await {
-                debug!(%peer, %error, "a connection ended");
-            }
-            drop((permit, counted));
-        });
-    }
+/// Where and how a router is served.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// TLS, if any.
+    pub tls: Option<Arc<ServerConfig>>,
+    /// When it ends.
+    pub life: Life,
+    /// Where failures are counted.
+    pub metrics: Arc<Metrics>,
 }
 
-async fn connection(
-    stream: TcpStream,
-    tls: Option<TlsAcceptor>,
-    router: Router,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    // Answers are small: waiting for more to send would only make them late.
-    stream.set_nodelay(true)?;
-    let stream = Patient::new(stream, PATIENCE, IDLE);
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30)).max_concurrent_streams(100);
-    let service = TowerToHyperService::new(router);
-    match tls {
-        Some(tls) => {
-            let stream = tokio::time::timeout(PATIENCE, tls.accept(stream)).await??;
-            // A handshake is no question yet.
-            let stream = Patient::new(stream, PATIENCE, IDLE);
-            builder.serve_connection(TokioIo::new(stream), service).await
+impl Server {
+    /// Serves until the program drains, and returns when the last connection has ended.
+    pub async fn serve(self, listener: TcpListener, router: Router) {
+        let tls = self.tls.clone().map(TlsAcceptor::from);
+        let (connections, peers, seldom) =
+            (Arc::new(Semaphore::new(CONNECTIONS as usize)), Peers::default(), Arc::new(Seldom::default()));
+        let drains = self.life.reached(Phase::Draining);
+        let mut drains = std::pin::pin!(drains);
+        loop {
+            let accepted = async {
+                let permit = Arc::clone(&connections).acquire_owned().await;
+                (permit, listener.accept().await)
+            };
+            let (permit, accepted) = tokio::select! {
+                accepted = accepted => accepted,
+                () = &mut drains => break,
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors, say: others will end.
+                    warn!(%error, "a connection can't be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            };
+            let Some(counted) = peers.count(peer.ip()) else {
+                self.metrics.refused_connections.inc();
+                if let Some(more) = seldom.tell(Instant::now()) {
+                    warn!(%peer, more, "an address has too many connections");
+                }
+                continue;
+            };
+            let (server, tls, router, seldom) = (self.clone(), tls.clone(), router.clone(), Arc::clone(&seldom));
+            tokio::spawn(async move {
+                server.connection(stream, peer, tls, router, &seldom).await;
+                drop((permit, counted));
+            });
         }
-        None => builder.serve_connection(TokioIo::new(stream), service).await,
+        drop(listener);
+        // It gets them all when each connection has given back its own.
+        let _ = connections.acquire_many(CONNECTIONS).await;
+    }
+
+    async fn connection(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        tls: Option<TlsAcceptor>,
+        router: Router,
+        seldom: &Seldom,
+    ) {
+        // Answers are small: waiting for more to send would only make them late.
+        let _ = stream.set_nodelay(true);
+        let stream = Patient::new(stream, PATIENCE, IDLE);
+        let Some(tls) = tls else { return self.talk(stream, peer, router).await };
+        let error = match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
+            // A handshake is no question yet.
+            Ok(Ok(stream)) => return self.talk(Patient::new(stream, PATIENCE, IDLE), peer, router).await,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "it took too long".to_owned(),
+        };
+        self.metrics.handshake_failures.inc();
+        if let Some(more) = seldom.tell(Instant::now()) {
+            warn!(%peer, error, more, "a TLS handshake failed");
+        }
+    }
+
+    async fn talk(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: SocketAddr,
+        router: Router,
+    ) {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 * 1024);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .keep_alive_interval(Duration::from_secs(30))
+            .max_concurrent_streams(100)
+            .initial_connection_window_size(AHEAD.0)
+            .initial_stream_window_size(AHEAD.1);
+        let talk = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        let mut talk = std::pin::pin!(talk);
+        let result = tokio::select! {
+            result = talk.as_mut() => result,
+            () = self.life.reached(Phase::Draining) => {
+                talk.as_mut().graceful_shutdown();
+                talk.await
+            }
+        };
+        if let Err(error) = result {
+            debug!(%peer, %error, "a connection ended");
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Approvals: unused, expired, of what does not exist, and with blocks of addresses that may hold pods.
 
+use std::sync::Arc;
+
 use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 use rustc_hash::FxHashMap;
@@ -51,12 +53,12 @@ fn about(approval: &Approval, finding: Finding) -> Finding {
 }
 
 /// Who declares what, in templates that run and in those that are kept for a rollback.
-type Uses = FxHashMap<Caller, Vec<CalleePattern>>;
+type Uses = FxHashMap<Caller, Vec<Arc<CalleePattern>>>;
 
 fn uses(snapshot: &Snapshot) -> Uses {
     let mut uses = Uses::default();
     for pod in &snapshot.pods {
-        let intents = pod.intents.iter().map(|declared| declared.callee.clone());
+        let intents = pod.intents.iter().map(|declared| Arc::clone(&declared.callee));
         uses.entry(pod.caller.clone()).or_default().extend(intents);
     }
     let objects = &snapshot.objects;
@@ -80,7 +82,7 @@ fn owner_name(metadata: &Metadata) -> String {
 
 fn unused(snapshot: &Snapshot, approval: &Approval, uses: &Uses) -> Vec<Finding> {
     let used = |pattern: &CallerPattern, callee: &CalleePattern| {
-        let covers = |intents: &Vec<CalleePattern>| intents.iter().any(|intent| callee.covers(intent));
+        let covers = |intents: &Vec<Arc<CalleePattern>>| intents.iter().any(|intent| callee.covers(intent));
         match pattern {
             CallerPattern::One(caller) => uses.get(caller).is_some_and(covers),
             _ => uses.iter().any(|(caller, intents)| pattern.matches(caller) && covers(intents)),

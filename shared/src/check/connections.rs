@@ -53,7 +53,7 @@ fn cut(snapshot: &Snapshot) -> Vec<Finding> {
     let mut found = Vec::new();
     for ((_, callee), cut) in cuts {
         let pod = &snapshot.pods[cut.source as usize];
-        let Some(declared) = pod.intents.iter().find(|declared| declared.callee == *callee) else { continue };
+        let Some(declared) = pod.intents.iter().find(|declared| *declared.callee == *callee) else { continue };
         let services = crate::finding::some(&cut.services);
         let finding = if cut.code == Code::UnmanagedCaller {
             let namespace = &pod.caller.namespace;
@@ -105,7 +105,7 @@ fn explain<'a>(
                 let Some((target, protocol, port)) = hit else { continue };
                 let mut ports = PortSet::none();
                 ports.insert(protocol, port, port);
-                let key = (pod.workload, &declared.callee);
+                let key = (pod.workload, &*declared.callee);
                 let cut = cuts.entry(key).or_insert(Cut { code, services: vec![], source, destination: target, ports });
                 cut.services.push(snapshot.objects.services[service].metadata.full_name());
             }

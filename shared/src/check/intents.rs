@@ -43,7 +43,7 @@ fn of_callee(told: &Told<'_>, pod: &Pod, callee: &CalleePattern) -> Option<Findi
     if let Some(finding) = unknown(snapshot, callee) {
         return Some(finding);
     }
-    let refusal = pod.derivation.refusals.iter().find(|refusal| refusal.callee == *callee)?;
+    let refusal = pod.derivation.refusals.iter().find(|refusal| *refusal.callee == *callee)?;
     let code = match strictness(snapshot.mode(&pod.caller.namespace), callee_mode(snapshot, callee)) {
         Strictness::None => return None,
         Strictness::Warn => Code::UnapprovedIntent,

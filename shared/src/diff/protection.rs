@@ -1,6 +1,7 @@
 //! Besides connections: Services that become protected or open, and approvals that are still needed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::callee::CalleePattern;
 use crate::caller::Caller;
@@ -81,7 +82,7 @@ pub struct Needed {
     /// Who declares it.
     pub caller: Caller,
     /// What.
-    pub callee: CalleePattern,
+    pub callee: Arc<CalleePattern>,
     /// Why it is refused.
     pub reason: Reason,
     /// How strictly.
@@ -95,16 +96,16 @@ pub fn needed(before: &Snapshot, after: &Snapshot) -> Vec<Needed> {
         strictness(snapshot.mode(&caller.namespace), callee_mode(snapshot, &refusal.callee))
     };
     let old: BTreeSet<(&Caller, &CalleePattern, Strictness)> =
-        refusals(before).map(|(caller, r)| (caller, &r.callee, strictness_in(before, caller, r))).collect();
+        refusals(before).map(|(caller, r)| (caller, &*r.callee, strictness_in(before, caller, r))).collect();
     let mut all: Vec<Needed> = refusals(after)
         .map(|(caller, refusal)| Needed {
             caller: caller.clone(),
-            callee: refusal.callee.clone(),
+            callee: Arc::clone(&refusal.callee),
             reason: refusal.reason.clone(),
             strictness: strictness_in(after, caller, refusal),
         })
         .filter(|needed| needed.strictness != Strictness::None)
-        .filter(|needed| !old.contains(&(&needed.caller, &needed.callee, needed.strictness)))
+        .filter(|needed| !old.contains(&(&needed.caller, &*needed.callee, needed.strictness)))
         .collect();
     all.sort_by(|a, b| (&a.caller, &a.callee).cmp(&(&b.caller, &b.callee)));
     all.dedup();

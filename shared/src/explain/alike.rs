@@ -40,7 +40,7 @@ pub(super) fn distinct<'e>(snapshot: &Snapshot, ends: Vec<(End<'e>, PortSet)>) -
             workload: state.workload,
             labels: &state.labels,
             caller: &state.caller.name,
-            intents: state.intents.iter().map(|declared| &declared.callee).collect(),
+            intents: state.intents.iter().map(|declared| &*declared.callee).collect(),
             ports: &spec.ports,
             host_network: spec.host_network,
             // Only a block of addresses looks at a pod's own.

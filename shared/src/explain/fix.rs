@@ -66,7 +66,8 @@ fn ingress(told: &Told<'_>, pair: &Pair<'_>, fixes: &mut Vec<Fix>) {
             // A wildcard, or what is prohibited in part: what is asked, alone, opens no more than it must.
             Link::Refused(..) | Link::Undeclared => {
                 fixes.push(declare(told, pod, callee));
-                let covered = crate::derive::derive(caller, [callee], &snapshot.statements(), snapshot.options.now);
+                let intent = std::sync::Arc::new(callee.clone());
+                let covered = crate::derive::derive(caller, [&intent], &snapshot.statements(), snapshot.options.now);
                 if let Some(refusal) = covered.refusals.first() {
                     refused(told, caller, callee, callee, &refusal.reason, fixes);
                 }

@@ -55,7 +55,7 @@ fn declare(objects: &mut Objects, snapshot: &Snapshot, question: &Question, more
     let Subject::Workload(_, pods) = &question.source else { panic!("an address declares nothing") };
     let less = less.map(|text| CalleePattern::parse(text, None).unwrap());
     let without = |text: &str, namespace: &str| {
-        let intents = intent::parse(text, namespace).intents.into_iter().map(|i| i.callee);
+        let intents = intent::parse(text, namespace).intents.into_iter().map(|i| (*i.callee).clone());
         let kept: Vec<CalleePattern> = intents.filter(|callee| Some(callee) != less.as_ref()).collect();
         intent::print(&kept, namespace)
     };

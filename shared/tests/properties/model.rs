@@ -81,7 +81,7 @@ fn intents(objects: &Objects, workload: &Workload) -> Vec<CalleePattern> {
         let text = account.metadata.annotation("netintent.dev/calls");
         text.map(|text| intent::parse(&text.value, namespace).intents).unwrap_or_default()
     });
-    own.unwrap_or_default().into_iter().chain(theirs).map(|intent| intent.callee).collect()
+    own.unwrap_or_default().into_iter().chain(theirs).map(|intent| (*intent.callee).clone()).collect()
 }
 
 fn expired(approval: &Approval) -> bool {

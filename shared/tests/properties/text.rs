@@ -78,7 +78,7 @@ proptest! {
                 once.push(callee);
             }
         }
-        let again: Vec<CalleePattern> = calls.intents.into_iter().map(|intent| intent.callee).collect();
+        let again: Vec<CalleePattern> = calls.intents.into_iter().map(|intent| (*intent.callee).clone()).collect();
         prop_assert_eq!(again, once);
     }
 
@@ -110,7 +110,7 @@ proptest! {
         }
         for intent in &calls.intents {
             let again = CalleePattern::parse(&intent.callee.to_string(), None);
-            prop_assert_eq!(again.as_ref(), Ok(&intent.callee));
+            prop_assert_eq!(again.as_ref(), Ok(&*intent.callee));
         }
         for namespace in [None, Some("shop")] {
             let _ = CalleePattern::parse(&text, namespace);

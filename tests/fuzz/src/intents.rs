@@ -45,12 +45,12 @@ fn places(annotation: &str, calls: &Calls) {
 }
 
 fn read_again(calls: &Calls) {
-    let callees: Vec<&CalleePattern> = calls.intents.iter().map(|intent| &intent.callee).collect();
+    let callees: Vec<&CalleePattern> = calls.intents.iter().map(|intent| &*intent.callee).collect();
     let printed = intent::print(callees.iter().copied(), OWN);
     // Full names may be more than what fits, where the text left the namespace out: but these are not printed.
     let again = intent::parse(&printed, OWN);
     assert_eq!(again.errors, [], "{printed}");
-    assert_eq!(again.intents.iter().map(|intent| &intent.callee).collect::<Vec<_>>(), callees, "{printed}");
+    assert_eq!(again.intents.iter().map(|intent| &*intent.callee).collect::<Vec<_>>(), callees, "{printed}");
 }
 
 fn pattern(callee: &CalleePattern) {

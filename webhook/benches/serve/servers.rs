@@ -18,11 +18,12 @@ use kube::core::admission::{AdmissionRequest, AdmissionResponse, AdmissionReview
 use kube::{Client, Config};
 use netintent_webhook::admission::Admission;
 use netintent_webhook::cache::Cache;
+use netintent_webhook::certificates::{Served, follow};
 use netintent_webhook::live::Live;
 use netintent_webhook::metrics::Metrics;
-use netintent_webhook::server::{listen, router, serve};
+use netintent_webhook::server::{Life, Server, listen, router};
 use netintent_webhook::watched::Watched;
-use netintent_webhook::{certificates, world};
+use netintent_webhook::world;
 use tokio::net::TcpListener;
 
 use crate::{Result, objects};
@@ -62,16 +63,20 @@ impl Kind {
 /// Serves until standard input ends, and tells its port first.
 pub(crate) fn run(kind: Kind, folder: &Path) -> Result {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let (router, listener, tls) = runtime.block_on(async {
+    let (served, metrics) = (Arc::new(Served::default()), Arc::new(Metrics::default()));
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let (router, listener) = runtime.block_on(async {
         let router = match kind {
             Kind::Netintent => netintent(objects::read(folder)?)?,
             Kind::Admits => Router::new().route("/derive", post(admit)),
         };
         let listener: TcpListener = listen(([127, 0, 0, 1], 0).into()).await?;
-        Ok::<_, Box<dyn std::error::Error + Send + Sync>>((router, listener, certificates::follow(folder)?))
+        follow(folder, Arc::clone(&served), Arc::clone(&provider), Arc::clone(&metrics))?;
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>((router, listener))
     })?;
+    let server = Server { tls: Some(Arc::new(served.tls(provider)?)), life: Life::default(), metrics };
     writeln!(std::io::stdout(), "{}", listener.local_addr()?.port())?;
-    runtime.spawn(serve(listener, Some(Arc::new(tls)), router));
+    runtime.spawn(server.serve(listener, router));
     std::io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
 }

@@ -71,7 +71,7 @@ pub fn judge(world: &World, subject: &Subject, now: Timestamp) -> Judged {
     );
     let mode = world.mode(&subject.namespace);
     let own = |callee: &CalleePattern| {
-        derived.intents.iter().any(|declared| declared.callee == *callee && declared.service_account.is_none())
+        derived.intents.iter().any(|declared| *declared.callee == *callee && declared.service_account.is_none())
     };
     let refusals = derived.derivation.refusals.iter().map(|refusal| JudgedRefusal {
         strictness: strictness(mode, callee_mode(world, &refusal.callee)),

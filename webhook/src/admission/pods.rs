@@ -37,7 +37,7 @@ pub(super) fn denies(request: &Pods<'_>, judged: &Judged) -> bool {
 /// What a pod's creator, or who changes it, is answered.
 pub(super) fn answer(request: &Pods<'_>, judged: &Judged, told: &[Told], metrics: &Metrics) -> Answer {
     let Some(pod) = &request.object else { return Answer::allowed() };
-    metrics.refusals.inc_by(judged.refusals.len() as u64);
+    judged.derived.derivation.refusals.iter().for_each(|refusal| metrics.refusal(&refusal.reason));
     let keys = &judged.keys;
     let (wrong, forged) = (malformed(judged), forged(request, keys));
     // Where the namespace has just left, nobody is told how to declare.

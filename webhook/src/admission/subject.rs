@@ -1,5 +1,7 @@
 //! The pod that a question is about: one that is made or changed, or the one that a template would give.
 
+use std::sync::Arc;
+
 use netintent::callee::CalleePattern;
 use netintent::intent::{self, Calls, MAX_BYTES, MAX_INTENTS};
 use netintent::names;
@@ -64,13 +66,14 @@ impl Subject {
     }
 
     /// What it and its ServiceAccount declare; nothing where that is more than may be, so that nothing is read for it.
-    pub fn callees(&self, world: &World) -> Vec<CalleePattern> {
+    pub fn callees(&self, world: &World) -> Vec<Arc<CalleePattern>> {
         let account = world.account(&self.namespace, &self.service_account);
         let both = || self.own.iter().chain(account);
         if both().map(|calls| calls.bytes).sum::<usize>() > MAX_BYTES {
             return Vec::new();
         }
-        let mut all: Vec<CalleePattern> = both().flat_map(|calls| &calls.intents).map(|i| i.callee.clone()).collect();
+        let intents = both().flat_map(|calls| &calls.intents);
+        let mut all: Vec<Arc<CalleePattern>> = intents.map(|intent| Arc::clone(&intent.callee)).collect();
         all.sort_unstable();
         all.dedup();
         if all.len() > MAX_INTENTS { Vec::new() } else { all }

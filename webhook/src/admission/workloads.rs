@@ -1,5 +1,7 @@
 //! Templates declare what is approved, or hear at once why not.
 
+use std::sync::Arc;
+
 use netintent::callee::CalleePattern;
 use netintent::intent;
 use netintent::names;
@@ -15,7 +17,7 @@ type Workloads<'a> = Request<'a, ObjectView<'a>>;
 /// A template of the past, as far as it declares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Kept {
-    callees: Vec<CalleePattern>,
+    callees: Vec<Arc<CalleePattern>>,
     caller: Option<String>,
 }
 
@@ -38,7 +40,7 @@ fn before(request: &Workloads<'_>) -> Option<Kept> {
 fn is_old(request: &Workloads<'_>, kept: &[Kept], callee: &CalleePattern) -> bool {
     let Some(object) = &request.object else { return true };
     let caller = object.template().and_then(|template| template.annotation(names::CALLER));
-    let said = |kept: &Kept| kept.caller.as_deref() == caller && kept.callees.contains(callee);
+    let said = |kept: &Kept| kept.caller.as_deref() == caller && kept.callees.iter().any(|one| **one == *callee);
     object.metadata.is_controlled() || before(request).iter().chain(kept).any(said)
 }
 

@@ -7,7 +7,12 @@ use netintent::names;
 use netintent::objects::{Metadata, Owner};
 use netintent::selector::Labels;
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// How many labels a selector has at most. The API server refuses more where ours may be among them.
+const MAX_SELECTOR: usize = 1024;
+/// How many entries of a map are kept: more than an object can hold, so that nobody else makes much out of little.
+const MAX_KEPT: usize = 100_000;
 
 /// An object, as far as it decides.
 #[derive(Debug, Default, Deserialize)]
@@ -129,13 +134,61 @@ struct SelectorView {
     match_labels: Option<Vec<(String, String)>>,
 }
 
-/// A map of strings. A label of a ReplicationController's selector may be called `matchLabels`: it is no map.
+/// A map of strings; too many are none. A label of a ReplicationController's selector may be called `matchLabels`: it is no
+/// map.
 fn strings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<(String, String)>>, D::Error> {
-    let value = serde_json::Value::deserialize(deserializer)?;
-    let entries = value
-        .as_object()
-        .map(|map| map.iter().filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect());
-    Ok(entries)
+    struct Strings;
+    impl<'de> Visitor<'de> for Strings {
+        type Value = Option<Vec<(String, String)>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("labels")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut entries = Vec::new();
+            while let Some(entry) = map.next_entry()? {
+                if entries.len() <= MAX_SELECTOR {
+                    entries.push(entry);
+                }
+            }
+            Ok((entries.len() <= MAX_SELECTOR).then_some(entries))
+        }
+    }
+    deserializer.deserialize_any(Strings)
+}
+
+/// The one owner that controls the object: it may name any number of others.
+fn controlling<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<OwnerView<'a>>, D::Error> {
+    struct Owners<'a>(std::marker::PhantomData<&'a ()>);
+    impl<'de: 'a, 'a> Visitor<'de> for Owners<'a> {
+        type Value = Option<OwnerView<'a>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("owner references")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let mut found = None;
+            while let Some(owner) = seq.next_element::<OwnerView<'a>>()? {
+                found = found.or(Some(owner).filter(|owner| owner.controller == Some(true)));
+            }
+            Ok(found)
+        }
+    }
+    deserializer.deserialize_any(Owners(std::marker::PhantomData))
 }
 
 /// Metadata.
@@ -152,8 +205,8 @@ pub struct MetadataView<'a> {
     labels: Option<Kept<'a, LabelKeys>>,
     #[serde(borrow, default)]
     annotations: Option<Kept<'a, AnnotationKeys>>,
-    #[serde(borrow, default)]
-    owner_references: Option<Vec<OwnerView<'a>>>,
+    #[serde(borrow, default, rename = "ownerReferences", deserialize_with = "controlling")]
+    controller: Option<OwnerView<'a>>,
 }
 
 /// An owner reference.
@@ -194,7 +247,7 @@ impl MetadataView<'_> {
 
     /// Whether an owner controls the object.
     pub fn is_controlled(&self) -> bool {
-        self.owner_references.iter().flatten().any(|owner| owner.controller == Some(true))
+        self.controller.is_some()
     }
 
     /// The labels that tell who controls the object.
@@ -207,7 +260,7 @@ impl MetadataView<'_> {
     pub fn of(&self, namespace: &str) -> Metadata {
         let given = |text: &Option<Cow<'_, str>>| text.as_deref().filter(|text| !text.is_empty()).map(str::to_owned);
         let (name, prefix) = (given(&self.name), given(&self.generate_name));
-        let controller = self.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
+        let controller = self.controller.as_ref();
         let (name, stem) = Metadata::named(name.as_deref(), prefix.as_deref());
         Metadata {
             namespace: namespace.to_owned(),
@@ -263,6 +316,9 @@ impl<'de: 'a, 'a, K: Keys> Deserialize<'de> for Kept<'a, K> {
                 let mut entries = Vec::new();
                 while let Some(Borrowed(key)) = map.next_key::<Borrowed<'de>>()? {
                     if K::keep(&key) {
+                        if entries.len() == MAX_KEPT {
+                            return Err(A::Error::custom(format_args!("a map has more than {MAX_KEPT} entries")));
+                        }
                         entries.push((key, map.next_value::<Borrowed<'de>>()?.0));
                     } else {
                         map.next_value::<IgnoredAny>()?;
