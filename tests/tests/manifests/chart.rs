@@ -1,10 +1,12 @@
 //! The chart says what the kustomize folders say, and takes the values that it names.
 
+use std::path::Path;
+
 use netintent_tests::{Helm, Kubectl};
 use serde_json::{Value, json};
 
 use crate::Result;
-use crate::objects::{NAMESPACE, Objects, chart, folder, get, kustomize, read, template, text};
+use crate::objects::{NAMESPACE, Objects, chart, folder, get, kustomize, read, template, template_of, text};
 
 /// Compares object by object, so that a difference is short.
 fn assert_same(chart: &Objects, kustomize: &Objects) {
@@ -29,6 +31,18 @@ fn each_switch_is_an_overlay() -> Result {
     ] {
         assert_same(&chart(&[value])?, &kustomize(overlay)?);
     }
+    Ok(())
+}
+
+/// The links of its folder are files in the package.
+#[test]
+fn the_package_says_the_same() -> Result {
+    let kubectl = Kubectl::alone()?;
+    let (folder, packages) = (folder().join("chart"), kubectl.scratch().folder("packages")?);
+    Helm::of(&kubectl)?.text([Path::new("package"), &folder, Path::new("--destination"), &packages])?;
+    let package = packages.join(concat!("netintent-", env!("CARGO_PKG_VERSION"), ".tgz"));
+    let values = ["certManager.enabled=true", "monitoring.enabled=true"];
+    assert_same(&read(&template_of(&package, NAMESPACE, &values)?)?, &chart(&values)?);
     Ok(())
 }
 

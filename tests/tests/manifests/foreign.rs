@@ -4,7 +4,7 @@ use netintent_tests::Foreign;
 use serde_json::{Value, json};
 
 use crate::Result;
-use crate::objects::{NAMESPACE, Objects, chart, get, is_of_kubernetes, items, kustomize, list, text};
+use crate::objects::{NAMESPACE, Objects, chart, folder, get, is_of_kubernetes, items, kustomize, list, text};
 
 /// The objects of other projects.
 fn foreign(objects: &Objects) -> Vec<&Value> {
@@ -79,6 +79,7 @@ fn every_alert_says_what_to_do() -> Result {
     ] {
         assert!(alerts.iter().any(|(alert, _)| alert == name), "no {name}");
     }
+    let operating = std::fs::read_to_string(folder().join("../docs/operating.md"))?;
     for (name, rule) in &alerts {
         for pointer in ["/for", "/annotations/summary", "/annotations/description"] {
             assert!(text(rule, pointer)?.len() > 1, "{name} has no {pointer}");
@@ -86,6 +87,7 @@ fn every_alert_says_what_to_do() -> Result {
         assert!(["critical", "warning"].contains(&text(rule, "/labels/severity")?), "{name}");
         let heading = format!("/docs/operating.md#{}", name.to_ascii_lowercase());
         assert!(text(rule, "/annotations/runbook_url")?.ends_with(&heading), "{name}");
+        assert!(operating.contains(&format!("\n### {name}\n")), "docs/operating.md has no heading {name}");
     }
     Ok(())
 }

@@ -33,7 +33,12 @@ pub(crate) fn chart(values: &[&str]) -> Result<Objects> {
 
 /// The text that `helm template` prints.
 pub(crate) fn template(namespace: &str, values: &[&str]) -> Result<String> {
-    let chart = folder().join("chart").display().to_string();
+    template_of(&folder().join("chart"), namespace, values)
+}
+
+/// The same of a chart that lies elsewhere.
+pub(crate) fn template_of(chart: &Path, namespace: &str, values: &[&str]) -> Result<String> {
+    let chart = chart.display().to_string();
     let mut args = vec!["template", "netintent", &chart, "--namespace", namespace, "--include-crds"];
     args.extend(values.iter().flat_map(|value| ["--set", *value]));
     Ok(Helm::of(&Kubectl::alone()?)?.text(args)?)
