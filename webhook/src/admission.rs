@@ -96,8 +96,14 @@ impl Admission {
         let must = pods::denies(request, &judged) || !judged.mode.is_managed() || stale;
         let told = judged.refusals.iter().any(|refusal| refusal.strictness != Strictness::None);
         // Of a Job that was made a moment ago its CronJob may not be known yet.
-        let may = told && (!judged.owner_known || self.live.may_spare(&request.namespace));
-        let read = if must || may { Some(self.read(&subject).await) } else { None };
+        let read = if must || told && !judged.owner_known {
+            Some(self.read(&subject).await)
+        } else if told && self.live.may_spare(&request.namespace) {
+            self.metrics.live_reads.inc();
+            Some(self.live.spare_world(&subject).await)
+        } else {
+            None
+        };
         let world = match read {
             Some(Ok(world)) => Some(world),
             Some(Err(error)) if must => return Err(error.into()),
