@@ -113,7 +113,7 @@ impl ControlPlane {
         Ok(plane)
     }
 
-    /// Kills the API server, as a node that fails would, and starts it again on the same port and the same data. Waits
+    /// Kills the API server if it runs, as a node that fails would, and starts it again on the same port and the same data. Waits
     /// until it is ready.
     ///
     /// # Errors
@@ -124,11 +124,22 @@ impl ControlPlane {
         let logs = (1_u32..).map(|life| folder.join(format!("kube-apiserver-restarted-{life}.log")));
         let log = logs.into_iter().find(|log| !log.exists()).unwrap_or_else(|| folder.join("kube-apiserver.log"));
         let mut server = self.apiserver.lock().unwrap_or_else(PoisonError::into_inner);
-        server.signal("KILL")?;
+        if server.ended()?.is_none() {
+            server.signal("KILL")?;
+        }
         server.wait(PATIENCE)?;
         *server = Server::spawn(&self.runs.0, &self.runs.1, &log)?;
         drop(server);
         self.wait("the API server is ready again", &["get", "--raw=/readyz"])
+    }
+
+    /// Sends a signal to the API server, such as `STOP`, after which it holds connections and answers none, and `CONT`.
+    ///
+    /// # Errors
+    ///
+    /// If it has ended.
+    pub fn signal_api_server(&self, name: &str) -> Result<(), Error> {
+        self.apiserver.lock().unwrap_or_else(PoisonError::into_inner).signal(name)
     }
 
     /// Where etcd answers its clients, address and port.

@@ -8,7 +8,7 @@ use crate::{Error, Installed, User};
 impl Installed {
     /// The API server takes in webhooks and policies a moment after they are stored, one by one: asks for what each
     /// refuses until it does.
-    pub(crate) fn wait_until_in_effect(&self) -> Result<(), Error> {
+    pub fn wait_until_in_effect(&self) -> Result<(), Error> {
         self.namespace("in-effect", "enforce")?;
         self.namespace("in-effect-shadow", "shadow")?;
         let key = "a.b.to.netintent.dev/c";

@@ -76,6 +76,24 @@ impl Installed {
     ///
     /// As [`shared`](Self::shared).
     pub fn start_with(wanted: &Installation) -> Result<Self, Error> {
+        let installed = Self::prepare(wanted)?;
+        for replica in &installed.replicas {
+            replica.run()?;
+        }
+        installed.wait_until_ready()?;
+        if wanted.certificates == Certificates::Folder {
+            installed.trust(&installed.plane.authority().pem())?;
+        }
+        installed.wait_until_in_effect()?;
+        Ok(installed)
+    }
+
+    /// All of it but the webhook's processes, which the test starts.
+    ///
+    /// # Errors
+    ///
+    /// As [`shared`](Self::shared).
+    pub fn prepare(wanted: &Installation) -> Result<Self, Error> {
         let plane = ControlPlane::start_with(&Options { controllers: wanted.controllers, ..Options::default() })?;
         let admin = plane.administrator()?;
         let manifests = crate_folder("../manifests");
@@ -95,15 +113,6 @@ impl Installed {
         if wanted.certificates == Certificates::Own {
             installed.register(&manifests.join("base/webhooks.yaml"), None)?;
         }
-        for replica in &installed.replicas {
-            replica.run()?;
-        }
-        installed.wait_until_ready()?;
-        if wanted.certificates == Certificates::Folder {
-            let bundle = installed.plane.authority().pem();
-            installed.register(&manifests.join("base/webhooks.yaml"), Some(&bundle))?;
-        }
-        installed.wait_until_in_effect()?;
         Ok(installed)
     }
 

@@ -20,6 +20,7 @@ mod kubectl;
 mod loopback;
 pub mod odd;
 mod process;
+pub mod raw;
 mod scratch;
 mod server;
 mod tools;

@@ -1,0 +1,66 @@
+//! How a replica ends: everybody hears of it first, and nobody is cut off.
+
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::{Duration, Instant};
+
+use netintent_tests::raw::{ask, trusting};
+use netintent_tests::{Installation, Installed, runtime};
+
+use crate::Result;
+
+fn one() -> Installation {
+    Installation { controllers: false, ..Installation::default() }
+}
+
+#[test]
+fn readiness_goes_first_and_connections_last() -> Result {
+    let installed = Installed::start_with(&one())?;
+    let (webhook, tls) = (installed.webhook(), trusting(&installed)?);
+    let port = webhook.ports().0;
+    // A question that is under way: its second half comes when nothing new is taken any more.
+    let began = Instant::now();
+    webhook.signal("TERM")?;
+    installed.until("it says that it ends", || {
+        Ok(webhook.observed("/readyz").filter(|text| text.contains(" 503 ") && text.contains("it ends")))
+    })?;
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let (mut asked, mut refused) = (0_u64, false);
+    while !refused {
+        // Until the kernel has nobody to give a connection to.
+        match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
+            Ok(_) => {
+                if let Ok((status, _)) = runtime()?.block_on(ask(&tls, port, "/derive", REVIEW.as_bytes())) {
+                    assert_eq!(status, 200);
+                    asked += 1;
+                }
+            }
+            Err(_) => refused = true,
+        }
+    }
+    // It said that it takes connections for a quarter of a minute.
+    assert!(asked > 10 && began.elapsed() > Duration::from_secs(13), "{asked} in {:?}", began.elapsed());
+    let ended = webhook.ended()?;
+    assert_eq!((ended.code, ended.undecided), (Some(0), Some(0)));
+    assert!(ended.answered.is_some_and(|answered| answered >= asked), "{ended:?}");
+    Ok(())
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() -> Result {
+    let installed = Installed::start_with(&one())?;
+    let webhook = installed.webhook();
+    webhook.signal("TERM")?;
+    installed
+        .until("it says that it ends", || Ok(webhook.observed("/readyz").filter(|text| text.contains("it ends"))))?;
+    let began = Instant::now();
+    webhook.signal("INT")?;
+    let ended = webhook.ended()?;
+    assert_eq!(ended.code, Some(1));
+    assert!(began.elapsed() < Duration::from_secs(5) && ended.answered.is_some(), "{ended:?}");
+    Ok(())
+}
+
+/// A pod without intents in a namespace that nobody knows.
+const REVIEW: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"1",
+    "kind":{"group":"","version":"v1","kind":"Pod"},"namespace":"in-effect-shadow","operation":"CREATE",
+    "userInfo":{"username":"me"},"object":{"metadata":{"generateName":"a-"},"spec":{}}}}"#;

@@ -1,0 +1,55 @@
+//! What a GitOps tool resets is put right within seconds.
+
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use netintent_tests::raw::bundle;
+use netintent_tests::{Authority, Installed, Reply};
+use serde_json::{Value, json};
+
+use crate::Result;
+use crate::authority::two;
+
+/// How soon: "within seconds".
+const SOON: Duration = Duration::from_secs(5);
+
+/// However it is reset: emptied, replaced by somebody else's, or the whole configuration written anew.
+#[test]
+fn a_bundle_that_is_reset_comes_back() -> Result {
+    let installed = Installed::start_with(&two())?;
+    let (admin, good) = (installed.admin(), bundle(&installed)?);
+    let other = STANDARD.encode(Authority::new()?.pem());
+    for kind in ["mutating", "validating"] {
+        let path = format!("/apis/admissionregistration.k8s.io/v1/{kind}webhookconfigurations/netintent");
+        let object = admin.get(&path)?.body;
+        let count = object["webhooks"].as_array().map_or(0, Vec::len);
+        let with = |value: Option<&str>, only: Option<usize>| -> Result<Reply> {
+            let mut object = admin.get(&path)?.body;
+            if let Some(metadata) = object["metadata"].as_object_mut() {
+                metadata.remove("managedFields");
+                metadata.remove("resourceVersion");
+            }
+            for entry in object["webhooks"].as_array_mut().into_iter().flatten().take(only.unwrap_or(count)) {
+                entry["clientConfig"]["caBundle"] = value.map_or(Value::Null, Value::from);
+            }
+            Ok(admin.put(&path, &object)?)
+        };
+        for (value, only) in [(None, None), (None, Some(1)), (Some(other.as_str()), None)] {
+            let reply = with(value, only)?;
+            assert!(reply.is_success(), "{reply:?}");
+            let began = Instant::now();
+            // Within half a minute nothing is taken away that is only too much, so the other one may stand beside ours.
+            installed.until("the bundle is back", || {
+                Ok(bundle(&installed).is_ok_and(|now| now.contains(good.trim())).then_some(()))
+            })?;
+            assert!(began.elapsed() < SOON, "{kind}: {:?}", began.elapsed());
+        }
+        installed.until("nothing else is trusted in the end", || {
+            Ok((bundle(&installed).ok().as_deref() == Some(good.as_str())).then_some(()))
+        })?;
+    }
+    let reply = installed.admin().post("/api/v1/namespaces", &json!({"metadata": {"name": "after"}}))?;
+    assert!(reply.is_success(), "{reply:?}");
+    Ok(())
+}
