@@ -6,6 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use netintent::derive::Strictness;
 use netintent::names;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 use tracing::{Instrument as _, Span, debug_span, info};
 
 mod approvals;
@@ -164,8 +166,13 @@ impl Admission {
     }
 }
 
+/// From how many bytes on others should not wait until a question is read.
+const LONG: usize = 256 * 1024;
+
 fn read<'b, O: serde::Deserialize<'b>>(body: &'b [u8]) -> Result<AdmissionReview<'b, O>, Undecided> {
-    serde_json::from_slice(body).map_err(|error| Undecided::Unreadable(error.to_string()))
+    let read = || serde_json::from_slice(body).map_err(|error| Undecided::Unreadable(error.to_string()));
+    let threads = Handle::try_current().map(|handle| handle.runtime_flavor());
+    if body.len() > LONG && matches!(threads, Ok(RuntimeFlavor::MultiThread)) { block_in_place(read) } else { read() }
 }
 
 /// What the lines that are logged about a question have in common. It costs nothing where nobody looks that closely.
