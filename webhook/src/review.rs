@@ -19,6 +19,8 @@ pub const MAX_WARNING: usize = 256;
 pub const MAX_WARNINGS: usize = 4096;
 /// The most characters of a refusal's message: what a person reads.
 const MAX_MESSAGE: usize = 16 * 1024;
+/// About how many bytes one operation of a patch has.
+const OPERATION: usize = 128;
 /// The most characters of one audit annotation's value.
 pub(crate) const MAX_AUDIT: usize = 4096;
 
@@ -127,13 +129,16 @@ impl Answer {
     ///
     /// Warnings beyond what the API server passes on are counted in the last one, instead of being cut.
     pub fn json(&self, uid: &str) -> Vec<u8> {
-        let patch = (!self.patch.is_empty() && self.denied.is_none())
-            .then(|| STANDARD.encode(serde_json::to_vec(&self.patch).unwrap_or_default()));
+        let patch = (!self.patch.is_empty() && self.denied.is_none()).then(|| {
+            let mut json = Vec::with_capacity(self.patch.len() * OPERATION);
+            let _ = serde_json::to_writer(&mut json, &self.patch);
+            STANDARD.encode(json)
+        });
         let response = Response {
             uid,
             allowed: self.denied.is_none(),
             status: self.denied.as_ref().map(|message| Status {
-                message: shortened(&lines(message), MAX_MESSAGE),
+                message: shortened(&lines(message), MAX_MESSAGE).into_owned(),
                 reason: "Forbidden",
                 code: 403,
             }),
@@ -142,8 +147,14 @@ impl Answer {
             warnings: bounded(&self.warnings),
             audit_annotations: self.audit.iter().map(|(key, value)| (*key, shortened(value, MAX_AUDIT))).collect(),
         };
+        let long = response.patch.as_ref().map_or(0, String::len)
+            + response.audit_annotations.values().map(|value| value.len()).sum::<usize>();
         let review = ReviewResponse { api_version: "admission.k8s.io/v1", kind: "AdmissionReview", response };
-        serde_json::to_vec(&review).unwrap_or_default()
+        // In one piece: it is written once for each question.
+        let mut json = Vec::with_capacity(long + 512);
+        // Writing to memory does not fail.
+        let _ = serde_json::to_writer(&mut json, &review);
+        json
     }
 }
 
@@ -153,10 +164,10 @@ fn lines(text: &str) -> String {
 }
 
 /// At most `most` characters, the last a `…` where something is left out.
-fn shortened(text: &str, most: usize) -> String {
+fn shortened(text: &str, most: usize) -> Cow<'_, str> {
     // A text has as many bytes as characters, or more.
     if text.len() <= most || text.chars().nth(most).is_none() {
-        return text.to_owned();
+        return text.into();
     }
     text.chars().take(most - 1).chain(['…']).collect()
 }
@@ -165,7 +176,7 @@ fn bounded(warnings: &[String]) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     let mut left = MAX_WARNINGS - MAX_WARNING;
     for (at, warning) in warnings.iter().enumerate() {
-        let warning = shortened(&netintent::names::printable(warning), MAX_WARNING);
+        let warning = shortened(&netintent::names::printable(warning), MAX_WARNING).into_owned();
         let length = warning.chars().count();
         if length > left {
             all.push(format!("and {} more warnings: kubectl netintent check tells all", warnings.len() - at));
@@ -199,7 +210,7 @@ struct Response<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    audit_annotations: BTreeMap<&'static str, String>,
+    audit_annotations: BTreeMap<&'static str, Cow<'a, str>>,
 }
 
 #[derive(Serialize)]

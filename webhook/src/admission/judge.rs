@@ -17,6 +17,8 @@ use crate::world::World;
 
 /// How many approvals of one grant are named.
 const APPROVALS: usize = 5;
+/// About how many bytes the words for one grant have.
+const GRANT: usize = 80;
 
 /// What a pod comes to.
 #[derive(Debug)]
@@ -96,7 +98,7 @@ pub fn judge(world: &World, subject: &Subject, now: Timestamp) -> Judged {
 
 /// By which approvals each grant holds, written into one text: there may be hundreds.
 fn grants(world: &World, grants: &[Grant]) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(grants.len() * GRANT);
     for grant in grants {
         if text.len() > MAX_AUDIT {
             break;

@@ -22,9 +22,17 @@ fn is_bare(request: &Pods<'_>) -> bool {
 
 /// Reserved labels of a pod as it is asked for that no approval covers.
 fn forged<'r>(request: &'r Pods<'_>, keys: &[String]) -> Vec<&'r str> {
-    let reserved = request.object.iter().flat_map(|pod| pod.metadata.reserved());
+    let reserved = request.object.as_ref().map(|pod| pod.metadata.reserved()).unwrap_or_default();
+    // A new pod has none.
+    if reserved.is_empty() {
+        return Vec::new();
+    }
     let keys: FxHashSet<&str> = keys.iter().map(String::as_str).collect();
-    reserved.filter(|(key, value)| *value != names::ALLOWED || !keys.contains(key)).map(|(key, _)| key).collect()
+    reserved
+        .into_iter()
+        .filter(|(key, value)| *value != names::ALLOWED || !keys.contains(key))
+        .map(|(key, _)| key)
+        .collect()
 }
 
 /// Whether a new pod is denied, if what it was judged by is true.
