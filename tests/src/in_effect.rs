@@ -8,6 +8,10 @@ use crate::{Error, Installed, User};
 impl Installed {
     /// The API server takes in webhooks and policies a moment after they are stored, one by one: asks for what each
     /// refuses until it does.
+    ///
+    /// # Errors
+    ///
+    /// If it never does, with the ends of all logs.
     pub fn wait_until_in_effect(&self) -> Result<(), Error> {
         self.namespace("in-effect", "enforce")?;
         self.namespace("in-effect-shadow", "shadow")?;

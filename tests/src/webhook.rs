@@ -35,9 +35,9 @@ pub type Admissions = BTreeMap<(String, String), u64>;
 pub struct Ended {
     /// Its exit code.
     pub code: Option<i32>,
-    /// How many questions it had answered in its life, as it said last; `None` where it said nothing.
+    /// How many questions it had decided in its life, as it said last; `None` where it said nothing.
     pub answered: Option<u64>,
-    /// How many of them it had not decided.
+    /// How many it had not decided, beside those.
     pub undecided: Option<u64>,
 }
 

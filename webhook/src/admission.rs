@@ -6,6 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use netintent::derive::Strictness;
 use netintent::names;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 use tracing::{Instrument as _, Span, debug_span, info};
 
 mod approvals;
@@ -96,8 +98,14 @@ impl Admission {
         let must = pods::denies(request, &judged) || !judged.mode.is_managed() || stale;
         let told = judged.refusals.iter().any(|refusal| refusal.strictness != Strictness::None);
         // Of a Job that was made a moment ago its CronJob may not be known yet.
-        let may = told && (!judged.owner_known || self.live.may_spare(&request.namespace));
-        let read = if must || may { Some(self.read(&subject).await) } else { None };
+        let read = if must || told && !judged.owner_known {
+            Some(self.read(&subject).await)
+        } else if told && self.live.may_spare(&request.namespace) {
+            self.metrics.live_reads.inc();
+            Some(self.live.spare_world(&subject).await)
+        } else {
+            None
+        };
         let world = match read {
             Some(Ok(world)) => Some(world),
             Some(Err(error)) if must => return Err(error.into()),
@@ -158,8 +166,13 @@ impl Admission {
     }
 }
 
+/// From how many bytes on others should not wait until a question is read.
+const LONG: usize = 256 * 1024;
+
 fn read<'b, O: serde::Deserialize<'b>>(body: &'b [u8]) -> Result<AdmissionReview<'b, O>, Undecided> {
-    serde_json::from_slice(body).map_err(|error| Undecided::Unreadable(error.to_string()))
+    let read = || serde_json::from_slice(body).map_err(|error| Undecided::Unreadable(error.to_string()));
+    let threads = Handle::try_current().map(|handle| handle.runtime_flavor());
+    if body.len() > LONG && matches!(threads, Ok(RuntimeFlavor::MultiThread)) { block_in_place(read) } else { read() }
 }
 
 /// What the lines that are logged about a question have in common. It costs nothing where nobody looks that closely.

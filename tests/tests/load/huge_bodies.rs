@@ -17,7 +17,7 @@ use crate::stand::{SPAN, Stand, shared, since, turn};
 /// How many bytes a body may have at most.
 const MAX_BODY: usize = 40 << 20;
 /// How many clients send such bodies at once, to one replica.
-const CLIENTS: usize = 8;
+const CLIENTS: usize = 6;
 const PATHS: [&str; 4] = ["/derive", "/guard", "/workloads", "/approvals"];
 
 /// What was answered to them, by status.

@@ -70,7 +70,7 @@ fn malformed(installed: &Installed, kind: &str) -> Result<u64> {
 /// Where they are in etcd, and what is there.
 fn objects([shop, _, bank, away]: &[String; 4]) -> Vec<(String, Value)> {
     let metadata = |namespace: &str, more: Value| {
-        let mut all = json!({"name": "malformed", "uid": "0c2c1c1e-0000-4000-8000-00000000000a",
+        let mut all = json!({"name": "broken", "uid": "0c2c1c1e-0000-4000-8000-00000000000a",
             "creationTimestamp": "2026-01-01T00:00:00Z", "annotations": {}, "labels": {}});
         if !namespace.is_empty() {
             all["namespace"] = namespace.into();
@@ -82,7 +82,7 @@ fn objects([shop, _, bank, away]: &[String; 4]) -> Vec<(String, Value)> {
     };
     let nonsense = "\u{0}\u{1b}[31m/:@*".to_owned() + &"x/y:z,".repeat(20_000);
     let owners = json!([{"apiVersion": "///", "kind": "", "name": "../../secrets", "uid": "", "controller": true},
-        {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "malformed", "uid": "a", "controller": true}]);
+        {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "broken", "uid": "a", "controller": true}]);
     let junk = json!({"annotations": {"netintent.dev/calls": nonsense, "netintent.dev/caller": "a/b c\n"},
         "labels": {"netintent.dev/mode": "perhaps", "pod-template-hash": "", "x.to.netintent.dev/y": "no",
             "to.netintent.dev": "allowed", "..to.netintent.dev/": ""}, "ownerReferences": owners});
@@ -100,9 +100,9 @@ fn objects([shop, _, bank, away]: &[String; 4]) -> Vec<(String, Value)> {
     let none = json!({});
     let ports = json!([{"name": "RPC?", "port": -1, "protocol": "carrier pigeon", "targetPort": "a b"},
         {"name": "RPC?", "port": 99_999_999}]);
-    let key = |path: &str, namespace: &str| format!("/registry/{path}/{namespace}/malformed");
+    let key = |path: &str, namespace: &str| format!("/registry/{path}/{namespace}/broken");
     vec![
-        ("/registry/namespaces/malformed".into(), of(builtin("v1", "Namespace"), "", &junk, none.clone())),
+        ("/registry/namespaces/broken".into(), of(builtin("v1", "Namespace"), "", &junk, none.clone())),
         (key("serviceaccounts", shop), of(builtin("v1", "ServiceAccount"), shop, &junk, none.clone())),
         (
             key("services/specs", bank),
@@ -119,11 +119,11 @@ fn objects([shop, _, bank, away]: &[String; 4]) -> Vec<(String, Value)> {
         (key("pods", away), of(builtin("v1", "Pod"), away, &junk, json!({"spec": {"containers": null}}))),
         (key("netintent.dev/approvals", bank), of(statement("Approval"), bank, &none, wrong.clone())),
         (
-            "/registry/netintent.dev/clusterapprovals/malformed".into(),
+            "/registry/netintent.dev/clusterapprovals/broken".into(),
             of(statement("ClusterApproval"), "", &none, wrong.clone()),
         ),
         (
-            "/registry/netintent.dev/clusterprohibitions/malformed".into(),
+            "/registry/netintent.dev/clusterprohibitions/broken".into(),
             of(statement("ClusterProhibition"), "", &none, wrong),
         ),
     ]

@@ -29,7 +29,8 @@ fn a_rolling_restart_loses_nothing() -> Result {
     for (last, ended) in &gone {
         assert_eq!(ended.code, Some(0), "{ended:?}");
         add(&mut counted, last);
-        answered += ended.answered.ok_or("it did not say how many it had answered")?;
+        answered +=
+            ended.answered.zip(ended.undecided).map(|(a, u)| a + u).ok_or("it did not say what it had counted")?;
         // As many as before the load, and none since.
         assert_eq!(ended.undecided, Some(last.iter().filter(|((_, o), _)| o == "error").map(|(_, n)| n).sum()));
     }

@@ -83,6 +83,11 @@ pub(crate) fn shown(answers: &[&Answer], of: usize) -> String {
 /// were not answered nobody can say whether they are there, but as they should be they must be.
 pub(crate) fn stored(mix: &Mix, tally: &Tally, mut pods: BTreeMap<String, std::collections::BTreeSet<String>>) {
     for answer in &tally.answers {
+        if matches!(answer.verdict, Verdict::Wrong(_)) {
+            // Found out already: what is stored is as wrong.
+            pods.remove(&answer.pod());
+            continue;
+        }
         let (name, pod) = (answer.pod(), pods.remove(&answer.pod()));
         let may = !matches!(RECIPES[answer.recipe].expected, crate::mix::Expected::Denied(..));
         match pod {

@@ -11,16 +11,21 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 /// The most bytes of one question. A valid update can make a review of 17 MB, and junk in it 36 MB.
 pub(super) const MOST: usize = 40 * MIB;
-/// How many bytes of questions there may be at once.
-const BUDGET: usize = 120 * MIB;
+/// Up to how many bytes a question is small: nearly all are.
+const SMALL: usize = 256 * KIB;
+/// How many bytes of small questions there may be at once, and of others.
+const BUDGET: (usize, usize) = (16 * MIB, 2 * MOST);
 
-/// Room for questions, in KiB.
+/// Room for questions, in KiB. Small ones have their own: they wait for no large one, which anybody may send.
 #[derive(Debug)]
-pub(super) struct Room(Semaphore);
+pub(super) struct Room {
+    small: Semaphore,
+    large: Semaphore,
+}
 
 impl Default for Room {
     fn default() -> Self {
-        Self(Semaphore::new(BUDGET / KIB))
+        Self { small: Semaphore::new(BUDGET.0 / KIB), large: Semaphore::new(BUDGET.1 / KIB) }
     }
 }
 
@@ -51,7 +56,8 @@ impl Room {
             return Err(BodyError::Long);
         }
         let needed = u32::try_from(most.div_ceil(KIB)).unwrap_or(u32::MAX);
-        let permit = tokio::time::timeout(PATIENCE, self.0.acquire_many(needed)).await;
+        let room = if most <= SMALL { &self.small } else { &self.large };
+        let permit = tokio::time::timeout(PATIENCE, room.acquire_many(needed)).await;
         let permit = permit.map_err(|_| BodyError::Busy)?.map_err(|_| BodyError::Busy)?;
         let read = async {
             // As long as it says, so that it is never there twice; it grows as it comes, since it may say much and send little.
@@ -98,10 +104,14 @@ mod tests {
         let (room, mut headers) = (Room::default(), HeaderMap::new());
         headers.insert(header::CONTENT_LENGTH, MOST.into());
         let mut kept = Vec::new();
-        for _ in 0..BUDGET / MOST {
+        for _ in 0..BUDGET.1 / MOST {
             kept.push(room.read(&headers, Body::from(vec![0; MOST])).await.unwrap());
         }
         assert_eq!(room.read(&headers, Body::from(vec![0; MOST])).await.unwrap_err(), BodyError::Busy);
+        // Who sends little has room all the same.
+        headers.insert(header::CONTENT_LENGTH, SMALL.into());
+        assert!(room.read(&headers, Body::from(vec![0; SMALL])).await.is_ok());
+        headers.insert(header::CONTENT_LENGTH, MOST.into());
         kept.pop();
         assert!(room.read(&headers, Body::from(vec![0; MOST])).await.is_ok());
     }
