@@ -114,7 +114,10 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
     // Who is not trusted yet is not there yet: a refused connection is a clear answer.
     tokio::select! {
         () = served.there() => {}
-        () = told.next() => return Ok(info!("ended before there was a certificate")),
+        () = told.next() => {
+            info!("ended before there was a certificate");
+            return Ok(());
+        }
     }
     let calls = listen(arguments.listen).await?;
     let server = Server { tls, life: life.clone(), metrics: Arc::clone(&metrics) };

@@ -20,7 +20,7 @@ use crate::tally::{Tally, stored};
 /// How long a load lasts, at least.
 pub(crate) const SPAN: Duration = Duration::from_mins(1);
 /// How long it may last where what goes on beside it takes longer.
-const LONGEST: Duration = Duration::from_mins(4);
+const LONGEST: Duration = Duration::from_mins(10);
 /// Fifty a second.
 const PERIOD: Duration = Duration::from_millis(20);
 /// How long a client waits for an answer. The API server itself gives a webhook ten seconds.

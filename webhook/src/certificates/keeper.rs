@@ -262,14 +262,13 @@ impl Keeper {
     async fn store(&self, before: Option<Secret>, all: &Authorities) -> Result<(), Failure> {
         let data = all.data().into_iter().map(|(key, value)| (key, ByteString(value))).collect();
         let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
-        let stored = match before {
-            Some(before) => self.secrets.replace(SECRET, &params, &Secret { data: Some(data), ..before }).await,
-            None => {
-                let mut secret = Secret { data: Some(data), type_: Some("Opaque".to_owned()), ..Secret::default() };
-                secret.metadata.name = Some(SECRET.to_owned());
-                secret.metadata.labels = Some([("app.kubernetes.io/name".to_owned(), "netintent".to_owned())].into());
-                self.secrets.create(&params, &secret).await
-            }
+        let stored = if let Some(before) = before {
+            self.secrets.replace(SECRET, &params, &Secret { data: Some(data), ..before }).await
+        } else {
+            let mut secret = Secret { data: Some(data), type_: Some("Opaque".to_owned()), ..Secret::default() };
+            secret.metadata.name = Some(SECRET.to_owned());
+            secret.metadata.labels = Some([("app.kubernetes.io/name".to_owned(), "netintent".to_owned())].into());
+            self.secrets.create(&params, &secret).await
         };
         stored.map(drop).map_err(failed("Secret"))
     }
