@@ -23,7 +23,8 @@ fn plane() -> Result<ControlPlane> {
 
 /// Runs a line, with the folder of the repository in place of the one that the reader is in.
 fn run(plane: &ControlPlane, line: &str) -> Result<String> {
-    let words: Vec<String> = line.split(' ').map(|word| word.replace("manifests/", &format!("{ROOT}/manifests/"))).collect();
+    let words: Vec<String> =
+        line.split(' ').map(|word| word.replace("manifests/", &format!("{ROOT}/manifests/"))).collect();
     let text = match words.split_first() {
         Some((program, args)) if program == "kubectl" => plane.admin().text(args),
         Some((program, args)) if program == "helm" => Helm::of(plane.admin())?.text(args),
@@ -51,7 +52,8 @@ fn the_way_from_installing_to_leaving_can_be_gone() -> Result {
     for kinds in ["customresourcedefinitions", "mutatingwebhookconfigurations,validatingwebhookconfigurations"] {
         assert_eq!(exists(&[kinds])?, "", "nothing is left");
     }
-    let left = kubectl.text(["get", "-o=name", "clusterroles,clusterrolebindings,namespaces,validatingadmissionpolicies"])?;
+    let left =
+        kubectl.text(["get", "-o=name", "clusterroles,clusterrolebindings,namespaces,validatingadmissionpolicies"])?;
     assert!(!left.contains("netintent"), "{left}");
     Ok(())
 }

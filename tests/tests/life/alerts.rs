@@ -62,7 +62,7 @@ fn create(installed: &Installed, path: &str, object: &Value) -> Result<u16> {
     Ok(installed.admin().post(path, object)?.status)
 }
 
-fn pod(name: &str, labels: Value, calls: &str) -> Value {
+fn pod(name: &str, labels: &Value, calls: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": name, "labels": labels, "annotations": {"netintent.dev/calls": calls}},
         "spec": {"containers": [{"name": "a", "image": "a"}]}})
@@ -84,7 +84,7 @@ fn alerts_are_on_when_they_should_be() -> Result {
     whatever_is_asked(&watched.installed)?;
     let reserved = json!({"ledger.bank.to.netintent.dev/rpc": "allowed"});
     watched.until_on(&["NetintentForgery"], |installed| {
-        assert_eq!(create(installed, "/api/v1/namespaces/away/pods", &pod("forger", reserved, ""))?, 403);
+        assert_eq!(create(installed, "/api/v1/namespaces/away/pods", &pod("forger", &reserved, ""))?, 403);
         Ok(())
     })?;
     watched.until_on(&["NetintentMalformedObjects"], malformed)?;
@@ -159,7 +159,7 @@ fn whatever_is_asked(installed: &Installed) -> Result {
     let pods = "/api/v1/namespaces/shop/pods";
     let calls = ["bank/ledger:rpc", "bank/ledger", "bank/ledger:admin", "closed/vault:rpc", "bank/other"];
     for (number, calls) in (0..).zip(calls) {
-        assert_eq!(create(installed, pods, &pod(&format!("caller-{number}"), json!({}), calls))?, 201);
+        assert_eq!(create(installed, pods, &pod(&format!("caller-{number}"), &json!({}), calls))?, 201);
     }
     installed.until("every reason is counted", || {
         let reasons = ["too_wide", "expired", "prohibited", "not_approved"];
@@ -170,12 +170,12 @@ fn whatever_is_asked(installed: &Installed) -> Result {
         }
         // What was created a moment ago was not known then.
         admin.delete(&format!("{pods}/caller-2?gracePeriodSeconds=0"))?;
-        admin.post(pods, &pod("caller-2", json!({}), calls[2]))?;
+        admin.post(pods, &pod("caller-2", &json!({}), calls[2]))?;
         admin.delete(&format!("{pods}/caller-3?gracePeriodSeconds=0"))?;
-        admin.post(pods, &pod("caller-3", json!({}), calls[3]))?;
+        admin.post(pods, &pod("caller-3", &json!({}), calls[3]))?;
         Ok(None)
     })?;
-    let forged = pod("forged", json!({"x.y.to.netintent.dev/z": "allowed"}), "");
+    let forged = pod("forged", &json!({"x.y.to.netintent.dev/z": "allowed"}), "");
     assert_eq!(create(installed, pods, &forged)?, 201);
     let template = json!({"metadata": {"labels": {"app": "a"}, "annotations": {"netintent.dev/calls": "bank/nothing"}},
         "spec": {"containers": [{"name": "a", "image": "a"}]}});
@@ -222,7 +222,7 @@ fn no_right_to_the_secret(installed: &Installed) -> Result {
 
 /// A question about a pod that nobody may call from: before it is refused, it is read again.
 fn refused() -> String {
-    let pod = pod("late", json!({}), "bank/nothing:rpc");
+    let pod = pod("late", &json!({}), "bank/nothing:rpc");
     json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {"uid": "1",
         "kind": {"group": "", "version": "v1", "kind": "Pod"}, "namespace": "closed", "operation": "CREATE",
         "userInfo": {"username": "me"}, "object": pod}})

@@ -11,8 +11,8 @@ use serde_json::Value;
 use tokio_rustls::TlsConnector;
 
 use crate::Result;
-use crate::raw::{ask, trusting};
 use crate::stand::{SPAN, Stand, shared, since, turn};
+use netintent_tests::raw::{ask, trusting};
 
 /// How many bytes a body may have at most.
 const MAX_BODY: usize = 40 << 20;

@@ -19,7 +19,6 @@ mod mix;
 mod mounted_folder;
 mod nuisances;
 mod own_authority;
-mod raw;
 mod rolling;
 mod stand;
 mod tally;

@@ -3,8 +3,8 @@
 use netintent_tests::{Authority, Certificates, Identity, Installation, Installed, runtime};
 
 use crate::Result;
-use crate::raw::{served, trusting};
 use crate::stand::{Stand, since, turn};
+use netintent_tests::raw::{served, trusting};
 
 /// The names that the API server may know the webhook by.
 const NAMES: [&str; 2] = ["127.0.0.1", "netintent.netintent-system.svc"];

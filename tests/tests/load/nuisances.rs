@@ -8,8 +8,8 @@ use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::TlsConnector;
 
 use crate::Result;
-use crate::raw::{connect, head, rest, secure, status, trusting};
 use crate::stand::{SPAN, Stand, add, shared, since, turn};
+use netintent_tests::raw::{connect, head, rest, secure, status, trusting};
 
 /// How many bytes a body may have at most.
 const MAX_BODY: usize = 40 << 20;
@@ -90,7 +90,7 @@ async fn round(tls: &TlsConnector, port: u16, counts: &mut Counts) -> Result {
     }
     // JSON that is no question.
     for body in ["", "{", "null", "{\"request\":{\"uid\":7}}"] {
-        let (status, _) = crate::raw::ask(tls, port, "/guard", body.as_bytes()).await?;
+        let (status, _) = netintent_tests::raw::ask(tls, port, "/guard", body.as_bytes()).await?;
         assert_eq!(status, 400, "{body:?}");
         counts.undecided += 1;
     }

@@ -3,8 +3,8 @@
 use netintent_tests::{Installed, runtime};
 
 use crate::Result;
-use crate::raw::{bundle, served, trusting};
 use crate::stand::{Stand, shared, since, turn};
+use netintent_tests::raw::{bundle, served, trusting};
 
 const SECRET: &str = "/api/v1/namespaces/netintent-system/secrets/netintent-authority";
 
