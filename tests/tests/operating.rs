@@ -7,6 +7,9 @@ use netintent_tests::{ControlPlane, Helm, Options};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
+/// A policy as `render` makes them.
+const RENDERED: &str = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  namespace: shop\n  name: netintent\n  \
+    labels: {app.kubernetes.io/managed-by: netintent}\nspec: {podSelector: {}, policyTypes: [Ingress]}\n";
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// The blocks of commands, each a list of lines.
@@ -42,7 +45,12 @@ fn the_way_from_installing_to_leaving_can_be_gone() -> Result {
     for line in blocks()?.iter().filter(|block| !block.iter().any(|line| line.starts_with("helm "))).flatten() {
         run(&plane, line)?;
         count += 1;
+        if line.ends_with("netintent.dev/mode-") {
+            // Without the modes that they ask for, they would cut whoever they let in.
+            assert_eq!(exists(&["networkpolicies", "-n", "shop"])?, "");
+        }
         if line == "kubectl label namespace shop netintent.dev/mode=shadow" {
+            kubectl.pipe(["apply", "-f", "-"], RENDERED)?;
             assert_eq!(exists(&["namespaces", "-l", "netintent.dev/mode=shadow"])?, "namespace/shop\n");
             let deployment = exists(&["deployment", "-n", "netintent-system", "netintent"])?;
             assert_eq!(deployment, "deployment.apps/netintent\n");

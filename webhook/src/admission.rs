@@ -68,8 +68,9 @@ impl Admission {
         if registration == Registration::approvals {
             let review: AdmissionReview<'_, Bounded> = read(body)?;
             let request = review.request.map(|Bounded(object)| object);
-            let answer = self.approvals(&request).instrument(span(registration, &request)).await?;
-            return Ok(told(registration, &request, &answer));
+            let span = span(registration, &request);
+            let answer = self.approvals(&request).instrument(span.clone()).await?;
+            return Ok(span.in_scope(|| told(registration, &request, &answer)));
         }
         let review: AdmissionReview<'_, ObjectView<'_>> = read(body)?;
         let request = &review.request;
@@ -81,8 +82,9 @@ impl Admission {
                 Registration::approvals => Ok(Answer::allowed()),
             }
         };
-        let answer = answer.instrument(span(registration, request)).await?;
-        Ok(told(registration, request, &answer))
+        let span = span(registration, request);
+        let answer = answer.instrument(span.clone()).await?;
+        Ok(span.in_scope(|| told(registration, request, &answer)))
     }
 
     async fn derive(&self, request: &Request<'_, ObjectView<'_>>) -> Result<Answer, Undecided> {
@@ -166,6 +168,8 @@ impl Admission {
     }
 }
 
+/// How many refusals of one question are logged: a pod may have hundreds.
+const LOGGED: usize = 16;
 /// From how many bytes on others should not wait until a question is read.
 const LONG: usize = 256 * 1024;
 
@@ -181,19 +185,21 @@ fn span<O>(registration: Registration, request: &Request<'_, O>) -> Span {
         namespace = %request.namespace, name = %request.name, operation = ?request.operation)
 }
 
-/// The JSON of an answer, and what it says; one line of the log where something is refused.
+/// The JSON of an answer, and what it says; one line of the log for each refusal.
 fn told<O>(registration: Registration, request: &Request<'_, O>, answer: &Answer) -> (Vec<u8>, Outcome) {
-    let refused = answer.denied.as_deref().or_else(|| answer.audit.get("refusals").map(String::as_str));
-    if let Some(text) = refused {
-        let outcome = if answer.denied.is_some() { "denied" } else { "admitted with refusals" };
-        let reason = names::printable(text.lines().next().unwrap_or_default());
-        info!(?registration, uid = %request.uid, kind = %request.kind.kind, namespace = %request.namespace,
-            name = %request.name, user = %names::printable(&request.user_info.username), reason, "{outcome}");
-    }
     let outcome = match answer {
         Answer { denied: Some(_), .. } => Outcome::denied,
         Answer { patch, .. } if patch.is_empty() => Outcome::allowed,
         _ => Outcome::patched,
     };
+    let line = |refusal: &str| {
+        let (user, refusal) = (names::printable(&request.user_info.username), names::printable(refusal));
+        info!(?registration, ?outcome, uid = %request.uid, kind = %request.kind.kind, namespace = %request.namespace,
+            name = %request.name, user, refusal, "refused");
+    };
+    match &answer.denied {
+        Some(reason) if answer.refusals.is_empty() => line(reason.lines().next().unwrap_or_default()),
+        _ => answer.refusals.iter().take(LOGGED).for_each(|refusal| line(refusal)),
+    }
     (answer.json(&request.uid), outcome)
 }

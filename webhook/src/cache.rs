@@ -59,6 +59,11 @@ impl Cache {
         Watched::ALL.into_iter().all(|kind| self.age(kind).is_some())
     }
 
+    /// The kinds that never were.
+    pub fn unknown(&self) -> Vec<&'static str> {
+        Watched::ALL.into_iter().filter(|kind| self.age(*kind).is_none()).map(Watched::kind).collect()
+    }
+
     /// Whether all that a pod's labels hang on was confirmed of late.
     pub fn is_fresh(&self) -> bool {
         let decides = Watched::ALL.into_iter().filter(|kind| *kind != Watched::Pod);

@@ -13,6 +13,7 @@
 pub mod admission;
 pub mod cache;
 pub mod certificates;
+mod failure;
 mod lean;
 pub mod live;
 pub mod metrics;

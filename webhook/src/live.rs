@@ -16,6 +16,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::admission::Subject;
+use crate::failure::said;
 use crate::lean::Lean;
 use crate::watch::{ListError, Page, list};
 use crate::watched::Watched;
@@ -51,7 +52,7 @@ pub enum LiveError {
 
 impl From<kube::Error> for LiveError {
     fn from(error: kube::Error) -> Self {
-        Self::Failed(error.to_string())
+        Self::Failed(said(&error))
     }
 }
 

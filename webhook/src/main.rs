@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use kube::Client;
 use netintent_webhook::admission::Admission;
 use netintent_webhook::cache::Cache;
@@ -47,25 +47,50 @@ struct Arguments {
     #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "netintent-system")]
     namespace: String,
     /// Another DNS name or IP address for the webhook's own certificate, beside that of its Service.
-    #[arg(long, value_name = "NAME", conflicts_with = "certificates")]
+    #[arg(long, value_name = "NAME", conflicts_with = "certificates", value_parser = name)]
     name: Vec<String>,
     /// For how long new connections are still taken once the program is told to end and has said that it is not ready: until
     /// everybody knows.
     #[arg(long, value_name = "SECONDS", default_value_t = 15)]
     linger: u64,
-    /// What is logged: off, error, warn, info, debug or trace.
+    /// What is logged.
     #[arg(long, value_name = "LEVEL", env = "NETINTENT_LOG", default_value = "info")]
-    log: String,
+    log: Level,
     /// Logs lines for people instead of JSON.
     #[arg(long)]
     log_text: bool,
 }
 
+/// How much is logged.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Level {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl Level {
+    /// What libraries say is said by us as well, where it matters, unless somebody looks closely.
+    fn filter(self) -> EnvFilter {
+        let level = match self {
+            Self::Off => "off",
+            Self::Error => "off,netintent_webhook=error",
+            Self::Warn => "off,netintent_webhook=warn",
+            Self::Info => "off,netintent_webhook=info",
+            Self::Debug => "warn,netintent_webhook=debug",
+            Self::Trace => "debug,netintent_webhook=trace",
+        };
+        EnvFilter::new(level)
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::builder().parse_lossy(&arguments.log);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(arguments.log.filter()).with_writer(std::io::stderr);
     let log = log.with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none());
     if arguments.log_text {
         log.init();
@@ -139,6 +164,12 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
     let (answered, undecided) = metrics.totals();
     info!(answered, undecided, "ended");
     result
+}
+
+/// A DNS name or an IP address.
+fn name(text: &str) -> Result<String, String> {
+    let is_name = netintent::names::is_dns_subdomain(text) || text.parse::<std::net::IpAddr>().is_ok();
+    if is_name { Ok(text.to_owned()) } else { Err("a DNS name or an IP address was expected".to_owned()) }
 }
 
 /// What tells the program to end.

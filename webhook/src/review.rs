@@ -112,6 +112,8 @@ pub struct Answer {
     pub warnings: Vec<String>,
     /// What goes into the API server's audit log, by key.
     pub audit: BTreeMap<&'static str, String>,
+    /// Who may not call what, and why, whether that denies or only warns: for the log.
+    pub refusals: Vec<String>,
 }
 
 impl Answer {

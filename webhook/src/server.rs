@@ -10,6 +10,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use futures::FutureExt as _;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -17,7 +18,7 @@ use jiff::Timestamp;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
@@ -40,6 +41,8 @@ use seldom::Seldom;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a connection may be silent between questions.
 const IDLE: Duration = Duration::from_mins(2);
+/// How long who has connected last may take to ask.
+const LAST: Duration = Duration::from_secs(1);
 /// How many connections there may be at once.
 const CONNECTIONS: u32 = 512;
 /// How many bytes a connection, and one question on it, may send ahead of being read.
@@ -78,15 +81,16 @@ struct Observed {
 
 impl Observed {
     /// Why it can't be asked now, if it can't.
-    fn is_not_ready(&self) -> Option<&'static str> {
+    fn is_not_ready(&self) -> Option<String> {
+        let unknown = self.admission.cache.unknown();
         if !self.life.is_running() {
-            Some("it ends\n")
-        } else if !self.admission.cache.is_synced() {
-            Some("the cluster is still being read\n")
-        } else if !self.served.is_valid(Timestamp::now()) {
-            Some("there is no valid certificate that the webhook configurations trust: see the log\n")
+            Some("it ends\n".to_owned())
+        } else if !unknown.is_empty() {
+            Some(format!("not yet read: {}; the log says why, if it takes long\n", unknown.join(", ")))
+        } else if let Some(valid) = self.served.valid() {
+            valid.is_over(Timestamp::now()).then(|| format!("the certificate is over since {}\n", valid.until))
         } else {
-            None
+            Some("there is no certificate yet that the webhook configurations trust; the log says why\n".to_owned())
         }
     }
 }
@@ -94,7 +98,8 @@ impl Observed {
 /// The paths for whoever watches over the program: alive, ready, and what it counted.
 pub fn observed(admission: Arc<Admission>, served: Arc<Served>, life: Life) -> Router {
     let ready = |State(observed): State<Observed>| async move {
-        observed.is_not_ready().map_or((StatusCode::OK, "ok\n"), |why| (StatusCode::SERVICE_UNAVAILABLE, why))
+        let why = observed.is_not_ready();
+        why.map_or((StatusCode::OK, "ok\n".to_owned()), |why| (StatusCode::SERVICE_UNAVAILABLE, why))
     };
     let metrics = |State(observed): State<Observed>| async move {
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -154,6 +159,20 @@ impl Server {
         let tls = self.tls.clone().map(TlsAcceptor::from);
         let (connections, peers, seldom) =
             (Arc::new(Semaphore::new(CONNECTIONS as usize)), Peers::default(), Arc::new(Seldom::default()));
+        let spawn = |stream, peer: SocketAddr, permit: OwnedSemaphorePermit| {
+            let Some(counted) = peers.count(peer.ip()) else {
+                self.metrics.refused_connections.inc();
+                if let Some(more) = seldom.tell(Instant::now()) {
+                    warn!(%peer, more, "an address has too many connections");
+                }
+                return;
+            };
+            let (server, tls, router, seldom) = (self.clone(), tls.clone(), router.clone(), Arc::clone(&seldom));
+            tokio::spawn(async move {
+                server.connection(stream, peer, tls, router, &seldom).await;
+                drop((permit, counted));
+            });
+        };
         let drains = self.life.reached(Phase::Draining);
         let mut drains = std::pin::pin!(drains);
         loop {
@@ -165,27 +184,20 @@ impl Server {
                 accepted = accepted => accepted,
                 () = &mut drains => break,
             };
-            let (stream, peer) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
+            match (permit, accepted) {
+                (Ok(permit), Ok((stream, peer))) => spawn(stream, peer, permit),
+                (_, Err(error)) => {
                     // Out of file descriptors, say: others will end.
                     warn!(%error, "a connection can't be accepted");
                     tokio::time::sleep(Duration::from_millis(50)).await;
-                    continue;
                 }
-            };
-            let Some(counted) = peers.count(peer.ip()) else {
-                self.metrics.refused_connections.inc();
-                if let Some(more) = seldom.tell(Instant::now()) {
-                    warn!(%peer, more, "an address has too many connections");
-                }
-                continue;
-            };
-            let (server, tls, router, seldom) = (self.clone(), tls.clone(), router.clone(), Arc::clone(&seldom));
-            tokio::spawn(async move {
-                server.connection(stream, peer, tls, router, &seldom).await;
-                drop((permit, counted));
-            });
+                (Err(_), _) => return,
+            }
+        }
+        // Whoever has connected already is heard.
+        while let Ok(permit) = Arc::clone(&connections).try_acquire_owned() {
+            let Some(Ok((stream, peer))) = listener.accept().now_or_never() else { break };
+            spawn(stream, peer, permit);
         }
         drop(listener);
         // It gets them all when each connection has given back its own.
@@ -216,6 +228,12 @@ impl Server {
         }
     }
 
+    /// Waits until idle connections are closed: a moment later than no more are taken, so that who has just come can ask.
+    async fn drains(&self) {
+        self.life.reached(Phase::Draining).await;
+        tokio::time::sleep(LAST).await;
+    }
+
     async fn talk(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -235,7 +253,7 @@ impl Server {
         let mut talk = std::pin::pin!(talk);
         let result = tokio::select! {
             result = talk.as_mut() => result,
-            () = self.life.reached(Phase::Draining) => {
+            () = self.drains() => {
                 talk.as_mut().graceful_shutdown();
                 talk.await
             }

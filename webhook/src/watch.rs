@@ -17,6 +17,7 @@ use serde_json::Value;
 use tracing::{debug, warn};
 
 use crate::cache::Cache;
+use crate::failure::said;
 use crate::lean::Lean;
 use crate::metrics::Metrics;
 use crate::watched::Watched;
@@ -44,7 +45,7 @@ enum Failure {
     Early,
     #[error("the API server was silent for {} s", SILENCE.as_secs())]
     Silent,
-    #[error(transparent)]
+    #[error("{}", said(.0))]
     Client(#[from] kube::Error),
     #[error("a request can't be made: {0}")]
     Request(#[from] kube::core::request::Error),
@@ -224,7 +225,7 @@ pub(crate) async fn list(
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListError {
     /// The API server did not answer as it should.
-    #[error(transparent)]
+    #[error("{}", said(.0))]
     Client(#[from] kube::Error),
     /// The request can't be made.
     #[error("a request can't be made: {0}")]

@@ -23,7 +23,9 @@ fn it_tells_its_version_and_its_options() {
     assert_eq!(text(&output.stdout), format!("netintent-webhook {}\n", env!("CARGO_PKG_VERSION")));
     let help = text(&run(&["--help"]).stdout);
     let page = include_str!("../../docs/webhook.md");
-    for option in ["--listen", "--observe", "--certificates", "--log", "--log-text"] {
+    for option in
+        ["--listen", "--observe", "--certificates", "--namespace", "--name", "--linger", "--log", "--log-text"]
+    {
         assert!(help.contains(option) && page.contains(&format!("`{option}`")), "{option}");
     }
 }
@@ -37,6 +39,19 @@ fn without_a_certificate_it_says_which_file_is_missing() {
     // A log is for machines unless asked for otherwise.
     let said = text(&run(&["--certificates=/none"]).stderr);
     assert!(said.lines().all(|line| line.starts_with('{') && line.ends_with('}')), "{said}");
+}
+
+/// A word that is misspelt silences nothing, and a name that is none does not get as far as a certificate.
+#[test]
+fn values_are_looked_at() {
+    for (option, said) in [
+        ("--log=warning", "[possible values: off, error, warn, info, debug, trace]"),
+        ("--name=not a name", "a DNS name or an IP address was expected"),
+    ] {
+        let output = run(&[option]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    }
 }
 
 #[test]

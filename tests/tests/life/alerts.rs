@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::Result;
 use crate::authority::{SECRETS, aged, stored};
 use crate::documented::{exported, named};
-use crate::scrapes::{alerts, firing, scrape};
+use crate::scrapes::{Alert, alerts, firing, scrape};
 
 /// For how many minutes nothing has happened before something does: longer than any alert looks back.
 const QUIET: usize = 20;
@@ -22,7 +22,7 @@ fn own() -> Installation {
 /// An installation whose alerts are watched.
 struct Watched {
     installed: Installed,
-    alerts: Vec<(String, String)>,
+    alerts: Vec<Alert>,
     fired: Vec<String>,
 }
 
@@ -35,7 +35,7 @@ impl Watched {
     fn until_on(&mut self, names: &[&str], happens: impl FnOnce(&Installed) -> Result) -> Result {
         let before = self.scrape()?;
         let expression = |name: &str| {
-            let found = self.alerts.iter().find(|(alert, _)| alert == name).map(|(_, expression)| expression.clone());
+            let found = self.alerts.iter().find(|alert| alert.name == name).map(|alert| alert.expression.clone());
             found.ok_or_else(|| format!("there is no alert {name}"))
         };
         for name in names {
@@ -120,10 +120,42 @@ fn alerts_are_on_when_they_should_be() -> Result {
         Ok(())
     })?;
     // The one that is left has a test of its own.
-    let mut missing: Vec<&String> = watched.alerts.iter().map(|(name, _)| name).collect();
+    let mut missing: Vec<&String> = watched.alerts.iter().map(|alert| &alert.name).collect();
     missing.retain(|name| !watched.fired.contains(name) && *name != "NetintentCertificateExpiring");
     assert!(missing.is_empty(), "nothing was tried for {missing:?}");
     moved(&first, &last)
+}
+
+/// An API server that is away for half a minute is no alert about what is well again.
+#[test]
+fn a_short_outage_of_the_api_server_tells_nobody() -> Result {
+    let installed = Installed::start_with(&own())?;
+    let before = scrape(installed.webhook()).ok_or("no metrics")?;
+    installed.plane().signal_api_server("KILL")?;
+    installed.until("watches have failed for a while", || {
+        Ok((installed.webhook().counted("watch_failures", "\"Pod\"")? >= 7).then_some(()))
+    })?;
+    installed.plane().restart_api_server()?;
+    installed.until("all is known again", || {
+        let ages = scrape(installed.webhook()).unwrap_or_default();
+        let ages = ages.lines().filter(|line| line.starts_with("netintent_cache_age_seconds{"));
+        let fresh = |line: &str| line.rsplit_once(' ')?.1.parse::<f64>().ok().filter(|age| *age < 40.0);
+        let ages: Vec<Option<f64>> = ages.map(fresh).collect();
+        Ok((!ages.is_empty() && ages.iter().all(Option::is_some)).then_some(()))
+    })?;
+    let after = scrape(installed.webhook()).ok_or("no metrics")?;
+    let mut scrapes = [Some(before.as_str()); QUIET].to_vec();
+    let mut on = vec![0; alerts()?.len()];
+    // A minute at a time: nothing more happens.
+    for _ in 0..QUIET {
+        scrapes.push(Some(&after));
+        for (alert, on) in alerts()?.iter().zip(&mut on) {
+            let fires = !firing(&alert.expression, &scrapes, 60)?.is_empty();
+            *on = if fires { *on + 1 } else { 0 };
+            assert!(*on <= alert.minutes, "{} is told for nothing", alert.name);
+        }
+    }
+    Ok(())
 }
 
 /// Every metric that is documented has another value in the end, but for those that tell when something ends and which
@@ -236,8 +268,8 @@ fn an_end_that_is_near_is_told() -> Result {
     let reply = installed.admin().post(SECRETS, &aged(SignedDuration::from_hours(365 * 24 - 12))?)?;
     assert!(reply.is_success(), "{reply:?}");
     installed.webhook().run()?;
-    let (_, expression) =
-        alerts()?.into_iter().find(|(name, _)| name == "NetintentCertificateExpiring").ok_or("no such alert")?;
+    let alert = alerts()?.into_iter().find(|alert| alert.name == "NetintentCertificateExpiring");
+    let expression = alert.ok_or("no such alert")?.expression;
     let near = scrape(installed.webhook()).ok_or("no metrics")?;
     assert!(!firing(&expression, &[Some(&near)], 60)?.is_empty(), "{near}");
     // It is replaced by itself, and the alert is off.

@@ -24,14 +24,18 @@ fn readiness_goes_first_and_connections_last() -> Result {
         Ok(webhook.observed("/readyz").filter(|text| text.contains(" 503 ") && text.contains("it ends")))
     })?;
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    let (mut asked, mut refused) = (0_u64, false);
+    let (mut asked, mut refused, mut cut) = (0_u64, false, 0);
     while !refused {
         // Until the kernel has nobody to give a connection to.
         match TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
             Ok(_) => {
-                if let Ok((status, _)) = runtime()?.block_on(ask(&tls, port, "/derive", REVIEW.as_bytes())) {
-                    assert_eq!(status, 200);
-                    asked += 1;
+                match runtime()?.block_on(ask(&tls, port, "/derive", REVIEW.as_bytes())) {
+                    Ok((200, _)) => asked += 1,
+                    // Who comes at the very end may find the door closing.
+                    other => {
+                        cut += 1;
+                        assert!(cut == 1, "{other:?}");
+                    }
                 }
             }
             Err(_) => refused = true,

@@ -18,15 +18,30 @@ pub(crate) fn scrape(webhook: &Webhook) -> Option<String> {
     Some(answer.split_once("\r\n\r\n")?.1.to_owned())
 }
 
-/// The name and expression of each alert that comes with the manifests.
-pub(crate) fn alerts() -> Result<Vec<(String, String)>> {
+/// An alert that comes with the manifests.
+#[derive(Clone, Debug)]
+pub(crate) struct Alert {
+    /// Its name.
+    pub(crate) name: String,
+    /// When it is on.
+    pub(crate) expression: String,
+    /// For how many minutes it must be on before somebody is told.
+    pub(crate) minutes: usize,
+}
+
+/// All of them.
+pub(crate) fn alerts() -> Result<Vec<Alert>> {
     let rules = root().join("manifests/components/monitoring/rules.yaml");
     let (rules, kubectl) = (rules.display().to_string(), Kubectl::alone()?);
     let text = kubectl.text(["annotate", "--local", "-f", &rules, "a=b", "-o", "json"])?;
     let object: Value = serde_json::from_str(&text)?;
     let rules = object.pointer("/spec/groups/0/rules").and_then(Value::as_array).ok_or("no rules")?;
     let text = |rule: &Value, key: &str| rule[key].as_str().map(str::to_owned).ok_or("no text");
-    rules.iter().map(|rule| Ok((text(rule, "alert")?, text(rule, "expr")?))).collect()
+    let alert = |rule: &Value| {
+        let minutes = text(rule, "for")?.strip_suffix('m').ok_or("not in minutes")?.parse()?;
+        Ok(Alert { name: text(rule, "alert")?, expression: text(rule, "expr")?, minutes })
+    };
+    rules.iter().map(alert).collect()
 }
 
 /// What of an alert is on after scrapes that are so many seconds apart, of which the last is of this moment.

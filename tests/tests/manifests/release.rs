@@ -55,6 +55,16 @@ fn it_is_installed_upgraded_and_uninstalled() -> Result {
         assert_eq!(webhook["clientConfig"]["caBundle"], written["clientConfig"]["caBundle"], "{}", webhook["name"]);
     }
 
+    // A second release would take its registrations away.
+    plane.admin().text(["create", "namespace", "elsewhere"])?;
+    let second = helm.output(["install", "second", &chart, "-n", "elsewhere", "--take-ownership"])?;
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(!second.status.success(), "a second release is installed");
+    assert!(
+        said.contains("netintent is installed in namespace netintent-system already: uninstall it there"),
+        "{said}"
+    );
+
     // What people have approved outlives the program.
     helm.text(["uninstall", "netintent", "-n", NAMESPACE])?;
     for path in [CONFIGURATIONS, deployment.as_str(), "/apis/rbac.authorization.k8s.io/v1/clusterroles/netintent"] {

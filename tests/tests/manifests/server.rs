@@ -39,6 +39,9 @@ fn the_base_is_applied_runs_and_is_applied_again() -> Result {
     let plane = ControlPlane::start_with(&Options { controllers: true, ..Options::default() })?;
     let base = folder().join("base").display().to_string();
     without_a_warning(&plane, &["apply", "-k", &base, "--validate=strict"])?;
+    // Whoever began with kubectl's own apply can go on with the server's: nothing that it owns differs.
+    let output = plane.kubectl(&["apply", "--server-side", "-k", &base])?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let administrator = plane.administrator()?;
 
     // Pods of the Deployment are made, in this namespace: Pod Security, the priority and the quota let them in.

@@ -49,6 +49,12 @@ pub struct JudgedRefusal {
 }
 
 impl Judged {
+    /// The refused callees, for the audit log; `None` where there are none.
+    pub fn refused(&self) -> Option<String> {
+        let refused: Vec<String> = self.derived.derivation.refusals.iter().map(|r| r.callee.to_string()).collect();
+        (!refused.is_empty()).then(|| refused.join("; "))
+    }
+
     /// Whether it declares itself what is refused so strictly that it is rejected.
     pub fn is_rejected(&self) -> bool {
         self.refusals.iter().any(|refusal| refusal.strictness == Strictness::Reject && refusal.own)

@@ -73,6 +73,12 @@ pub(super) fn told(world: &World, all: &World, judged: &Judged) -> Vec<Told> {
     told
 }
 
+/// Who may not call what, and why, of what is refused.
+pub(super) fn sentences<'t>(told: impl IntoIterator<Item = &'t Told>) -> Vec<String> {
+    let refused = told.into_iter().filter(|told| told.refusal.is_some());
+    refused.map(|told| told.message.clone()).collect()
+}
+
 impl Told {
     /// In a line.
     pub(super) fn warning(&self) -> String {

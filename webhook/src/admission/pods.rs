@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 use serde_json::Value;
 
 use super::Judged;
-use super::message::{Told, denial, malformed};
+use super::message::{Told, denial, malformed, sentences};
 use crate::metrics::Metrics;
 use crate::review::{Answer, ObjectView, Operation, Request};
 
@@ -57,7 +57,8 @@ pub(super) fn answer(request: &Pods<'_>, judged: &Judged, told: &[Told], metrics
         return Answer::denied(wrong.join("\n"));
     }
     if is_bare(request) && judged.is_rejected() {
-        return Answer::denied(denial(told.iter().filter(refusal)));
+        let message = denial(told.iter().filter(refusal));
+        return Answer { refusals: sentences(told.iter().filter(refusal)), ..Answer::denied(message) };
     }
     if let Some(key) = forged.first().filter(|_| request.operation == Operation::Create && !is_bare(request)) {
         // Taken away, it would leave the controller without a pod that its selector selects: it would make more without end.
@@ -75,14 +76,11 @@ pub(super) fn answer(request: &Pods<'_>, judged: &Judged, told: &[Told], metrics
     warnings.extend(forged.iter().copied().filter(|key| !had.contains(key)).map(|key| {
         format!("label {key} is netintent's own and stands for an approval that there is not: it was taken away")
     }));
-    let mut answer = Answer { patch: patch(pod, keys), warnings, ..Answer::default() };
+    let mut answer = Answer { patch: patch(pod, keys), warnings, refusals: sentences(told), ..Answer::default() };
     if !keys.is_empty() {
         answer.audit.insert("grants", judged.grants.clone());
     }
-    if !judged.refusals.is_empty() {
-        let refused: Vec<String> = judged.derived.derivation.refusals.iter().map(|r| r.callee.to_string()).collect();
-        answer.audit.insert("refusals", refused.join("; "));
-    }
+    answer.audit.extend(judged.refused().map(|refused| ("refusals", refused)));
     answer
 }
 

@@ -8,7 +8,7 @@ use netintent::names;
 use serde_json::Value;
 
 use super::Judged;
-use super::message::{Told, denial, malformed};
+use super::message::{Told, denial, malformed, sentences};
 use crate::live::{LiveError, Reader};
 use crate::review::{Answer, ObjectView, Operation, Request};
 
@@ -83,9 +83,8 @@ pub(super) fn answer(request: &Workloads<'_>, judged: &Judged, told: &[Told], ke
     }
     let rejected = rejected(request, judged, kept);
     if !rejected.is_empty() {
-        return Answer::denied(denial(
-            told.iter().filter(|told| told.refusal.is_some_and(|at| rejected.contains(&at))),
-        ));
+        let told = || told.iter().filter(|told| told.refusal.is_some_and(|at| rejected.contains(&at)));
+        return Answer { refusals: sentences(told()), ..Answer::denied(denial(told())) };
     }
     let mut warnings = wrong;
     for key in [names::CALLS, names::CALLER] {
@@ -98,7 +97,8 @@ pub(super) fn answer(request: &Workloads<'_>, judged: &Judged, told: &[Told], ke
         }
     }
     warnings.extend(told.iter().map(Told::warning));
-    Answer { warnings, ..Answer::default() }
+    let audit = judged.refused().map(|refused| ("refusals", refused)).into_iter().collect();
+    Answer { warnings, refusals: sentences(told), audit, ..Answer::default() }
 }
 
 /// The templates that are retained for a rollback of the workload.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -130,6 +131,9 @@ fn serve(folder: &Path, files: &Files, served: &Served, provider: &CryptoProvide
     let key = PrivateKeyDer::from_pem_slice(&files.key).map_err(wrong("tls.key", "private key"))?;
     let path = folder.join("tls.crt");
     let valid = Validity::of_pem(&files.certificate).map_err(|source| FolderError::Validity { path, source })?;
+    if valid.is_over(Timestamp::now()) {
+        warn!(until = %valid.until, file = %folder.join("tls.crt").display(), "the certificate is over: no API server trusts it");
+    }
     served.serve(CertifiedKey::from_der(chain, key, provider)?, valid);
     Ok(())
 }

@@ -23,6 +23,7 @@ use super::authorities::{Authorities, SETTLE, step};
 use super::authority::AuthorityError;
 use super::bundle::{Configuration, Trust, certificates, patch};
 use super::served::Served;
+use crate::failure::said;
 use crate::metrics::Metrics;
 
 /// The Secret, in the namespace of the webhook.
@@ -53,10 +54,10 @@ enum Failure {
     /// Another replica was first: what it wrote is read next.
     #[error("another replica was first")]
     Conflict,
-    #[error("there is no webhook configuration `{CONFIGURATION}` with an entry: apply the manifests")]
-    NoConfiguration,
-    #[error("the {0}: {1}")]
-    Client(&'static str, kube::Error),
+    #[error("there is no {0} `{CONFIGURATION}` with an entry: apply the manifests")]
+    NoConfiguration(&'static str),
+    #[error("the {what}: {}", said(.error))]
+    Client { what: &'static str, error: kube::Error },
     #[error("the authority: {0}")]
     Authority(#[from] AuthorityError),
 }
@@ -172,7 +173,7 @@ impl Keeper {
         let now = Timestamp::now();
         let secret = self.secrets.get_opt(SECRET).await.map_err(failed("Secret"))?;
         let stored = secret.as_ref().and_then(read);
-        let trust = self.trust().await?;
+        let (trust, missing) = self.trust().await?;
         if let Some(stored) = &stored {
             memory.observe(&trust, stored);
         }
@@ -182,7 +183,7 @@ impl Keeper {
             (None, None) => return Ok(()),
             (Some(wanted), _) => {
                 self.store(secret, &wanted).await?;
-                info!(next = wanted.next.is_some(), previous = wanted.previous.is_some(), "the authority has changed");
+                info!("{}", changed(memory.held.as_ref(), &wanted));
                 wanted
             }
         };
@@ -200,19 +201,21 @@ impl Keeper {
             self.served.serve(issued.certified, issued.valid);
             memory.signer = Some(current.to_owned());
         }
-        let missing = trust.is_empty() && self.served.valid().is_none();
         memory.held = Some(all);
-        if missing { Err(Failure::NoConfiguration) } else { Ok(()) }
+        // Without it nobody is asked, which is told whether anything is served or not.
+        missing.map_or(Ok(()), |kind| Err(Failure::NoConfiguration(kind)))
     }
 
-    async fn trust(&self) -> Result<Trust, Failure> {
+    /// What the entries trust, and of which kind there is no configuration with an entry.
+    async fn trust(&self) -> Result<(Trust, Option<&'static str>), Failure> {
         let (mutating, validating) =
             tokio::try_join!(self.mutating.get_opt(CONFIGURATION), self.validating.get_opt(CONFIGURATION))
                 .map_err(failed("webhook configurations"))?;
-        Ok(mutating
-            .map(|c| Trust::of(&c))
-            .unwrap_or_default()
-            .and(validating.map(|c| Trust::of(&c)).unwrap_or_default()))
+        let mutating = mutating.map(|found| Trust::of(&found)).unwrap_or_default();
+        let validating = validating.map(|found| Trust::of(&found)).unwrap_or_default();
+        let missing = [(&mutating, "MutatingWebhookConfiguration"), (&validating, "ValidatingWebhookConfiguration")];
+        let missing = missing.into_iter().find(|(trust, _)| trust.is_empty()).map(|(_, kind)| kind);
+        Ok((mutating.and(validating), missing))
     }
 
     /// Sees to it that every caBundle has what it should, and in time nothing else.
@@ -274,6 +277,16 @@ impl Keeper {
     }
 }
 
+/// What has happened to the authority.
+fn changed(held: Option<&Authorities>, now: &Authorities) -> &'static str {
+    match held {
+        _ if now.next.is_some() => "a new authority waits until it is trusted",
+        Some(held) if held.current == now.current => "a former authority is forgotten",
+        Some(_) => "a new authority signs",
+        None => "an authority was made",
+    }
+}
+
 /// Reads the Secret; one that can't be used is taken for lost.
 fn read(secret: &Secret) -> Option<Authorities> {
     let data = secret.data.iter().flatten().map(|(key, value)| (key.clone(), value.0.clone())).collect();
@@ -289,7 +302,7 @@ fn read(secret: &Secret) -> Option<Authorities> {
 fn failed(what: &'static str) -> impl Fn(kube::Error) -> Failure {
     move |error| match error {
         kube::Error::Api(status) if status.code == 409 => Failure::Conflict,
-        error => Failure::Client(what, error),
+        error => Failure::Client { what, error },
     }
 }
 
@@ -303,15 +316,15 @@ where
     loop {
         match api.watch_metadata(&params, "0").await {
             Ok(events) => {
+                // It begins with what there is, so that nothing is missed between two watches.
                 let mut events = std::pin::pin!(events);
                 while let Some(Ok(_)) = events.next().await {
                     changed.notify_one();
                 }
             }
             // What can't be watched is looked at now and then all the same.
-            Err(error) => debug!(%error, name, "can't be watched"),
+            Err(error) => debug!(error = said(&error), name, "can't be watched"),
         }
-        changed.notify_one();
         tokio::time::sleep(BACKOFF.0 * 5).await;
     }
 }
