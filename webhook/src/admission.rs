@@ -68,12 +68,14 @@ impl Admission {
         if registration == Registration::approvals {
             let review: AdmissionReview<'_, Bounded> = read(body)?;
             let request = review.request.map(|Bounded(object)| object);
+            check(&request)?;
             let span = span(registration, &request);
             let answer = self.approvals(&request).instrument(span.clone()).await?;
             return Ok(span.in_scope(|| told(registration, &request, &answer)));
         }
         let review: AdmissionReview<'_, ObjectView<'_>> = read(body)?;
         let request = &review.request;
+        check(request)?;
         let answer = async {
             match registration {
                 Registration::derive => self.derive(request).await,
@@ -168,6 +170,14 @@ impl Admission {
     }
 }
 
+/// What is read for a question goes by its namespace, which is not to steer the way there.
+fn check<O>(request: &Request<'_, O>) -> Result<(), Undecided> {
+    if request.namespace.is_empty() || names::is_dns_label(&request.namespace) {
+        return Ok(());
+    }
+    Err(Undecided::Unreadable("its namespace is no name".to_owned()))
+}
+
 /// How many refusals of one question are logged: a pod may have hundreds.
 const LOGGED: usize = 16;
 /// From how many bytes on others should not wait until a question is read.
@@ -193,9 +203,11 @@ fn told<O>(registration: Registration, request: &Request<'_, O>, answer: &Answer
         _ => Outcome::patched,
     };
     let line = |refusal: &str| {
-        let (user, refusal) = (names::printable(&request.user_info.username), names::printable(refusal));
-        info!(?registration, ?outcome, uid = %request.uid, kind = %request.kind.kind, namespace = %request.namespace,
-            name = %request.name, user, refusal, "refused");
+        let [uid, kind, namespace, name, user] =
+            [&request.uid, &request.kind.kind, &request.namespace, &request.name, &request.user_info.username]
+                .map(|text| names::printable(text));
+        let refusal = names::printable(refusal);
+        info!(?registration, ?outcome, uid, kind, namespace, name, user, refusal, "refused");
     };
     match &answer.denied {
         Some(reason) if answer.refusals.is_empty() => line(reason.lines().next().unwrap_or_default()),

@@ -31,6 +31,9 @@ const AT_ONCE: usize = 24;
 const OF_ONE: usize = 4;
 /// How many reads a second there may be of one namespace for what refuses nothing and can be put right later.
 const SPARE: u32 = 10;
+/// How many of those reads there may be at once, and how long one may take.
+const ASIDE: usize = 8;
+const SPARED: Duration = Duration::from_secs(1);
 /// How many former templates one page has: each is a whole workload.
 const TEMPLATES: u32 = 50;
 /// Of how many namespaces objects are read one by one; of more all are read at once.
@@ -68,6 +71,8 @@ pub struct Live {
     permits: Semaphore,
     /// By namespace; kept as long as somebody waits or reads.
     turns: Mutex<FxHashMap<String, Arc<Semaphore>>>,
+    /// For spare reads, which take nobody's turn.
+    aside: Semaphore,
     /// The second of the last spare reads, and how many there were in it by namespace.
     spare: Mutex<(u64, FxHashMap<String, u32>)>,
 }
@@ -81,7 +86,8 @@ impl std::fmt::Debug for Live {
 impl Live {
     /// Reads with this client.
     pub fn new(client: Client) -> Self {
-        Self { client, permits: Semaphore::new(AT_ONCE), turns: Mutex::default(), spare: Mutex::default() }
+        let [permits, aside] = [AT_ONCE, ASIDE].map(Semaphore::new);
+        Self { client, permits, turns: Mutex::default(), aside, spare: Mutex::default() }
     }
 
     /// Whether a read may be made for what could as well be put right later.
@@ -105,20 +111,11 @@ impl Live {
         namespace: &str,
         reads: impl AsyncFnOnce(Reader<'_>) -> Result<T, LiveError>,
     ) -> Result<T, LiveError> {
-        self.patiently(namespace, DEADLINE / 2, reads).await
-    }
-
-    async fn patiently<T>(
-        &self,
-        namespace: &str,
-        patience: Duration,
-        reads: impl AsyncFnOnce(Reader<'_>) -> Result<T, LiveError>,
-    ) -> Result<T, LiveError> {
         let began = Instant::now();
         let turn = self.turn(namespace);
         let permits =
             async { Ok::<_, tokio::sync::AcquireError>((turn.acquire().await?, self.permits.acquire().await?)) };
-        let permits = tokio::time::timeout(patience, permits).await.map_err(|_| LiveError::Busy)?;
+        let permits = tokio::time::timeout(DEADLINE / 2, permits).await.map_err(|_| LiveError::Busy)?;
         let _permits = permits.map_err(|_| LiveError::Busy)?;
         let left = DEADLINE.saturating_sub(began.elapsed());
         tokio::time::timeout(left, reads(Reader { client: &self.client })).await.map_err(|_| LiveError::Slow)?
@@ -142,13 +139,15 @@ impl Live {
         self.within(&subject.namespace, async |reader| reader.world(subject).await).await
     }
 
-    /// The same for what refuses nothing and can be put right later: it takes nobody's turn, and waits for none.
+    /// The same for what refuses nothing and can be put right later: it takes nobody's turn, waits for none, and not long for
+    /// the API server.
     ///
     /// # Errors
     /// As [`Live::within`].
     pub async fn spare_world(&self, subject: &Subject) -> Result<World, LiveError> {
-        let reads = async |reader: Reader<'_>| reader.world(subject).await;
-        self.patiently(&subject.namespace, Duration::ZERO, reads).await
+        let _permit = self.aside.try_acquire().map_err(|_| LiveError::Busy)?;
+        let world = Reader { client: &self.client }.world(subject);
+        tokio::time::timeout(SPARED, world).await.map_err(|_| LiveError::Slow)?
     }
 }
 

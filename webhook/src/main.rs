@@ -73,15 +73,16 @@ enum Level {
 }
 
 impl Level {
-    /// What libraries say is said by us as well, where it matters, unless somebody looks closely.
+    /// What libraries say is said by us as well, where it matters, unless somebody looks closely. The client of the API server
+    /// says nothing: it would write out whole answers, Secrets too.
     fn filter(self) -> EnvFilter {
         let level = match self {
             Self::Off => "off",
             Self::Error => "off,netintent_webhook=error",
             Self::Warn => "off,netintent_webhook=warn",
             Self::Info => "off,netintent_webhook=info",
-            Self::Debug => "warn,netintent_webhook=debug",
-            Self::Trace => "debug,netintent_webhook=trace",
+            Self::Debug => "warn,kube_client=off,netintent_webhook=debug",
+            Self::Trace => "debug,kube_client=off,netintent_webhook=trace",
         };
         EnvFilter::new(level)
     }

@@ -4,24 +4,26 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use futures::FutureExt as _;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
+use netintent::names;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
+mod asker;
 mod body;
 mod life;
 mod patience;
@@ -31,6 +33,7 @@ mod seldom;
 use crate::admission::{Admission, Undecided};
 use crate::certificates::Served;
 use crate::metrics::{Metrics, Outcome, Registration};
+use asker::Asker;
 use body::{BodyError, Room};
 pub use life::{Life, Phase};
 use patience::Patient;
@@ -43,21 +46,33 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_mins(2);
 /// How long who has connected last may take to ask.
 const LAST: Duration = Duration::from_secs(1);
+/// How long an answer may take in all: the API server waits ten seconds.
+const ANSWER: Duration = Duration::from_secs(9);
 /// How many connections there may be at once.
 const CONNECTIONS: u32 = 512;
+/// How many questions there may be under way.
+const QUESTIONS: usize = 2048;
+/// How many of them one connection may carry.
+const STREAMS: u32 = 64;
+/// How many bytes the headers of a question may have.
+const HEADERS: u32 = 8 * 1024;
 /// How many bytes a connection, and one question on it, may send ahead of being read.
-const AHEAD: (u32, u32) = (256 * 1024, 128 * 1024);
+const AHEAD: (u32, u32) = (128 * 1024, 64 * 1024);
 
 /// What the handlers share.
 #[derive(Clone, Debug)]
 struct Shared {
     admission: Arc<Admission>,
     room: Arc<Room>,
+    /// For questions under way.
+    questions: Arc<Semaphore>,
+    seldom: Arc<Seldom>,
 }
 
 /// The paths that the API server calls.
 pub fn router(admission: Arc<Admission>) -> Router {
-    let shared = Shared { admission, room: Arc::default() };
+    let questions = Arc::new(Semaphore::new(QUESTIONS));
+    let shared = Shared { admission, room: Arc::default(), questions, seldom: Arc::default() };
     let route = |registration: Registration| {
         post(move |State(shared): State<Shared>, request: Request| async move {
             handle(&shared, registration, request).await
@@ -88,7 +103,8 @@ impl Observed {
         } else if !unknown.is_empty() {
             Some(format!("not yet read: {}; the log says why, if it takes long\n", unknown.join(", ")))
         } else if let Some(valid) = self.served.valid() {
-            valid.is_over(Timestamp::now()).then(|| format!("the certificate is over since {}\n", valid.until))
+            let (from, until) = (valid.from, valid.until);
+            (!valid.holds(Timestamp::now())).then(|| format!("the certificate is valid from {from} to {until} alone\n"))
         } else {
             Some("there is no certificate yet that the webhook configurations trust; the log says why\n".to_owned())
         }
@@ -114,32 +130,52 @@ pub fn observed(admission: Arc<Admission>, served: Arc<Served>, life: Life) -> R
 }
 
 async fn handle(shared: &Shared, registration: Registration, request: Request) -> Response {
-    let (began, admission) = (Instant::now(), &shared.admission);
-    let failed = |code: StatusCode, message: String| {
-        admission.metrics.admission(registration, Outcome::error, began.elapsed());
-        warn!(?registration, %message, "not decided");
-        (code, format!("netintent: {message}\n")).into_response()
-    };
-    let (head, body) = request.into_parts();
-    let (body, _room) = match shared.room.read(&head.headers, body).await {
-        Ok(read) => read,
-        Err(error) => {
-            let code = match error {
-                BodyError::Long => StatusCode::PAYLOAD_TOO_LARGE,
-                BodyError::Busy => StatusCode::SERVICE_UNAVAILABLE,
-                BodyError::Cut => StatusCode::BAD_REQUEST,
-            };
-            return failed(code, error.to_string());
-        }
-    };
-    match admission.answer(registration, &body).await {
+    let (began, metrics) = (Instant::now(), &shared.admission.metrics);
+    let answer = tokio::time::timeout(ANSWER, answer(shared, registration, request)).await;
+    let late = (StatusCode::SERVICE_UNAVAILABLE, format!("no answer was found within {} s", ANSWER.as_secs()));
+    match answer.unwrap_or(Err(late)) {
         Ok((json, outcome)) => {
-            admission.metrics.admission(registration, outcome, began.elapsed());
+            metrics.admission(registration, outcome, began.elapsed());
             ([(header::CONTENT_TYPE, "application/json")], Body::from(json)).into_response()
         }
-        Err(error @ Undecided::Unreadable(_)) => failed(StatusCode::BAD_REQUEST, error.to_string()),
-        Err(error) => failed(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+        Err((code, message)) => {
+            metrics.admission(registration, Outcome::error, began.elapsed());
+            // Anybody who reaches the port can cause it.
+            if let Some(more) = shared.seldom.tell(Instant::now()) {
+                warn!(?registration, message = names::printable(&message), more, "not decided");
+            }
+            (code, format!("netintent: {message}\n")).into_response()
+        }
     }
+}
+
+/// The JSON of the answer to a question, and what it says; or why there is none.
+async fn answer(
+    shared: &Shared,
+    registration: Registration,
+    request: Request,
+) -> Result<(Vec<u8>, Outcome), (StatusCode, String)> {
+    let (head, body) = request.into_parts();
+    let asker = head.extensions.get::<Asker>();
+    let busy = |_| (StatusCode::SERVICE_UNAVAILABLE, BodyError::Busy.to_string());
+    let _own = asker.map(|asker| asker.questions.try_acquire()).transpose().map_err(busy)?;
+    let _one = shared.questions.try_acquire().map_err(busy)?;
+    let (body, _room) = shared.room.read(&head.headers, body).await.map_err(|error| {
+        let code = match error {
+            BodyError::Long => StatusCode::PAYLOAD_TOO_LARGE,
+            BodyError::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            BodyError::Cut => StatusCode::BAD_REQUEST,
+        };
+        (code, error.to_string())
+    })?;
+    let answer = shared.admission.answer(registration, &body).await.map_err(|error| match error {
+        Undecided::Unreadable(_) => (StatusCode::BAD_REQUEST, error.to_string()),
+        error => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+    })?;
+    if let Some(asker) = asker {
+        asker.prove();
+    }
+    Ok(answer)
 }
 
 /// Where and how a router is served.
@@ -157,47 +193,44 @@ impl Server {
     /// Serves until the program drains, and returns when the last connection has ended.
     pub async fn serve(self, listener: TcpListener, router: Router) {
         let tls = self.tls.clone().map(TlsAcceptor::from);
-        let (connections, peers, seldom) =
-            (Arc::new(Semaphore::new(CONNECTIONS as usize)), Peers::default(), Arc::new(Seldom::default()));
-        let spawn = |stream, peer: SocketAddr, permit: OwnedSemaphorePermit| {
-            let Some(counted) = peers.count(peer.ip()) else {
+        let (connections, peers) = (Arc::new(Semaphore::new(CONNECTIONS as usize)), Peers::default());
+        let (crowded, failing) = (Seldom::default(), Arc::new(Seldom::default()));
+        let take = |stream, peer: SocketAddr| {
+            let counted = peers.count(peer.ip());
+            let (Some(counted), Ok(permit)) = (counted, Arc::clone(&connections).try_acquire_owned()) else {
                 self.metrics.refused_connections.inc();
-                if let Some(more) = seldom.tell(Instant::now()) {
-                    warn!(%peer, more, "an address has too many connections");
+                if let Some(more) = crowded.tell(Instant::now()) {
+                    warn!(%peer, more, "there are too many connections, of this address or of all");
                 }
                 return;
             };
-            let (server, tls, router, seldom) = (self.clone(), tls.clone(), router.clone(), Arc::clone(&seldom));
+            let (server, tls, failing) = (self.clone(), tls.clone(), Arc::clone(&failing));
+            let asker = Asker::new(Arc::clone(&counted.questions));
+            let router = router.clone().layer(Extension(asker.clone()));
             tokio::spawn(async move {
-                server.connection(stream, peer, tls, router, &seldom).await;
+                server.connection(stream, peer, tls, router, asker, &failing).await;
                 drop((permit, counted));
             });
         };
         let drains = self.life.reached(Phase::Draining);
         let mut drains = std::pin::pin!(drains);
         loop {
-            let accepted = async {
-                let permit = Arc::clone(&connections).acquire_owned().await;
-                (permit, listener.accept().await)
-            };
-            let (permit, accepted) = tokio::select! {
-                accepted = accepted => accepted,
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
                 () = &mut drains => break,
             };
-            match (permit, accepted) {
-                (Ok(permit), Ok((stream, peer))) => spawn(stream, peer, permit),
-                (_, Err(error)) => {
+            match accepted {
+                Ok((stream, peer)) => take(stream, peer),
+                Err(error) => {
                     // Out of file descriptors, say: others will end.
                     warn!(%error, "a connection can't be accepted");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
-                (Err(_), _) => return,
             }
         }
         // Whoever has connected already is heard.
-        while let Ok(permit) = Arc::clone(&connections).try_acquire_owned() {
-            let Some(Ok((stream, peer))) = listener.accept().now_or_never() else { break };
-            spawn(stream, peer, permit);
+        while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+            take(stream, peer);
         }
         drop(listener);
         // It gets them all when each connection has given back its own.
@@ -210,20 +243,21 @@ impl Server {
         peer: SocketAddr,
         tls: Option<TlsAcceptor>,
         router: Router,
-        seldom: &Seldom,
+        asker: Asker,
+        failing: &Seldom,
     ) {
         // Answers are small: waiting for more to send would only make them late.
         let _ = stream.set_nodelay(true);
         let stream = Patient::new(stream, PATIENCE, IDLE);
-        let Some(tls) = tls else { return self.talk(stream, peer, router).await };
+        let Some(tls) = tls else { return self.talk(stream, peer, router, None).await };
         let error = match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
             // A handshake is no question yet.
-            Ok(Ok(stream)) => return self.talk(Patient::new(stream, PATIENCE, IDLE), peer, router).await,
+            Ok(Ok(stream)) => return self.talk(Patient::new(stream, PATIENCE, IDLE), peer, router, Some(asker)).await,
             Ok(Err(error)) => error.to_string(),
             Err(_) => "it took too long".to_owned(),
         };
         self.metrics.handshake_failures.inc();
-        if let Some(more) = seldom.tell(Instant::now()) {
+        if let Some(more) = failing.tell(Instant::now()) {
             warn!(%peer, error, more, "a TLS handshake failed");
         }
     }
@@ -239,6 +273,7 @@ impl Server {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: SocketAddr,
         router: Router,
+        asker: Option<Asker>,
     ) {
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(64 * 1024);
@@ -246,13 +281,21 @@ impl Server {
             .http2()
             .timer(TokioTimer::new())
             .keep_alive_interval(Duration::from_secs(30))
-            .max_concurrent_streams(100)
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(HEADERS)
             .initial_connection_window_size(AHEAD.0)
             .initial_stream_window_size(AHEAD.1);
         let talk = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
         let mut talk = std::pin::pin!(talk);
+        let unproven = async {
+            match &asker {
+                Some(asker) => asker.unproven().await,
+                None => std::future::pending().await,
+            }
+        };
         let result = tokio::select! {
             result = talk.as_mut() => result,
+            () = unproven => return debug!(%peer, "a connection was only held"),
             () = self.drains() => {
                 talk.as_mut().graceful_shutdown();
                 talk.await

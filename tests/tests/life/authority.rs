@@ -214,10 +214,69 @@ fn only_the_bundles_are_written() -> Result {
         let entries = ours["fieldsV1"]["f:webhooks"].as_object().ok_or("no entries")?;
         assert_eq!(entries.len(), object["webhooks"].as_array().map_or(0, Vec::len));
         for (name, fields) in entries {
-            let owned = json!({".": {}, "f:name": {}, "f:clientConfig": {"f:caBundle": {}}});
-            let (fields, owned) = (fields.as_object().ok_or("no fields")?, owned.as_object().ok_or("no fields")?);
-            assert!(fields.iter().all(|(key, value)| owned.get(key) == Some(value)), "{name}: {fields:?}");
+            assert_eq!(*fields, json!({"f:clientConfig": {"f:caBundle": {}}}), "{name}");
         }
     }
+    Ok(())
+}
+
+/// Whoever applies other manifests can rename an entry, and take one out: no half of it stays behind.
+#[test]
+fn entries_can_be_renamed_and_removed() -> Result {
+    let installed = Installed::start_with(&two())?;
+    let path = format!("{CONFIGURATIONS}/validatingwebhookconfigurations/netintent");
+    let mut object = installed.admin().get(&path)?.body;
+    let mut entries = object["webhooks"].as_array().cloned().ok_or("no entries")?;
+    entries.retain(|entry| entry["name"] != "shadow.workloads.netintent.dev");
+    for entry in &mut entries {
+        if entry["name"] == "enforce.workloads.netintent.dev" {
+            entry["name"] = "renamed.workloads.netintent.dev".into();
+        }
+        entry["clientConfig"].as_object_mut().ok_or("no client")?.remove("caBundle");
+    }
+    object = json!({"apiVersion": object["apiVersion"], "kind": object["kind"], "metadata": {"name": "netintent"}, "webhooks": entries});
+    // As the manager that the harness applied them by.
+    let reply = installed.admin().patch(&format!("{path}?fieldManager=kubectl&force=true"), "apply", &object)?;
+    assert!(reply.is_success(), "{reply:?}");
+    installed.until("every entry has the bundle, the new one too", || {
+        let object = installed.admin().get(&path)?.body;
+        let found = object["webhooks"].as_array().cloned().unwrap_or_default();
+        let names: Vec<&str> = found.iter().filter_map(|entry| entry["name"].as_str()).collect();
+        let covered =
+            found.iter().all(|entry| entry["clientConfig"]["caBundle"].as_str().is_some_and(|b| !b.is_empty()));
+        let changed = names.contains(&"renamed.workloads.netintent.dev") && found.len() == entries.len();
+        Ok((covered && changed).then_some(()))
+    })?;
+    Ok(())
+}
+
+/// A Secret that cannot be written keeps nobody from serving what is in it.
+#[test]
+fn a_secret_that_cannot_be_written_is_still_signed_with() -> Result {
+    let installed = Installed::prepare(&two())?;
+    let mut secret = aged(SignedDuration::from_hours(300 * 24))?;
+    secret["immutable"] = true.into();
+    let reply = installed.admin().post(SECRETS, &secret)?;
+    assert!(reply.is_success(), "{reply:?}");
+    installed.webhook().run()?;
+    installed.until("it says what fails", || {
+        Ok((installed.webhook().counted("certificate_failures", "")? > 0).then_some(()))
+    })?;
+    Ok(())
+}
+
+/// A certificate that is no authority's is not signed with, whoever put it there.
+#[test]
+fn a_secret_of_something_else_is_written_anew() -> Result {
+    let installed = Installed::start_with(&two())?;
+    let server = installed.plane().authority().server(&["localhost"])?;
+    let data = json!({"tls.crt": STANDARD.encode(&server.certificate), "tls.key": STANDARD.encode(&server.key)});
+    let reply = installed.admin().patch(SECRET, "merge", &json!({"data": data}))?;
+    assert!(reply.is_success(), "{reply:?}");
+    installed.until("an authority is stored", || {
+        let stored = stored(installed.admin(), "tls.crt").ok().flatten();
+        Ok(stored.filter(|stored| *stored != server.certificate).map(drop))
+    })?;
+    assert_eq!(handshakes_of_both(&installed)?.len(), 2, "both are trusted meanwhile");
     Ok(())
 }

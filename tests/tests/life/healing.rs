@@ -39,7 +39,7 @@ fn a_bundle_that_is_reset_comes_back() -> Result {
             }
             assert!(reply.is_success(), "{reply:?}");
             let began = Instant::now();
-            // Within half a minute nothing is taken away that is only too much, so the other one may stand beside ours.
+            // What is only too much goes a minute later: the other one may stand beside ours.
             installed.until("the bundle is back", || {
                 Ok(bundle(&installed).is_ok_and(|now| now.contains(good.trim())).then_some(()))
             })?;

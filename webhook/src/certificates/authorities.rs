@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::authority::{Authority, AuthorityError};
+use super::authority::{Authority, AuthorityError, SKEW};
 
 /// How long every caBundle has had a certificate before the API servers are taken to know it.
 pub const SETTLE: SignedDuration = SignedDuration::from_secs(30);
@@ -135,34 +135,33 @@ pub(super) fn step(
     settled: &dyn Fn(&str) -> bool,
     now: Timestamp,
 ) -> Result<Option<Authorities>, AuthorityError> {
-    let Some(stored) = stored else {
-        // Lost, or taken away so that there be another: what is served goes on to be trusted until its successor is.
-        let Some(held) = held.filter(|held| !held.current.valid.is_over(now)) else {
+    // What the API servers do not trust yet, since a clock ran ahead where it was made, is as good as lost.
+    let Some(stored) = stored.filter(|stored| stored.current.valid.from <= now) else {
+        // Lost, or taken away so that there be another: what is served goes on to be trusted until its successor is. That is
+        // a new one, since whoever saw the Secret saw all of it.
+        let Some(held) = held.filter(|held| held.current.valid.holds(now)) else {
             return Authorities::generate(now).map(Some);
         };
-        let next = match &held.next {
-            Some(next) => next.clone(),
-            None => Authority::generate(now)?,
-        };
-        return Ok(Some(Authorities { next: Some(next), ..held.clone() }));
+        return Ok(Some(Authorities { next: Some(Authority::generate(now)?), ..held.clone() }));
     };
     let mut changed = stored.clone();
     changed.previous = changed.previous.filter(|previous| now < previous.until);
-    changed.next = changed.next.filter(|next| !next.valid.is_over(now));
+    let soon = now.saturating_add(SKEW)?;
+    changed.next = changed.next.filter(|next| !next.valid.is_over(now) && next.valid.from <= soon);
     let over = stored.current.valid.is_over(now);
     match &changed.next {
         // Of what is over nobody trusts anything: there is nothing to wait for.
-        Some(next) if over || settled(next.certificate()) => {
+        Some(next) if next.valid.holds(now) && (over || settled(next.certificate())) => {
             let until = now.saturating_add(KEPT)?.min(stored.current.valid.until);
             changed.previous =
                 (!over).then(|| Previous { certificate: stored.current.certificate().to_owned(), until });
             changed.current = next.clone();
             changed.next = None;
         }
-        Some(_) => {}
-        None if over => changed = Authorities::generate(now)?,
-        None if stored.current.valid.renewal() <= now => changed.next = Some(Authority::generate(now)?),
-        None => {}
+        Some(_) if !over => {}
+        _ if over => changed = Authorities::generate(now)?,
+        _ if stored.current.valid.renewal() <= now => changed.next = Some(Authority::generate(now)?),
+        _ => {}
     }
     Ok(Some(changed).filter(|changed| changed != stored))
 }
@@ -202,8 +201,9 @@ mod tests {
         let held = Authorities::generate(now()).unwrap();
         let again = step(None, Some(&held), NOT_YET, now()).unwrap().unwrap();
         assert!(again.current == held.current && again.next.is_some());
-        // Lost once more, it is the same rotation.
-        assert_eq!(step(None, Some(&again), NOT_YET, now()).unwrap(), Some(again.clone()));
+        // Lost once more, its successor is another: that it was to be a secret nobody knows any more.
+        let once_more = step(None, Some(&again), NOT_YET, now()).unwrap().unwrap();
+        assert!(once_more.current == held.current && once_more.next != again.next);
         // A year later there is nothing to save.
         let other = step(None, Some(&held), NOT_YET, after(365)).unwrap().unwrap();
         assert!(other.current != held.current && other.next.is_none());
@@ -220,6 +220,23 @@ mod tests {
         // A successor that was never trusted in its whole life has a successor.
         let long = step(Some(&waiting), None, NOT_YET, after(700)).unwrap().unwrap();
         assert!(Some(&long.current) != waiting.next.as_ref() && !long.current.valid.is_over(after(700)));
+    }
+
+    /// A node whose clock is ahead makes what nobody else trusts yet.
+    #[test]
+    fn what_is_not_valid_yet_never_signs() {
+        let held = Authorities::generate(now()).unwrap();
+        let early = Authority::generate(after(150)).unwrap();
+        let waiting = Authorities { next: Some(early.clone()), ..held.clone() };
+        assert_eq!(step(Some(&waiting), None, SETTLED, now()).unwrap(), Some(held.clone()));
+        let hours = SignedDuration::from_mins(90);
+        let skewed = Authorities { next: Some(Authority::generate(now() + hours).unwrap()), ..held.clone() };
+        assert_eq!(step(Some(&skewed), None, SETTLED, now()).unwrap(), None, "it is waited for");
+        assert!(step(Some(&skewed), None, SETTLED, now() + hours).unwrap().is_some());
+        let stored = Authorities { current: early, next: None, previous: None };
+        let new = step(Some(&stored), Some(&held), SETTLED, now()).unwrap().unwrap();
+        assert!(new.current == held.current && new.next.is_some());
+        assert!(step(Some(&stored), None, SETTLED, now()).unwrap().unwrap().current.valid.holds(now()));
     }
 
     #[test]

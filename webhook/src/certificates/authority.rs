@@ -19,7 +19,7 @@ const AUTHORITY: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// How long a certificate is valid that it signs.
 const LEAF: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How far the clocks of a cluster may be apart.
-const SKEW: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const SKEW: SignedDuration = SignedDuration::from_hours(1);
 
 /// Why an authority can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,9 @@ pub enum AuthorityError {
     /// The certificate is not that of the key.
     #[error("the certificate is of another key")]
     Mismatch,
+    /// The certificate signs nothing that anybody would trust.
+    #[error("it is not one certificate of an authority")]
+    NoAuthority,
     /// TLS does not take what was signed.
     #[error(transparent)]
     Tls(#[from] rustls::Error),
@@ -91,6 +94,9 @@ impl Authority {
         let valid = Validity::of_pem(certificate.as_bytes())?;
         if !super::validity::is_of_key(certificate.as_bytes(), pair.public_key_raw())? {
             return Err(AuthorityError::Mismatch);
+        }
+        if !super::validity::is_one_authority(certificate.as_bytes())? {
+            return Err(AuthorityError::NoAuthority);
         }
         Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), valid })
     }
@@ -155,8 +161,18 @@ mod tests {
         let other = Authority::generate(now()).unwrap();
         let error = Authority::parse(made.certificate(), other.key()).unwrap_err();
         assert_eq!(error.to_string(), "the certificate is of another key");
+        let twice = made.certificate().repeat(2);
+        let server = other_than_an_authority();
+        for wrong in [Authority::parse(&twice, made.key()), Authority::parse(&server.0, &server.1)] {
+            assert_eq!(wrong.unwrap_err().to_string(), "it is not one certificate of an authority");
+        }
         assert!(Authority::parse("", made.key()).is_err() && Authority::parse(made.certificate(), "").is_err());
         assert!(!format!("{made:?}").contains("PRIVATE"));
+    }
+
+    fn other_than_an_authority() -> (String, String) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        (made.cert.pem(), made.signing_key.serialize_pem())
     }
 
     #[test]

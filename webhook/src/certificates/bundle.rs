@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
 };
@@ -81,18 +83,34 @@ pub(super) fn certificates(text: &[u8]) -> BTreeSet<String> {
     all
 }
 
-/// What makes each entry of a configuration trust these certificates, for server-side apply: only where it is still what it
-/// was, since an entry that has gone meanwhile would come again as half of one.
-pub(super) fn patch<C: Configuration>(configuration: &C, wanted: &BTreeSet<String>) -> Value {
-    use base64::Engine as _;
-    let text: String = wanted.iter().flat_map(|certificate| [certificate, "\n"]).collect();
-    let bundle = base64::engine::general_purpose::STANDARD.encode(text);
-    let entries = configuration.entries().into_iter();
-    let entries: Vec<Value> =
-        entries.map(|(name, _)| json!({"name": name, "clientConfig": {"caBundle": bundle}})).collect();
-    let metadata = configuration.meta();
-    json!({"apiVersion": C::api_version(&()), "kind": C::kind(&()),
-        "metadata": {"name": metadata.name, "resourceVersion": metadata.resource_version}, "webhooks": entries})
+/// How many certificates an entry keeps that are not ours.
+const FOREIGN: usize = 8;
+
+/// What makes each entry of a configuration trust these certificates, as a JSON Patch: of this version of the object alone,
+/// and claiming nothing but the bundles, so that whoever applies the manifests can rename and remove entries.
+///
+/// What an entry trusts besides stays, unless it is `only` these that it should trust. Empty where nothing is to be changed.
+pub(super) fn patch<C: Configuration>(configuration: &C, wanted: &BTreeSet<String>, only: bool) -> Vec<Value> {
+    let mut operations = Vec::new();
+    for (at, (name, client)) in configuration.entries().into_iter().enumerate() {
+        let found = client.ca_bundle.as_ref().map_or_else(BTreeSet::new, |bundle| certificates(&bundle.0));
+        let foreign = found.difference(wanted).take(if only { 0 } else { FOREIGN });
+        let target: BTreeSet<&String> = wanted.iter().chain(foreign).collect();
+        if target.len() == found.len() && target.iter().all(|certificate| found.contains(*certificate)) {
+            continue;
+        }
+        let text: String = target.into_iter().flat_map(|certificate| [certificate, "\n"]).collect();
+        let entry = format!("/webhooks/{at}");
+        operations.push(json!({"op": "test", "path": format!("{entry}/name"), "value": name}));
+        operations.push(
+            json!({"op": "add", "path": format!("{entry}/clientConfig/caBundle"), "value": STANDARD.encode(text)}),
+        );
+    }
+    if !operations.is_empty() {
+        let version = &configuration.meta().resource_version;
+        operations.insert(0, json!({"op": "test", "path": "/metadata/resourceVersion", "value": version}));
+    }
+    operations
 }
 
 #[cfg(test)]
@@ -107,11 +125,10 @@ mod tests {
     }
 
     fn configuration(bundles: &[Option<&str>]) -> MutatingWebhookConfiguration {
-        use base64::Engine as _;
         let entries: Vec<Value> = (0..)
             .zip(bundles)
             .map(|(at, bundle)| {
-                let bundle = bundle.map(|text| base64::engine::general_purpose::STANDARD.encode(text));
+                let bundle = bundle.map(|text| STANDARD.encode(text));
                 json!({"name": format!("{at}.netintent.dev"), "admissionReviewVersions": ["v1"], "sideEffects": "None",
                     "clientConfig": {"url": "https://localhost", "caBundle": bundle}})
             })
@@ -139,14 +156,16 @@ mod tests {
 
     #[test]
     fn a_patch_is_of_the_bundles_alone() {
-        let patch = patch(&configuration(&[None]), &set(&[A]));
-        let client =
-            json!({"caBundle": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCkFBCkJCCi0tLS0tRU5EIENFUlRJRklDQVRFLS0tLS0K"});
-        assert_eq!(
-            patch,
-            json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
-                "metadata": {"name": "netintent", "resourceVersion": "7"},
-                "webhooks": [{"name": "0.netintent.dev", "clientConfig": client}]})
-        );
+        let test = |path: &str, value: &str| json!({"op": "test", "path": path, "value": value});
+        let add = |at: usize, bundle: &str| json!({"op": "add", "path": format!("/webhooks/{at}/clientConfig/caBundle"), "value": STANDARD.encode(bundle)});
+        let (a, both) = (format!("{A}\n"), format!("{A}\n{B}\n"));
+        let configuration = configuration(&[None, Some(A), Some(B)]);
+        let version = test("/metadata/resourceVersion", "7");
+        let first = [version, test("/webhooks/0/name", "0.netintent.dev"), add(0, &a)];
+        let last = test("/webhooks/2/name", "2.netintent.dev");
+        // What another has written may be what it serves.
+        assert_eq!(patch(&configuration, &set(&[A]), false), [&first[..], &[last.clone(), add(2, &both)]].concat());
+        assert_eq!(patch(&configuration, &set(&[A]), true), [&first[..], &[last, add(2, &a)]].concat());
+        assert_eq!(patch(&super::tests::configuration(&[Some(A)]), &set(&[A]), true), [] as [Value; 0]);
     }
 }

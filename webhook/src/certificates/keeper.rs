@@ -5,21 +5,24 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt as _;
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Api, Patch, PatchParams, PostParams, WatchParams};
-use kube::{Client, Resource};
-use rustc_hash::FxHashMap;
+use kube::Client;
+use kube::api::{Api, Patch, PatchParams, PostParams};
 use rustls::crypto::CryptoProvider;
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
-use tokio::time::Instant;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
-use super::authorities::{Authorities, SETTLE, step};
+mod memory;
+mod tell;
+
+use memory::Memory;
+use tell::tell;
+
+use super::authorities::{Authorities, step};
 use super::authority::AuthorityError;
 use super::bundle::{Configuration, Trust, certificates, patch};
 use super::served::Served;
@@ -30,14 +33,18 @@ use crate::metrics::Metrics;
 pub const SECRET: &str = "netintent-authority";
 /// The webhook configurations, mutating and validating.
 const CONFIGURATION: &str = "netintent";
-/// Whose the caBundles are, for server-side apply.
+/// Whose the caBundles are, among the managers of fields.
 const MANAGER: &str = "netintent-certificates";
 /// How often to look where nothing is heard; and while something waits for its time.
 const LOOK: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(1)];
 /// How long to wait after a failure, at first and at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
-/// How long one watch lasts.
-const WATCH_SECONDS: u32 = 250;
+/// How often in a row another may have been first before that is a failure.
+const CONFLICTS: u32 = 10;
+/// How long one look may take.
+const ROUND: Duration = Duration::from_secs(30);
+/// How long to wait between two looks at least.
+const BREATH: Duration = Duration::from_millis(50);
 
 /// Where the webhook is, and by which names it is called.
 #[derive(Clone, Debug)]
@@ -54,6 +61,14 @@ enum Failure {
     /// Another replica was first: what it wrote is read next.
     #[error("another replica was first")]
     Conflict,
+    #[error(
+        "somebody else writes the caBundles again and again: two installations, or a GitOps tool, share `{CONFIGURATION}`"
+    )]
+    Quarrel,
+    #[error("the API server does not answer")]
+    Silent,
+    #[error("the caBundles can't be patched: {0}")]
+    Patch(serde_json::Error),
     #[error("there is no {0} `{CONFIGURATION}` with an entry: apply the manifests")]
     NoConfiguration(&'static str),
     #[error("the {what}: {}", said(.error))]
@@ -76,45 +91,6 @@ pub struct Keeper {
 impl std::fmt::Debug for Keeper {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Keeper").field("names", &self.names).finish_non_exhaustive()
-    }
-}
-
-/// What a replica remembers between rounds.
-#[derive(Debug, Default)]
-struct Memory {
-    /// What the Secret held last.
-    held: Option<Authorities>,
-    /// Who signed what is served.
-    signer: Option<String>,
-    /// Since when every caBundle has had a certificate.
-    covered: FxHashMap<String, Instant>,
-    /// Since when a caBundle has had more than it should.
-    exceeded: Option<Instant>,
-}
-
-impl Memory {
-    fn observe(&mut self, trust: &Trust, all: &Authorities) {
-        let now = Instant::now();
-        let certificates: Vec<&str> = all.certificates().collect();
-        self.covered.retain(|certificate, _| certificates.contains(&certificate.as_str()));
-        for certificate in certificates {
-            if trust.covers(certificate) {
-                self.covered.entry(certificate.to_owned()).or_insert(now);
-            } else {
-                self.covered.remove(certificate);
-            }
-        }
-    }
-
-    fn is_settled(&self, certificate: &str) -> bool {
-        self.covered.get(certificate).is_some_and(|since| since.elapsed() >= SETTLE.unsigned_abs())
-    }
-
-    /// Whether something waits for its time.
-    fn waits(&self) -> bool {
-        let held = self.held.as_ref();
-        self.exceeded.is_some()
-            || held.is_none_or(|held| held.next.is_some() || self.signer.as_deref() != Some(held.current.certificate()))
     }
 }
 
@@ -145,19 +121,23 @@ impl Keeper {
         tokio::spawn(tell(self.secrets.clone(), SECRET, Arc::clone(&changed)));
         tokio::spawn(tell(self.mutating.clone(), CONFIGURATION, Arc::clone(&changed)));
         tokio::spawn(tell(self.validating.clone(), CONFIGURATION, Arc::clone(&changed)));
-        let (mut memory, mut backoff, mut told) = (Memory::default(), BACKOFF.0, String::new());
+        let (mut memory, mut backoff, mut conflicts, mut told) = (Memory::default(), BACKOFF.0, 0, String::new());
         loop {
-            let wait = match self.round(&mut memory).await {
+            let round = tokio::time::timeout(ROUND, self.round(&mut memory)).await;
+            let wait = match round.unwrap_or(Err(Failure::Silent)) {
                 Ok(()) => {
-                    backoff = BACKOFF.0;
+                    (backoff, conflicts) = (BACKOFF.0, 0);
                     told.clear();
                     LOOK[usize::from(memory.waits())]
                 }
-                Err(Failure::Conflict) => Duration::from_millis(20),
                 Err(error) => {
-                    self.metrics.certificate_failures.inc();
+                    // Once is how replicas share their work.
+                    conflicts = if matches!(error, Failure::Conflict) { conflicts + 1 } else { CONFLICTS };
                     let text = error.to_string();
-                    if text != told {
+                    if conflicts >= CONFLICTS {
+                        self.metrics.certificate_failures.inc();
+                    }
+                    if conflicts >= CONFLICTS && text != told {
                         warn!(%error, "the certificate can't be kept up to date yet");
                         told = text;
                     }
@@ -166,9 +146,12 @@ impl Keeper {
                 }
             };
             let _ = tokio::time::timeout(wait, changed.notified()).await;
+            // Whoever writes without end keeps nobody busy.
+            tokio::time::sleep(BREATH).await;
         }
     }
 
+    /// Looks once, and does what is missing. What fails keeps nothing else from being done; it is told in the end.
     async fn round(&self, memory: &mut Memory) -> Result<(), Failure> {
         let now = Timestamp::now();
         let secret = self.secrets.get_opt(SECRET).await.map_err(failed("Secret"))?;
@@ -177,33 +160,47 @@ impl Keeper {
         if let Some(stored) = &stored {
             memory.observe(&trust, stored);
         }
+        // Without it nobody is asked, which is told whether anything is served or not.
+        let mut result = missing.map_or(Ok(()), |kind| Err(Failure::NoConfiguration(kind)));
         let wanted = step(stored.as_ref(), memory.held.as_ref(), &|certificate| memory.is_settled(certificate), now)?;
         let all = match (wanted, stored) {
             (None, Some(stored)) => stored,
             (None, None) => return Ok(()),
-            (Some(wanted), _) => {
-                self.store(secret, &wanted).await?;
-                info!("{}", changed(memory.held.as_ref(), &wanted));
-                wanted
-            }
+            (Some(wanted), stored) => match (self.store(secret, &wanted).await, stored) {
+                (Ok(()), _) => {
+                    info!("{}", changed(memory.held.as_ref(), &wanted));
+                    wanted
+                }
+                // What is stored can still be signed with.
+                (Err(error @ Failure::Client { .. }), Some(stored)) if stored.current.valid.holds(now) => {
+                    result = Err(error);
+                    stored
+                }
+                (Err(error), _) => return Err(error),
+            },
         };
         self.metrics.authority_expiry.set(all.current.valid.until.as_second());
-        let trust = self.entrust(memory, &all, trust, now).await?;
+        let trust = match self.entrust(memory, &all, &trust, now).await {
+            Ok(written) => written,
+            Err(error) => {
+                result = Err(error);
+                trust
+            }
+        };
         memory.observe(&trust, &all);
         let current = all.current.certificate();
         let due =
             memory.signer.as_deref() != Some(current) || self.served.valid().is_none_or(|valid| valid.renewal() <= now);
         // The first certificate is waited for; another takes the place of one that works.
         let trusted = if self.served.is_valid(now) { memory.is_settled(current) } else { trust.covers(current) };
-        if due && trusted {
+        if due && trusted && all.current.valid.holds(now) {
             let issued = all.current.issue(&self.names, now, &self.provider)?;
             info!(until = %issued.valid.until, "a new certificate is served");
             self.served.serve(issued.certified, issued.valid);
             memory.signer = Some(current.to_owned());
         }
         memory.held = Some(all);
-        // Without it nobody is asked, which is told whether anything is served or not.
-        missing.map_or(Ok(()), |kind| Err(Failure::NoConfiguration(kind)))
+        result
     }
 
     /// What the entries trust, and of which kind there is no configuration with an entry.
@@ -223,7 +220,7 @@ impl Keeper {
         &self,
         memory: &mut Memory,
         all: &Authorities,
-        trust: Trust,
+        trust: &Trust,
         now: Timestamp,
     ) -> Result<Trust, Failure> {
         let mut wanted: BTreeSet<String> = all.certificates().flat_map(|text| certificates(text.as_bytes())).collect();
@@ -231,31 +228,36 @@ impl Keeper {
         if let Some(signer) = memory.signer.as_ref().filter(|_| self.served.is_valid(now)) {
             wanted.extend(certificates(signer.as_bytes()));
         }
-        // Replicas that serve different authorities for a while must not undo each other's work.
-        memory.exceeded = trust.exceeds(&wanted).then(|| memory.exceeded.unwrap_or_else(Instant::now));
-        let exceeds = memory.exceeded.is_some_and(|since| since.elapsed() >= SETTLE.unsigned_abs());
-        if !trust.lacks(&wanted) && !exceeds {
-            return Ok(trust);
+        let only = memory.is_exceeded(trust.exceeds(&wanted));
+        if !trust.lacks(&wanted) && !only {
+            return Ok(trust.clone());
         }
-        memory.exceeded = None;
-        let mutating = self.write(&self.mutating, &wanted).await?;
-        let validating = self.write(&self.validating, &wanted).await?;
-        Ok(mutating.and(validating))
+        if !memory.may_write() {
+            return Err(Failure::Quarrel);
+        }
+        let mutating = self.write(&self.mutating, &wanted, only).await;
+        let validating = self.write(&self.validating, &wanted, only).await;
+        Ok(mutating?.and(validating?))
     }
 
-    async fn write<C>(&self, api: &Api<C>, wanted: &BTreeSet<String>) -> Result<Trust, Failure>
+    async fn write<C>(&self, api: &Api<C>, wanted: &BTreeSet<String>, only: bool) -> Result<Trust, Failure>
     where
         C: Configuration + Clone + DeserializeOwned + std::fmt::Debug,
     {
         let found = api.get_opt(CONFIGURATION).await.map_err(failed("webhook configurations"))?;
         let Some(found) = found else { return Ok(Trust::default()) };
-        let trust = Trust::of(&found);
-        if !trust.lacks(wanted) && !trust.exceeds(wanted) {
-            return Ok(trust);
+        let operations = patch(&found, wanted, only);
+        if operations.is_empty() {
+            return Ok(Trust::of(&found));
         }
-        let params = PatchParams::apply(MANAGER).force();
-        let changed = api.patch(CONFIGURATION, &params, &Patch::Apply(patch(&found, wanted))).await;
-        let changed = changed.map_err(failed("webhook configurations"))?;
+        let patch: json_patch::Patch = serde_json::from_value(operations.into()).map_err(Failure::Patch)?;
+        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let changed = api.patch(CONFIGURATION, &params, &Patch::Json::<()>(patch)).await;
+        let changed = changed.map_err(|error| match error {
+            // A test has failed, since the object is another by now.
+            kube::Error::Api(status) if status.code == 422 => Failure::Conflict,
+            error => failed("webhook configurations")(error),
+        })?;
         self.metrics.ca_bundle_writes.inc();
         info!(kind = %C::kind(&()), certificates = wanted.len(), "the caBundles were written");
         Ok(Trust::of(&changed))
@@ -303,28 +305,5 @@ fn failed(what: &'static str) -> impl Fn(kube::Error) -> Failure {
     move |error| match error {
         kube::Error::Api(status) if status.code == 409 => Failure::Conflict,
         error => Failure::Client { what, error },
-    }
-}
-
-/// Tells whenever one object may have changed.
-async fn tell<K>(api: Api<K>, name: &'static str, changed: Arc<Notify>)
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
-{
-    let params = WatchParams { timeout: Some(WATCH_SECONDS), ..WatchParams::default() };
-    let params = params.fields(&format!("metadata.name={name}"));
-    loop {
-        match api.watch_metadata(&params, "0").await {
-            Ok(events) => {
-                // It begins with what there is, so that nothing is missed between two watches.
-                let mut events = std::pin::pin!(events);
-                while let Some(Ok(_)) = events.next().await {
-                    changed.notify_one();
-                }
-            }
-            // What can't be watched is looked at now and then all the same.
-            Err(error) => debug!(error = said(&error), name, "can't be watched"),
-        }
-        tokio::time::sleep(BACKOFF.0 * 5).await;
     }
 }

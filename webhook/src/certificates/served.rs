@@ -43,9 +43,9 @@ impl Served {
         self.now.load().as_ref().map(|served| served.valid)
     }
 
-    /// Whether there is a certificate, and it is not over.
+    /// Whether there is a certificate, and it is valid.
     pub fn is_valid(&self, now: Timestamp) -> bool {
-        self.valid().is_some_and(|valid| !valid.is_over(now))
+        self.valid().is_some_and(|valid| valid.holds(now))
     }
 
     /// Waits until there is one.

@@ -46,6 +46,11 @@ impl Validity {
         self.from.saturating_add(two_thirds).unwrap_or(self.until)
     }
 
+    /// Whether it is valid at a moment.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.from <= now && !self.is_over(now)
+    }
+
     /// Whether it is over.
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.until <= now
@@ -58,6 +63,18 @@ impl Validity {
 /// Where there is none.
 pub(super) fn is_of_key(pem: &[u8], public_key: &[u8]) -> Result<bool, ValidityError> {
     first(pem, |certificate| Ok(*certificate.public_key().subject_public_key.data == *public_key))
+}
+
+/// Whether a text is one certificate, of an authority.
+///
+/// # Errors
+/// Where there is none.
+pub(super) fn is_one_authority(pem: &[u8]) -> Result<bool, ValidityError> {
+    let signs = first(pem, |certificate| {
+        let usage = certificate.key_usage().map_err(|error| ValidityError::Read(error.to_string()))?;
+        Ok(certificate.is_ca() && usage.is_none_or(|usage| usage.value.key_cert_sign()))
+    })?;
+    Ok(signs && Pem::iter_from_buffer(pem).count() == 1)
 }
 
 fn first<T>(

@@ -1,5 +1,7 @@
 //! Questions as bytes, within what all of them may take together.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt as _;
@@ -9,14 +11,19 @@ use super::PATIENCE;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
+/// How long a question waits for room.
+const WAIT: Duration = Duration::from_secs(4);
 /// The most bytes of one question. A valid update can make a review of 17 MB, and junk in it 36 MB.
 pub(super) const MOST: usize = 40 * MIB;
-/// Up to how many bytes a question is small: nearly all are.
+/// Up to how many bytes a question takes no room of others: nearly all are so short, and there are only so many at once.
+const SHORT: usize = 32 * KIB;
+/// Up to how many bytes it is small.
 const SMALL: usize = 256 * KIB;
-/// How many bytes of small questions there may be at once, and of others.
+/// How many bytes of small questions there may be at once, and of large ones.
 const BUDGET: (usize, usize) = (16 * MIB, 2 * MOST);
 
-/// Room for questions, in KiB. Small ones have their own: they wait for no large one, which anybody may send.
+/// Room for questions, in KiB. It is taken as their bytes come, whatever is said of how many there will be: saying costs
+/// nothing. Small ones have their own, so that they wait for no large one.
 #[derive(Debug)]
 pub(super) struct Room {
     small: Semaphore,
@@ -48,41 +55,71 @@ impl Room {
     pub(super) async fn read(
         &self,
         headers: &HeaderMap,
-        mut body: Body,
-    ) -> Result<(Vec<u8>, SemaphorePermit<'_>), BodyError> {
+        body: Body,
+    ) -> Result<(Vec<u8>, Option<SemaphorePermit<'_>>), BodyError> {
         let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        let most = length.unwrap_or(MOST);
-        if most > MOST {
+        if length.is_some_and(|length| length > MOST) {
             return Err(BodyError::Long);
         }
-        let needed = u32::try_from(most.div_ceil(KIB)).unwrap_or(u32::MAX);
-        let room = if most <= SMALL { &self.small } else { &self.large };
-        let permit = tokio::time::timeout(PATIENCE, room.acquire_many(needed)).await;
-        let permit = permit.map_err(|_| BodyError::Busy)?.map_err(|_| BodyError::Busy)?;
-        let read = async {
-            // As long as it says, so that it is never there twice; it grows as it comes, since it may say much and send little.
-            let mut bytes = Vec::with_capacity(most.min(MIB));
-            while let Some(frame) = body.frame().await {
-                let Ok(data) = frame.map_err(|_| BodyError::Cut)?.into_data() else { continue };
-                if bytes.len() + data.len() > most {
-                    return Err(BodyError::Long);
-                }
-                if bytes.capacity() < bytes.len() + data.len() {
-                    let more = (2 * bytes.capacity()).max(data.len()).min(most - bytes.len());
-                    bytes.reserve_exact(more);
-                }
-                bytes.extend_from_slice(&data);
-            }
-            Ok(bytes)
-        };
-        let bytes = tokio::time::timeout(PATIENCE, read).await.map_err(|_| BodyError::Cut)??;
+        let read = self.pieces(length.unwrap_or(MOST), body);
+        let (bytes, permit) = tokio::time::timeout(PATIENCE, read).await.map_err(|_| BodyError::Cut)??;
         if length.is_some_and(|length| length != bytes.len()) { Err(BodyError::Cut) } else { Ok((bytes, permit)) }
+    }
+
+    async fn pieces(&self, most: usize, mut body: Body) -> Result<(Vec<u8>, Option<SemaphorePermit<'_>>), BodyError> {
+        let (mut bytes, mut permit, mut held) = (Vec::with_capacity(most.min(SHORT)), None, Grade::Short);
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(|_| BodyError::Cut)?.into_data() else { continue };
+            let needed = bytes.len() + data.len();
+            if needed > most {
+                return Err(BodyError::Long);
+            }
+            let grade = Grade::of(needed);
+            if grade > held {
+                // For all that it may become, so that of many none waits for more while the others do.
+                let (room, whole) =
+                    if grade == Grade::Small { (&self.small, SMALL.min(most)) } else { (&self.large, most) };
+                let whole = u32::try_from(whole.div_ceil(KIB)).unwrap_or(u32::MAX);
+                let taken = tokio::time::timeout(WAIT, room.acquire_many(whole)).await;
+                permit = Some(taken.map_err(|_| BodyError::Busy)?.map_err(|_| BodyError::Busy)?);
+                held = grade;
+            }
+            if bytes.capacity() < needed {
+                // Never there twice: it may be long.
+                bytes.reserve_exact((2 * bytes.capacity()).clamp(needed, most) - bytes.len());
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok((bytes, permit))
+    }
+}
+
+/// How long a question is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Grade {
+    Short,
+    Small,
+    Large,
+}
+
+impl Grade {
+    fn of(length: usize) -> Self {
+        match length {
+            0..=SHORT => Self::Short,
+            ..=SMALL => Self::Small,
+            _ => Self::Large,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A client that begins and does not go on.
+    fn silence() -> impl futures::Stream<Item = Result<Vec<u8>, std::io::Error>> {
+        futures::stream::pending()
+    }
 
     async fn read(length: Option<usize>, bytes: Vec<u8>) -> Result<usize, BodyError> {
         let mut headers = HeaderMap::new();
@@ -114,5 +151,19 @@ mod tests {
         headers.insert(header::CONTENT_LENGTH, MOST.into());
         kept.pop();
         assert!(room.read(&headers, Body::from(vec![0; MOST])).await.is_ok());
+    }
+
+    /// Who says much and sends nothing takes nothing.
+    #[tokio::test(start_paused = true)]
+    async fn claims_take_no_room() {
+        let (room, mut headers) = (Room::default(), HeaderMap::new());
+        headers.insert(header::CONTENT_LENGTH, MOST.into());
+        let silent = futures::future::join_all((0..200).map(|_| room.read(&headers, Body::from_stream(silence()))));
+        let mut honest = HeaderMap::new();
+        honest.insert(header::CONTENT_LENGTH, (2 * SMALL).into());
+        tokio::select! {
+            read = room.read(&honest, Body::from(vec![0; 2 * SMALL])) => assert!(read.is_ok()),
+            _ = silent => panic!("nobody waits for them"),
+        }
     }
 }
