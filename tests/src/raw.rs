@@ -28,8 +28,17 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 ///
 /// If the network, TLS or the API server does not do as it should.
 pub async fn connect(port: u16) -> Result<TcpStream> {
+    connect_from([127, 0, 0, 2], port).await
+}
+
+/// The same from an address of this machine.
+///
+/// # Errors
+///
+/// If the network, TLS or the API server does not do as it should.
+pub async fn connect_from(address: [u8; 4], port: u16) -> Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
-    socket.bind(SocketAddr::from(([127, 0, 0, 2], 0)))?;
+    socket.bind(SocketAddr::from((address, 0)))?;
     Ok(socket.connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?)
 }
 

@@ -7,6 +7,7 @@ use netintent_tests::raw::{ask, trusting};
 use netintent_tests::{Installation, Installed, runtime};
 
 use crate::Result;
+use crate::crowd::REVIEW;
 
 fn one() -> Installation {
     Installation { controllers: false, ..Installation::default() }
@@ -63,8 +64,3 @@ fn a_second_signal_ends_it_at_once() -> Result {
     assert!(began.elapsed() < Duration::from_secs(5) && ended.answered.is_some(), "{ended:?}");
     Ok(())
 }
-
-/// A pod without intents in a namespace that nobody knows.
-const REVIEW: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"1",
-    "kind":{"group":"","version":"v1","kind":"Pod"},"namespace":"in-effect-shadow","operation":"CREATE",
-    "userInfo":{"username":"me"},"object":{"metadata":{"generateName":"a-"},"spec":{}}}}"#;

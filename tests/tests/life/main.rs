@@ -2,6 +2,7 @@
 
 mod alerts;
 mod authority;
+mod crowd;
 mod documented;
 mod ending;
 mod healing;

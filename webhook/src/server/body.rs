@@ -104,10 +104,12 @@ enum Grade {
 
 impl Grade {
     fn of(length: usize) -> Self {
-        match length {
-            0..=SHORT => Self::Short,
-            ..=SMALL => Self::Small,
-            _ => Self::Large,
+        if length <= SHORT {
+            Self::Short
+        } else if length <= SMALL {
+            Self::Small
+        } else {
+            Self::Large
         }
     }
 }
