@@ -1,0 +1,95 @@
+//! The controller: keeps the policies that `enforce` gives in place, and the labels of running pods what they have a right
+//! to. Of all replicas one does, as long as it has the Lease.
+//!
+//! ```text
+//! watches ─► cache ── changes ──┐
+//!            pods, policies ────┴─► touched ─► plan: what differs ─► queue ─► work ─► API server
+//! ```
+//!
+//! Every rule is the library's; what is decided is pure, and decided again in the moment that it is done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use tokio::time::sleep;
+use tracing::info;
+
+mod elector;
+mod events;
+mod lead;
+mod lease;
+mod plan;
+mod pods;
+mod policies;
+mod queue;
+mod rate;
+mod touched;
+mod work;
+
+use crate::cache::Cache;
+use crate::metrics::Metrics;
+use crate::server::{Life, Phase};
+use elector::Elector;
+
+/// How often to look whether everything is known.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// One replica's controller.
+pub struct Controller {
+    client: Client,
+    /// netintent's own namespace, which has the Lease.
+    namespace: String,
+    cache: Arc<Cache>,
+    metrics: Arc<Metrics>,
+}
+
+impl std::fmt::Debug for Controller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Controller").field("namespace", &self.namespace).finish_non_exhaustive()
+    }
+}
+
+impl Controller {
+    /// Acts on what this cache knows.
+    pub fn new(client: Client, namespace: String, cache: Arc<Cache>, metrics: Arc<Metrics>) -> Self {
+        Self { client, namespace, cache, metrics }
+    }
+
+    /// Leads whenever it can, until the program is told to end; then it gives the Lease back.
+    pub async fn run(self, life: Life) {
+        let mut elector = Elector::new(self.client.clone(), self.namespace.clone());
+        let me = elector.me().to_owned();
+        let ends = life.reached(Phase::Lingering);
+        let mut ends = std::pin::pin!(ends);
+        // Whoever knows nothing yet keeps nobody else from leading.
+        let synced = async {
+            while !self.cache.is_synced() {
+                sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            () = synced => {}
+            () = &mut ends => return,
+        }
+        loop {
+            let until = tokio::select! {
+                until = elector.elected() => until,
+                () = &mut ends => break,
+            };
+            self.metrics.controller_leader.set(1);
+            let over = tokio::select! {
+                () = elector.keep(until) => false,
+                () = lead::lead(&self, &me) => false,
+                () = &mut ends => true,
+            };
+            self.metrics.controller_leader.set(0);
+            self.metrics.controller_queue.set(0);
+            if over {
+                break;
+            }
+        }
+        elector.release().await;
+        info!("the controller has ended");
+    }
+}
