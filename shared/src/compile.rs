@@ -96,12 +96,12 @@ pub fn compile(
         if keeps_open(service, mode) {
             kept_open.entry(namespace).or_insert(at);
         }
-        match enforced(service, mode) {
-            Some(Some(selector)) => {
-                result.policies.push(statements.policy(service, selector, mode, &mut left_out));
-            }
-            Some(None) => result.omissions.push(Omission::NotEnforceable { service: at }),
-            None => {}
+        if service_mode(service, mode) != Mode::Enforce {
+            continue;
+        }
+        match service.enforceable() {
+            Some(selector) => result.policies.push(statements.policy(service, selector, mode, &mut left_out)),
+            None => result.omissions.push(Omission::NotEnforceable { service: at }),
         }
     }
     for (namespace, mode) in namespaces {
@@ -134,7 +134,7 @@ pub fn of_service(
     prohibitions: &[Prohibition],
     now: Timestamp,
 ) -> Option<NetworkPolicy> {
-    let selector = enforced(service, mode)??;
+    let selector = service.enforceable().filter(|_| service_mode(service, mode) == Mode::Enforce)?;
     let statements = Opened { openings: Openings::new(approvals, now), prohibitions, managed: managed_namespaces() };
     Some(statements.policy(service, selector, mode, &mut Vec::new()))
 }
@@ -152,11 +152,6 @@ pub fn of_namespace<'s>(
 /// Whether a Service keeps its namespace in `mode` from being closed as a whole.
 fn keeps_open(service: &Service, mode: Mode) -> bool {
     mode == Mode::Enforce && service_mode(service, mode) != Mode::Enforce
-}
-
-/// What a Service in `enforce` selects, if a policy can select it; `None` where it is not in `enforce`.
-fn enforced(service: &Service, mode: Mode) -> Option<Option<&Selector>> {
-    (service_mode(service, mode) == Mode::Enforce).then(|| service.enforceable())
 }
 
 /// What lets nobody in.

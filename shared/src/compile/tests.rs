@@ -19,8 +19,9 @@ fn one_by_one(objects: &Objects, modes: &BTreeMap<String, Mode>, compiled: &Comp
         let mode = modes.get(&service.metadata.namespace).copied().unwrap_or_default();
         of_service(service, mode, &objects.approvals, &objects.prohibitions, NOW.parse().unwrap())
     };
-    let in_namespace = |name: &str| objects.services.iter().filter(move |s| s.metadata.namespace == *name);
-    let closing = modes.iter().filter_map(|(name, mode)| of_namespace(name, *mode, in_namespace(name)));
+    let closing = modes.iter().filter_map(|(name, mode)| {
+        of_namespace(name, *mode, objects.services.iter().filter(|service| service.metadata.namespace == *name))
+    });
     let mut all: Vec<NetworkPolicy> = objects.services.iter().filter_map(of).chain(closing).collect();
     all.sort_by(|a, b| a.metadata.key().cmp(&b.metadata.key()));
     assert_eq!(all, compiled.policies);

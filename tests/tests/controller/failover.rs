@@ -45,7 +45,6 @@ fn another_replica_takes_over() -> Result {
     settles(&installed, "the leader was killed", &[shop, bank])?;
     until_labels(&installed, shop, "the leader was killed", &["ledger.bank.to.netintent.dev/rpc"])?;
     let took = began.elapsed();
-    eprintln!("after a SIGKILL another replica led within {took:?}");
     assert!(took < Duration::from_secs(25), "{took:?}");
     assert_ne!(leader(&installed)?, holder);
 
@@ -56,7 +55,6 @@ fn another_replica_takes_over() -> Result {
     let began = Instant::now();
     installed.replicas()[second].signal("TERM")?;
     installed.until("the other leads", || Ok((leading(&installed) == [first]).then_some(())))?;
-    eprintln!("after a SIGTERM another replica led within {:?}", began.elapsed());
     assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
     delete(admin, &format!("{}/cards", path("Service", bank)))?;
     settles(&installed, "the leader has ended", &[shop, bank])

@@ -2,9 +2,11 @@
 //! Services the policies that `enforce` gives them, whatever changes and whoever is killed.
 
 mod cluster;
+mod errors;
 mod failover;
 mod labels;
 mod objects;
+mod order;
 mod policies;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;

@@ -83,11 +83,14 @@ struct Leader {
     tasks: FxHashMap<Id, Task>,
 }
 
+/// What came of a task, by the id of what did it.
+type Ended = Result<(Id, Result<(), Failure>), JoinError>;
+
 /// What woke the leader.
 enum Woken {
     Change(Option<Change>),
     News(Option<Touched>),
-    Ended(Option<Result<(Id, Result<(), Failure>), JoinError>>),
+    Ended(Option<Ended>),
     Time,
 }
 
@@ -227,7 +230,7 @@ impl Leader {
         if let Task::Pod(key) = task {
             let pod = self.work.pods.get(key)?;
             let difference = self.work.planned(|plan| plan.labels(&pod));
-            return (!difference.is_empty()).then(|| (Rank::Labels, !difference.removes.is_empty()));
+            return (!difference.is_empty()).then_some((Rank::Labels, !difference.removes.is_empty()));
         }
         let (key, wanted) = self.work.planned(|plan| plan.policy(task))?;
         let Wanted::So(wanted) = wanted else { return None };
@@ -267,7 +270,7 @@ impl Leader {
         wake
     }
 
-    fn ended(&mut self, ended: Result<(Id, Result<(), Failure>), JoinError>) {
+    fn ended(&mut self, ended: Ended) {
         let (id, result) = match ended {
             Ok((id, result)) => (id, result.map_err(|failure| (failure.is_usual(), failure.to_string()))),
             Err(error) => (error.id(), Err((false, "it was cut off".to_owned()))),

@@ -158,7 +158,7 @@ mod tests {
         let now = Instant::now();
         let mut long = lease("1", "other");
         long["spec"]["leaseDurationSeconds"] = i32::MAX.into();
-        assert_eq!(step(Some(&Seen::next(None, long, now)), "me", now + Duration::from_secs(600)), Step::Take);
+        assert_eq!(step(Some(&Seen::next(None, long, now)), "me", now + Duration::from_mins(10)), Step::Take);
         let mut none = lease("1", "other");
         none["spec"]["leaseDurationSeconds"] = 0.into();
         assert_eq!(step(Some(&Seen::next(None, none, now)), "me", now), Step::Wait);

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use netintent::approval::{Approval, Prohibition};
 use netintent::compile::{self, of_namespace, of_service};
+use netintent::mode::Mode;
 use netintent::names;
 use netintent::policy::NetworkPolicy;
 use serde_json::{Map, Value, json};
@@ -55,7 +56,7 @@ pub(crate) enum Wanted {
     AsItIs,
 }
 
-impl<'w> Plan<'w> {
+impl Plan<'_> {
     /// How a pod's labels differ from what it has a right to.
     pub(crate) fn labels(self, pod: &Pod) -> Difference {
         let judged = judge(self.world, &pod.subject, self.now);
@@ -99,9 +100,9 @@ impl<'w> Plan<'w> {
     }
 
     /// The mode of a namespace; `None` while it is being deleted.
-    fn mode(self, namespace: &str) -> Option<netintent::mode::Mode> {
+    fn mode(self, namespace: &str) -> Option<Mode> {
         let facts = self.world.namespace(namespace).unwrap_or_default();
-        let mode = if namespace == self.own { netintent::mode::Mode::Off } else { facts.mode };
+        let mode = if namespace == self.own { Mode::Off } else { facts.mode };
         (!facts.terminating).then_some(mode)
     }
 

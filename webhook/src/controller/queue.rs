@@ -236,7 +236,8 @@ mod tests {
         assert_eq!(queue.wake(), Some(now + BACKOFF.0));
         assert_eq!(queue.next(now + BACKOFF.0), Some(pod("a")));
         assert_eq!(queue.failed(&pod("a"), now), 2);
-        (0..20).for_each(|_| drop(queue.failed(&pod("a"), now)));
+        let failures = (0..20).map(|_| queue.failed(&pod("a"), now));
+        assert_eq!(failures.last(), Some(22));
         assert_eq!(queue.wake(), Some(now + BACKOFF.1));
         queue.push(pod("a"), Rank::Labels, now);
         assert_eq!(queue.wake(), Some(now + BACKOFF.0), "something has changed");

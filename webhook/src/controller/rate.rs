@@ -47,6 +47,6 @@ mod tests {
         assert_eq!(taken(&mut rate, began), 5);
         assert_eq!(rate.room(began), began + Duration::from_millis(100));
         assert_eq!(taken(&mut rate, began + Duration::from_millis(301)), 3);
-        assert_eq!(taken(&mut rate, began + Duration::from_secs(60)), 5);
+        assert_eq!(taken(&mut rate, began + Duration::from_mins(1)), 5);
     }
 }

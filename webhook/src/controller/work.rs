@@ -137,16 +137,22 @@ impl Work {
                 Ok(())
             }
             // What the watch of Services says may be older than what it hangs on.
-            (Act::Create(wanted), _) => match self.is_wanted(task).await? {
-                true => self.create(&key, &wanted).await,
-                false => Ok(()),
-            },
+            (Act::Create(wanted), _) => {
+                if self.is_wanted(task).await? {
+                    self.create(&key, &wanted).await
+                } else {
+                    Ok(())
+                }
+            }
             (Act::Apply(wanted), Some(held)) => self.apply(&key, &wanted, &held).await,
             (Act::Apply(_), None) => Ok(()),
-            (Act::Remove, _) => match self.is_wanted(task).await? {
-                true => Ok(()),
-                false => self.remove(&key).await,
-            },
+            (Act::Remove, _) => {
+                if self.is_wanted(task).await? {
+                    Ok(())
+                } else {
+                    self.remove(&key).await
+                }
+            }
         }
     }
 
