@@ -12,8 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
-use tracing::info;
+use tracing::{error, info};
 
 mod elector;
 mod events;
@@ -34,6 +35,9 @@ use elector::Elector;
 
 /// How often to look whether everything is known.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How long to wait before leading is begun again that has ended by itself.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// One replica's controller.
 pub struct Controller {
@@ -57,7 +61,7 @@ impl Controller {
     }
 
     /// Leads whenever it can, until the program is told to end; then it gives the Lease back.
-    pub async fn run(self, life: Life) {
+    pub async fn run(self: Arc<Self>, life: Life) {
         let mut elector = Elector::new(self.client.clone(), self.namespace.clone());
         let me = elector.me().to_owned();
         let ends = life.reached(Phase::Lingering);
@@ -78,11 +82,20 @@ impl Controller {
                 () = &mut ends => break,
             };
             self.metrics.controller_leader.set(1);
+            // What panics ends this time of leading alone. Dropped, it stops at once.
+            let mut leading = JoinSet::new();
+            let (controller, identity) = (Arc::clone(&self), me.clone());
+            leading.spawn(async move { lead::lead(&controller, &identity).await });
             let over = tokio::select! {
                 () = elector.keep(until) => false,
-                () = lead::lead(&self, &me) => false,
+                _ = leading.join_next() => {
+                    error!("leading has ended by itself: it is begun again");
+                    sleep(AGAIN).await;
+                    false
+                }
                 () = &mut ends => true,
             };
+            drop(leading);
             self.metrics.controller_leader.set(0);
             self.metrics.controller_queue.set(0);
             if over {

@@ -113,7 +113,7 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
     let controller = (!arguments.no_controller).then(|| {
         let (cache, metrics) = (Arc::clone(&cache), Arc::clone(&metrics));
         let controller = Controller::new(client.clone(), arguments.namespace.clone(), cache, metrics);
-        tokio::spawn(controller.run(life.clone()))
+        tokio::spawn(Arc::new(controller).run(life.clone()))
     });
     let admission = Arc::new(Admission::new(cache, Arc::clone(&metrics), Live::new(client)));
     let observe = listen(arguments.observe).await?;

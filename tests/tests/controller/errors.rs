@@ -34,6 +34,27 @@ fn freeze(installed: &Installed, namespace: &str) -> Result {
     Ok(())
 }
 
+/// A namespace that goes takes what is in it with it, and nothing is tried in vain.
+#[test]
+fn a_namespace_that_goes_is_left_alone() -> Result {
+    let installed = shared()?;
+    let (gone, bank, admin) = ("going-bank", "staying-bank", installed.admin());
+    namespaces(installed, &[(gone, "enforce"), (bank, "enforce")])?;
+    for namespace in [gone, bank] {
+        create(admin, &service(namespace, "ledger"))?;
+        settles(installed, "enforce", &[namespace])?;
+    }
+    delete(admin, &format!("{}/{gone}", path("Namespace", "")))?;
+    create(admin, &service(bank, "cards"))?;
+    settles(installed, "another namespace goes", &[bank])?;
+    let at = format!("{}/{gone}", path("Namespace", ""));
+    installed.until("the namespace has gone", || Ok((admin.get(&at)?.status == 404).then_some(())))?;
+    for kind in ["Service", "Namespace"] {
+        assert_eq!(installed.webhook().counted("controller_failures", &format!("kind=\"{kind}\""))?, 0);
+    }
+    Ok(())
+}
+
 #[test]
 fn a_pod_that_can_not_be_changed_has_its_event_and_others_their_labels() -> Result {
     let installed = shared()?;

@@ -8,5 +8,6 @@ mod labels;
 mod objects;
 mod order;
 mod policies;
+mod sequences;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;

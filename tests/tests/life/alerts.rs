@@ -82,7 +82,7 @@ fn alerts_are_on_when_they_should_be() -> Result {
     let mut watched = Watched { installed, alerts: alerts()?, fired: Vec::new() };
     let first = watched.scrape()?;
     whatever_is_asked(&watched.installed)?;
-    a_label_that_can_not_be_changed(&watched.installed)?;
+    watched.until_on(&["NetintentControllerFailing"], a_label_that_can_not_be_changed)?;
     let reserved = json!({"ledger.bank.to.netintent.dev/rpc": "allowed"});
     watched.until_on(&["NetintentForgery"], |installed| {
         assert_eq!(create(installed, "/api/v1/namespaces/away/pods", &pod("forger", &reserved, ""))?, 403);
@@ -110,17 +110,14 @@ fn alerts_are_on_when_they_should_be() -> Result {
         assert_eq!(asked?.0, 503);
         Ok(())
     })?;
-    watched.until_on(&["NetintentStale", "NetintentWatchFailing"], |installed| {
+    // It may have lost its Lease meanwhile.
+    leads_and_has_to_do(&watched.installed)?;
+    watched.until_on(&["NetintentStale", "NetintentWatchFailing", "NetintentNoLeader"], |installed| {
         installed.plane().signal_api_server("KILL")?;
         Ok(())
     })?;
     watched.installed.plane().restart_api_server()?;
-    let last = watched.installed.until("the controller leads again, and has something to do", || {
-        let text = scrape(watched.installed.webhook()).unwrap_or_default();
-        let all = exported(&text);
-        let moves = ["netintent_controller_leader", "netintent_controller_queue"];
-        Ok(moves.iter().all(|name| all.get(*name).is_some_and(|value| *value > 0.0)).then_some(text))
-    })?;
+    let last = leads_and_has_to_do(&watched.installed)?;
     watched.until_on(&["NetintentDown"], |installed| {
         installed.webhook().kill();
         Ok(())
@@ -197,6 +194,17 @@ fn whatever_is_asked(installed: &Installed) -> Result {
         Ok(object.pointer("/webhooks/0/clientConfig/caBundle").map(drop))
     })?;
     Ok(())
+}
+
+/// The controller leads, and has a label to change that it can't.
+fn leads_and_has_to_do(installed: &Installed) -> Result<String> {
+    let text = installed.until("the controller leads, and has something to do", || {
+        let text = scrape(installed.webhook()).unwrap_or_default();
+        let all = exported(&text);
+        let moves = ["netintent_controller_leader", "netintent_controller_queue"];
+        Ok(moves.iter().all(|name| all.get(*name).is_some_and(|value| *value > 0.0)).then_some(text))
+    })?;
+    Ok(text)
 }
 
 /// The controller gives a running pod a label, and can't take it away again: it has lost its right to.

@@ -138,35 +138,28 @@ impl Work {
             }
             // What the watch of Services says may be older than what it hangs on.
             (Act::Create(wanted), _) => {
-                if self.is_wanted(task).await? {
-                    self.create(&key, &wanted).await
-                } else {
-                    Ok(())
-                }
+                let confirmed = matches!(self.confirmed(task).await?, Some(Wanted::So(Some(_))));
+                if confirmed { self.create(&key, &wanted).await } else { Ok(()) }
             }
             (Act::Apply(wanted), Some(held)) => self.apply(&key, &wanted, &held).await,
             (Act::Apply(_), None) => Ok(()),
             (Act::Remove, _) => {
-                if self.is_wanted(task).await? {
-                    Ok(())
-                } else {
-                    self.remove(&key).await
-                }
+                let confirmed = self.confirmed(task).await? == Some(Wanted::So(None));
+                if confirmed { self.remove(&key).await } else { Ok(()) }
             }
         }
     }
 
-    /// Whether the API server itself says that there is to be a policy.
-    async fn is_wanted(&self, task: &Task) -> Result<bool, Failure> {
+    /// Whether there is to be a policy, by what the API server itself says of its Service and namespace.
+    async fn confirmed(&self, task: &Task) -> Result<Option<Wanted>, Failure> {
         let (namespace, service) = match task {
             Task::Service((namespace, name)) => (namespace, Some(name.as_str())),
             Task::Namespace(namespace) => (namespace, None),
-            Task::Pod(_) => return Ok(false),
+            Task::Pod(_) => return Ok(None),
         };
-        self.metrics.live_reads.inc();
         let world = self.live.within(namespace, async |reader| reader.callees(namespace, service).await).await?;
         let plan = Plan { world: &world, own: &self.own, now: Timestamp::now() };
-        Ok(plan.policy(task).is_some_and(|(_, wanted)| wanted != Wanted::So(None)))
+        Ok(plan.policy(task).map(|(_, wanted)| wanted))
     }
 
     /// Makes a policy. An apply would take over one of that name which somebody has made in the same moment.
