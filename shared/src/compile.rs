@@ -87,35 +87,112 @@ pub fn compile(
 ) -> Compiled {
     let mode_of = |namespace: &str| namespaces.get(namespace).copied().unwrap_or_default();
     let mut result = Compiled::default();
-    let managed = Arc::new(managed_namespaces());
-    let openings = Openings::new(approvals, now);
+    let statements = Opened { openings: Openings::new(approvals, now), prohibitions, managed: managed_namespaces() };
     let mut kept_open: BTreeMap<&str, usize> = BTreeMap::new();
     let mut left_out: Vec<Omission> = Vec::new();
     for (at, service) in services.iter().enumerate() {
         let namespace = service.metadata.namespace.as_str();
-        let mode = service_mode(service, mode_of(namespace));
-        if mode != Mode::Enforce {
-            if mode_of(namespace) == Mode::Enforce {
-                kept_open.entry(namespace).or_insert(at);
-            }
+        let mode = mode_of(namespace);
+        if keeps_open(service, mode) {
+            kept_open.entry(namespace).or_insert(at);
+        }
+        if service_mode(service, mode) != Mode::Enforce {
             continue;
         }
-        let Some(selector) = service.enforceable() else {
-            result.omissions.push(Omission::NotEnforceable { service: at });
-            continue;
-        };
+        match service.enforceable() {
+            Some(selector) => result.policies.push(statements.policy(service, selector, mode, &mut left_out)),
+            None => result.omissions.push(Omission::NotEnforceable { service: at }),
+        }
+    }
+    for (namespace, mode) in namespaces {
+        match (mode, kept_open.get(namespace.as_str())) {
+            (Mode::Enforce, None) => result.policies.push(closing(namespace)),
+            (Mode::Enforce, Some(service)) => {
+                result.omissions.push(Omission::KeptOpen { namespace: namespace.clone(), service: *service });
+            }
+            _ => {}
+        }
+    }
+    result.policies.sort_by(|a, b| a.metadata.key().cmp(&b.metadata.key()));
+    left_out.sort_by_key(|f| match f {
+        Omission::InvalidPeer { approval, origin, .. } | Omission::ProhibitedPeer { approval, origin, .. } => {
+            (*approval, *origin)
+        }
+        Omission::NotEnforceable { .. } | Omission::KeptOpen { .. } => (0, None),
+    });
+    left_out.dedup();
+    result.omissions.append(&mut left_out);
+    result
+}
+
+/// The policy of one Service whose namespace is in `mode`, as [`compile`] gives it; `None` where it has none. Of the
+/// approvals only those count that are of its namespace or of the cluster.
+pub fn of_service(
+    service: &Service,
+    mode: Mode,
+    approvals: &[Approval],
+    prohibitions: &[Prohibition],
+    now: Timestamp,
+) -> Option<NetworkPolicy> {
+    let selector = service.enforceable().filter(|_| service_mode(service, mode) == Mode::Enforce)?;
+    let statements = Opened { openings: Openings::new(approvals, now), prohibitions, managed: managed_namespaces() };
+    Some(statements.policy(service, selector, mode, &mut Vec::new()))
+}
+
+/// The policy of one namespace in `mode` that has these Services, as [`compile`] gives it; `None` where it has none.
+pub fn of_namespace<'s>(
+    namespace: &str,
+    mode: Mode,
+    services: impl IntoIterator<Item = &'s Service>,
+) -> Option<NetworkPolicy> {
+    let closed = mode == Mode::Enforce && !services.into_iter().any(|service| keeps_open(service, mode));
+    closed.then(|| closing(namespace))
+}
+
+/// Whether a Service keeps its namespace in `mode` from being closed as a whole.
+fn keeps_open(service: &Service, mode: Mode) -> bool {
+    mode == Mode::Enforce && service_mode(service, mode) != Mode::Enforce
+}
+
+/// What lets nobody in.
+fn closing(namespace: &str) -> NetworkPolicy {
+    NetworkPolicy {
+        metadata: generated(namespace, NAMESPACE_POLICY),
+        pods: Selector::default(),
+        ingress: Some(vec![]),
+        egress: None,
+    }
+}
+
+/// What policies of Services hang on besides the Service.
+struct Opened<'a> {
+    openings: Openings<'a>,
+    prohibitions: &'a [Prohibition],
+    managed: Arc<Selector>,
+}
+
+impl Opened<'_> {
+    /// The policy of a Service that selects these pods.
+    fn policy(
+        &self,
+        service: &Service,
+        selector: &Selector,
+        mode: Mode,
+        left_out: &mut Vec<Omission>,
+    ) -> NetworkPolicy {
+        let namespace = service.metadata.namespace.as_str();
         let mut rules = Vec::with_capacity(service.ports.len() + 1);
         for port in &service.ports {
             let identifier = port.identifier();
-            let mut peers = granting_peers(service, &identifier, mode_of(namespace), &managed);
+            let mut peers = granting_peers(service, &identifier, mode, &self.managed);
             let callee = CalleePattern { scope: scope_of(service), port: identifier };
             let mut known: FxHashSet<Peer> = peers.iter().cloned().collect();
-            for (index, approval) in openings.about(namespace) {
-                if !opens(approval, service, mode_of(namespace), &callee.port) {
+            for (index, approval) in self.openings.about(namespace) {
+                if !opens(approval, service, mode, &callee.port) {
                     continue;
                 }
                 for from in &approval.from {
-                    match admitted(from, &callee, namespace, prohibitions) {
+                    match admitted(from, &callee, namespace, self.prohibitions) {
                         Ok(peer) if known.insert(peer.clone()) => peers.push(peer.clone()),
                         Ok(_) => {}
                         Err(why) => left_out.push(why.omission(index, from)),
@@ -134,32 +211,8 @@ pub fn compile(
         let mut metadata = generated(namespace, &policy_name(&service.metadata.name));
         metadata.annotations = vec![(names::SERVICE.to_owned(), Text::unplaced(&service.metadata.name))];
         metadata.origin = service.metadata.origin;
-        result.policies.push(NetworkPolicy { metadata, pods: selector.clone(), ingress: Some(rules), egress: None });
+        NetworkPolicy { metadata, pods: selector.clone(), ingress: Some(rules), egress: None }
     }
-    for (namespace, mode) in namespaces {
-        match (mode, kept_open.get(namespace.as_str())) {
-            (Mode::Enforce, None) => result.policies.push(NetworkPolicy {
-                metadata: generated(namespace, NAMESPACE_POLICY),
-                pods: Selector::default(),
-                ingress: Some(vec![]),
-                egress: None,
-            }),
-            (Mode::Enforce, Some(service)) => {
-                result.omissions.push(Omission::KeptOpen { namespace: namespace.clone(), service: *service });
-            }
-            _ => {}
-        }
-    }
-    result.policies.sort_by(|a, b| a.metadata.key().cmp(&b.metadata.key()));
-    left_out.sort_by_key(|f| match f {
-        Omission::InvalidPeer { approval, origin, .. } | Omission::ProhibitedPeer { approval, origin, .. } => {
-            (*approval, *origin)
-        }
-        Omission::NotEnforceable { .. } | Omission::KeptOpen { .. } => (0, None),
-    });
-    left_out.dedup();
-    result.omissions.append(&mut left_out);
-    result
 }
 
 /// The unexpired approvals that have a `from`, by the namespace that each can be about. In order of their names: whoever
@@ -195,12 +248,12 @@ fn generated(namespace: &str, name: &str) -> Metadata {
     Metadata { namespace: namespace.to_owned(), name: name.to_owned(), labels, ..Metadata::default() }
 }
 
-fn managed_namespaces() -> Selector {
-    Selector::new(vec![Requirement {
+fn managed_namespaces() -> Arc<Selector> {
+    Arc::new(Selector::new(vec![Requirement {
         key: names::MODE.to_owned(),
         operator: Operator::In,
         values: [Mode::Shadow, Mode::Enforce].iter().map(|m| m.as_str().to_owned()).collect(),
-    }])
+    }]))
 }
 
 /// The scope that names just this Service.

@@ -80,7 +80,7 @@ pub fn absence(snapshot: &Snapshot, service: usize) -> Option<Absence> {
 }
 
 /// Whether two policies select the same pods and have the same rules, whatever their order and notation.
-fn same(a: &NetworkPolicy, b: &NetworkPolicy) -> bool {
+pub fn same(a: &NetworkPolicy, b: &NetworkPolicy) -> bool {
     let rules = |rules: &Option<Vec<Rule>>| rules.as_ref().map(|rules| sorted(rules.iter().map(normal)));
     selector(&a.pods) == selector(&b.pods)
         && rules(&a.ingress) == rules(&b.ingress)

@@ -128,6 +128,11 @@ impl<'a> Statements<'a> {
         (0..).zip(&self.approvals).filter_map(|(at, approval)| Some((at, approval.as_deref()?)))
     }
 
+    /// Every prohibition.
+    pub fn prohibitions(&self) -> impl Iterator<Item = &Prohibition> {
+        self.prohibitions.iter().filter_map(Option::as_deref)
+    }
+
     /// The first prohibition that beats an intent.
     pub(crate) fn forbidding(&self, caller: &Caller, callee: &CalleePattern) -> Option<u32> {
         let numbered = (0..).zip(&self.prohibitions);

@@ -31,11 +31,14 @@ pub struct Installation {
     pub certificates: Certificates,
     /// Whether controllers act on what is stored.
     pub controllers: bool,
+    /// Whether netintent's own controller runs: without it pods keep the labels that they were given, and nobody writes
+    /// policies.
+    pub controller: bool,
 }
 
 impl Default for Installation {
     fn default() -> Self {
-        Self { replicas: 1, balanced: false, certificates: Certificates::Folder, controllers: true }
+        Self { replicas: 1, balanced: false, certificates: Certificates::Folder, controllers: true, controller: false }
     }
 }
 
@@ -102,10 +105,11 @@ impl Installed {
             let crd = format!("crd/{plural}.netintent.dev");
             plane.wait("the CRDs are established", &["wait", "--for=condition=Established", "--timeout=10s", &crd])?;
         }
-        for file in ["namespace", "rbac", "authority", "roles", "policies"] {
+        for file in ["namespace", "rbac", "authority", "controller", "roles", "policies"] {
             plane.apply(&manifests.join(format!("base/{file}.yaml")))?;
         }
-        let replicas = (1..=wanted.replicas).map(|number| Webhook::new(&plane, number, wanted.certificates));
+        let replica = |number| Webhook::new(&plane, number, wanted.certificates, wanted.controller);
+        let replicas = (1..=wanted.replicas).map(replica);
         let replicas: Vec<Webhook> = replicas.collect::<Result<_, _>>()?;
         let balancer = wanted.balanced.then(|| Balancer::start(replicas.iter().map(Webhook::ports))).transpose()?;
         let installed = Self { balancer, replicas, plane, admin, controllers: wanted.controllers };

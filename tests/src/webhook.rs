@@ -57,7 +57,12 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    pub(crate) fn new(plane: &ControlPlane, number: usize, certificates: Certificates) -> Result<Self, Error> {
+    pub(crate) fn new(
+        plane: &ControlPlane,
+        number: usize,
+        certificates: Certificates,
+        controller: bool,
+    ) -> Result<Self, Error> {
         let binary = std::env::var_os("NETINTENT_WEBHOOK").map_or_else(|| sibling("netintent-webhook"), PathBuf::from);
         if !binary.exists() {
             return Err(Error::NoWebhook { path: binary });
@@ -71,6 +76,7 @@ impl Webhook {
             Certificates::Folder => vec![format!("--certificates={}", folder.display())],
             Certificates::Own => vec![format!("--namespace={NAMESPACE}"), "--name=127.0.0.1".into()],
         });
+        args.extend((!controller).then(|| "--no-controller".to_owned()));
         args.extend(["--log-text".into(), "--log=info".into()]);
         let webhook = Self {
             binary,

@@ -115,7 +115,7 @@ fn the_program_of_the_image_answers_the_api_server_and_needs_nothing_else() -> R
     let plane = ControlPlane::start()?;
     let manifests = root().join("manifests");
     plane.apply_kustomization(&manifests.join("crd"))?;
-    for file in ["namespace", "rbac", "authority"] {
+    for file in ["namespace", "rbac", "authority", "controller"] {
         plane.apply(&manifests.join(format!("base/{file}.yaml")))?;
     }
 

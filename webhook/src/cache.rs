@@ -1,11 +1,14 @@
 //! The world as the watches know it, and how fresh each kind of it is.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
+use rustc_hash::FxHashSet;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
 use crate::watched::Watched;
-use crate::world::World;
+use crate::world::{Change, Key, Malformed, ReadObject, World};
 
 /// After how long without a word of the API server what was known is read again before anything hangs on it.
 pub const FRESH: Duration = Duration::from_mins(1);
@@ -17,6 +20,8 @@ pub struct Cache {
     /// By kind: milliseconds since `began` at which it was last known to be all there is, plus one; 0 for never.
     confirmed: [AtomicU64; Watched::ALL.len()],
     began: Instant,
+    /// Who is told of what changes.
+    listener: Mutex<Option<UnboundedSender<Change>>>,
 }
 
 impl Default for Cache {
@@ -28,7 +33,12 @@ impl Default for Cache {
 impl Cache {
     /// A cache of a world that nothing has confirmed yet.
     pub fn new(world: World) -> Self {
-        Self { world: RwLock::new(world), confirmed: Default::default(), began: Instant::now() }
+        Self {
+            world: RwLock::new(world),
+            confirmed: Default::default(),
+            began: Instant::now(),
+            listener: Mutex::default(),
+        }
     }
 
     /// The world as it is known now.
@@ -38,8 +48,53 @@ impl Cache {
     }
 
     /// The world, to be changed.
-    pub fn change(&self) -> RwLockWriteGuard<'_, World> {
+    fn change(&self) -> RwLockWriteGuard<'_, World> {
         self.world.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in an object.
+    ///
+    /// # Errors
+    /// As [`World::put`].
+    pub fn put(&self, kind: Watched, object: ReadObject) -> Result<Key, Malformed> {
+        let key = object.key().clone();
+        self.telling(kind, key, |world| world.put(kind, object))
+    }
+
+    /// Forgets an object.
+    pub fn delete(&self, kind: Watched, key: &Key) {
+        self.telling(kind, key.clone(), |world| world.delete(kind, key));
+    }
+
+    /// Forgets every object of a kind but these.
+    pub fn retain(&self, kind: Watched, known: &FxHashSet<Key>) {
+        let gone: Vec<Key> = self.world().keys(kind).into_iter().filter(|key| !known.contains(key)).collect();
+        gone.iter().for_each(|key| self.delete(kind, key));
+    }
+
+    /// Tells of all that changes from now on, in place of whoever was told before.
+    pub fn listen(&self) -> UnboundedReceiver<Change> {
+        let (sender, receiver) = unbounded_channel();
+        *self.listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        receiver
+    }
+
+    /// Changes one object, and tells whoever listens of what that changed.
+    fn telling<T>(&self, kind: Watched, key: Key, change: impl FnOnce(&mut World) -> T) -> T {
+        let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
+        if listener.as_ref().is_some_and(UnboundedSender::is_closed) {
+            *listener = None;
+        }
+        let mut world = self.change();
+        let Some(sender) = listener.as_ref() else { return change(&mut world) };
+        let before = world.known(kind, &key);
+        let result = change(&mut world);
+        let after = world.known(kind, &key);
+        if before != after {
+            // Whoever has ceased to listen since will read everything when it listens again.
+            let _ = sender.send(Change { kind, key, before, after });
+        }
+        result
     }
 
     /// Notes that everything of a kind is known up to this moment.
@@ -68,5 +123,60 @@ impl Cache {
     pub fn is_fresh(&self) -> bool {
         let decides = Watched::ALL.into_iter().filter(|kind| *kind != Watched::Pod);
         decides.into_iter().all(|kind| self.age(kind).is_some_and(|age| age < FRESH))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::{Known, read};
+    use serde_json::{Value, json};
+
+    fn approval(kind: Watched, name: &str, caller: &str) -> Value {
+        let namespace = if kind == Watched::Approval { json!("bank") } else { Value::Null };
+        json!({"metadata": {"namespace": namespace, "name": name},
+            "spec": {"callers": [caller], "callees": ["bank/ledger:rpc"]}})
+    }
+
+    fn put(cache: &Cache, kind: Watched, object: &Value) -> Key {
+        let mut object = object.clone();
+        if kind == Watched::Approval {
+            object["spec"]["callees"] = json!(["ledger:rpc"]);
+        }
+        cache.put(kind, read(kind, &object).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_a_list_lacks_is_forgotten() {
+        let cache = Cache::default();
+        put(&cache, Watched::ClusterApproval, &approval(Watched::ClusterApproval, "c", "*/*"));
+        let of = |name| put(&cache, Watched::Approval, &approval(Watched::Approval, name, "shop/web"));
+        let keys = [of("a"), of("b")];
+        cache.retain(Watched::Approval, &keys[..1].iter().cloned().collect());
+        let world = cache.world();
+        let left: Vec<&str> = world.statements().approvals().map(|(_, a)| a.metadata.name.as_str()).collect();
+        assert_eq!(left, ["c", "a"], "an Approval and a ClusterApproval are known apart");
+    }
+
+    #[test]
+    fn who_listens_is_told_of_what_differs() {
+        let cache = Cache::default();
+        let first = approval(Watched::Approval, "a", "shop/web");
+        put(&cache, Watched::Approval, &first);
+        let mut changes = cache.listen();
+        put(&cache, Watched::Approval, &first);
+        assert!(changes.try_recv().is_err(), "it was known");
+        let key = put(&cache, Watched::Approval, &approval(Watched::Approval, "a", "shop/*"));
+        let change = changes.try_recv().unwrap();
+        let callers = |known: Option<Known>| match known {
+            Some(Known::Approval(approval)) => approval.callers[0].to_string(),
+            _ => String::new(),
+        };
+        assert_eq!((callers(change.before), callers(change.after)), ("shop/web".to_owned(), "shop/*".to_owned()));
+        cache.delete(Watched::Approval, &key);
+        assert_eq!(changes.try_recv().unwrap().after, None);
+        let _later = cache.listen();
+        put(&cache, Watched::Approval, &first);
+        assert!(changes.try_recv().is_err(), "another listens");
     }
 }

@@ -8,11 +8,14 @@
 //!                                  live reads, before a refusal
 //! ```
 //!
+//! The [`controller`] keeps running pods and policies so, by the same cache.
+//!
 //! Every rule is the library's: this crate reads, asks and answers.
 
 pub mod admission;
 pub mod cache;
 pub mod certificates;
+pub mod controller;
 mod failure;
 mod lean;
 pub mod live;

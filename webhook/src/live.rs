@@ -188,6 +188,23 @@ impl Reader<'_> {
         Ok(world)
     }
 
+    /// A namespace and one of its Services, or all of them.
+    ///
+    /// # Errors
+    /// Where the API server does not answer as it should.
+    pub async fn callees(self, namespace: &str, service: Option<&str>) -> Result<World, LiveError> {
+        let mut world = World::default();
+        let services = async {
+            match service {
+                Some(name) => Ok(self.get(Watched::Service, Some(namespace), name).await?.into_iter().collect()),
+                None => self.list(Watched::Service, Some(namespace)).await,
+            }
+        };
+        let (of, services) = tokio::try_join!(self.get(Watched::Namespace, None, namespace), services)?;
+        add(&mut world, of.into_iter().chain(services));
+        Ok(world)
+    }
+
     /// What the callees of one subject hang on.
     async fn lists(self, callees: &[Arc<CalleePattern>]) -> Result<Vec<Objects>, LiveError> {
         if callees.is_empty() {

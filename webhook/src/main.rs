@@ -12,12 +12,14 @@ use kube::Client;
 use netintent_webhook::admission::Admission;
 use netintent_webhook::cache::Cache;
 use netintent_webhook::certificates::{Keeper, Place, Served, follow};
+use netintent_webhook::controller::Controller;
 use netintent_webhook::live::Live;
 use netintent_webhook::metrics::Metrics;
 use netintent_webhook::server::{Life, Phase, Server, listen, observed, router};
 use netintent_webhook::watch::watch;
 use netintent_webhook::watched::Watched;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 
@@ -43,12 +45,15 @@ struct Arguments {
     /// authority of its own, and sees to it that the API servers trust it.
     #[arg(long, value_name = "FOLDER")]
     certificates: Option<PathBuf>,
-    /// The namespace of the webhook: of its Service `netintent`, and of the Secret with its own authority.
+    /// The namespace of the webhook: of its Service `netintent`, of the Secret with its own authority, and of the Lease.
     #[arg(long, value_name = "NAMESPACE", env = "POD_NAMESPACE", default_value = "netintent-system")]
     namespace: String,
     /// Another DNS name or IP address for the webhook's own certificate, beside that of its Service.
     #[arg(long, value_name = "NAME", conflicts_with = "certificates", value_parser = name)]
     name: Vec<String>,
+    /// Leaves the controller out: nobody then writes NetworkPolicies, or changes the labels of running pods.
+    #[arg(long)]
+    no_controller: bool,
     /// For how long new connections are still taken once the program is told to end and has said that it is not ready: until
     /// everybody knows.
     #[arg(long, value_name = "SECONDS", default_value_t = 15)]
@@ -131,6 +136,11 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
     for kind in Watched::ALL {
         tokio::spawn(watch(client.clone(), Arc::clone(&cache), Arc::clone(&metrics), kind));
     }
+    let controller = (!arguments.no_controller).then(|| {
+        let (cache, metrics) = (Arc::clone(&cache), Arc::clone(&metrics));
+        let controller = Controller::new(client.clone(), arguments.namespace.clone(), cache, metrics);
+        tokio::spawn(Arc::new(controller).run(life.clone()))
+    });
     let admission = Arc::new(Admission::new(cache, Arc::clone(&metrics), Live::new(client)));
     let observe = listen(arguments.observe).await?;
     let always = Server { tls: None, life: Life::default(), metrics: Arc::clone(&metrics) };
@@ -141,6 +151,8 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
     tokio::select! {
         () = served.there() => {}
         () = told.next() => {
+            life.enter(Phase::Lingering);
+            given_back(controller).await;
             info!("ended before there was a certificate");
             return Ok(());
         }
@@ -157,6 +169,7 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
         if tokio::time::timeout(DRAIN, serving).await.is_err() {
             warn!("connections are cut that took too long");
         }
+        given_back(controller).await;
     };
     let result = tokio::select! {
         () = end => Ok(()),
@@ -171,6 +184,13 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
 fn name(text: &str) -> Result<String, String> {
     let is_name = netintent::names::is_dns_subdomain(text) || text.parse::<std::net::IpAddr>().is_ok();
     if is_name { Ok(text.to_owned()) } else { Err("a DNS name or an IP address was expected".to_owned()) }
+}
+
+/// Waits until the controller, which was told to end, has given back its Lease; not for long, since it runs out by itself.
+async fn given_back(controller: Option<JoinHandle<()>>) {
+    if let Some(controller) = controller {
+        let _ = tokio::time::timeout(Duration::from_secs(2), controller).await;
+    }
 }
 
 /// What tells the program to end.

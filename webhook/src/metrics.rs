@@ -103,6 +103,15 @@ pub struct Metrics {
     pub handshake_failures: Counter,
     /// Connections that were closed at once, since their address has too many.
     pub refused_connections: Counter,
+    controller_failures: Family<OfKind, Counter>,
+    /// Whether this replica leads.
+    pub controller_leader: Gauge,
+    /// What the controller still has to do.
+    pub controller_queue: Gauge,
+    /// Policies that the controller wrote or removed.
+    pub controller_policy_writes: Counter,
+    /// Pods whose labels the controller wrote.
+    pub controller_label_writes: Counter,
 }
 
 impl Default for Metrics {
@@ -123,6 +132,8 @@ impl Default for Metrics {
         let handshake_failures = counter("handshake_failures", "TLS handshakes that failed");
         let help = "Connections that were closed at once, since their address has too many";
         let refused_connections = counter("refused_connections", help);
+        let controller_policy_writes = counter("controller_policy_writes", "Policies that were written or removed");
+        let controller_label_writes = counter("controller_label_writes", "Pods whose labels were written");
         let admissions: Family<Admission, Counter> = Family::default();
         registry.register("admissions", "Questions of the API server, by registration and outcome", admissions.clone());
         let durations: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(durations);
@@ -138,6 +149,7 @@ impl Default for Metrics {
         let malformed = of_kind("malformed_objects", "Objects that were left out, each time");
         let watch_failures = of_kind("watch_failures", "Watches that had to be begun again");
         let confirmations = of_kind("watch_confirmations", "Times that the API server said that nothing was missed");
+        let controller_failures = of_kind("controller_failures", "What the controller could not do, each time");
         let cache_age: Family<OfKind, Gauge<f64, AtomicU64>> = Family::default();
         let help = "How long ago all objects of a kind were known to be known";
         registry.register_with_unit("cache_age", help, Unit::Seconds, cache_age.clone());
@@ -146,6 +158,9 @@ impl Default for Metrics {
         registry.register_with_unit("certificate_expiry_timestamp", help, Unit::Seconds, certificate_expiry.clone());
         let help = "When the webhook's own authority ends";
         registry.register_with_unit("authority_expiry_timestamp", help, Unit::Seconds, authority_expiry.clone());
+        let (controller_leader, controller_queue): (Gauge, Gauge) = Default::default();
+        registry.register("controller_leader", "Whether this replica leads", controller_leader.clone());
+        registry.register("controller_queue", "What the controller still has to do", controller_queue.clone());
         Self {
             registry,
             admissions,
@@ -166,6 +181,11 @@ impl Default for Metrics {
             ca_bundle_writes,
             handshake_failures,
             refused_connections,
+            controller_failures,
+            controller_leader,
+            controller_queue,
+            controller_policy_writes,
+            controller_label_writes,
         }
     }
 }
@@ -205,6 +225,10 @@ impl Metrics {
 
     pub(crate) fn confirmations(&self, kind: Watched) -> Counter {
         self.confirmations.get_or_create_owned(&OfKind { kind: kind.kind() })
+    }
+
+    pub(crate) fn controller_failures(&self, kind: &'static str) -> Counter {
+        self.controller_failures.get_or_create_owned(&OfKind { kind })
     }
 
     /// All of them, in the text format of `OpenMetrics`: what is counted, and how things are at this moment.

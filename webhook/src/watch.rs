@@ -79,9 +79,95 @@ struct PageMetadata {
     next: Option<String>,
 }
 
-/// Watches one kind for ever.
+/// Watches one kind for ever, for the cache.
 pub async fn watch(client: Client, cache: Arc<Cache>, metrics: Arc<Metrics>, kind: Watched) {
-    let watch = Watch { client, cache, metrics, kind };
+    keep(client, Cached { cache, metrics, kind }).await;
+}
+
+/// What is kept equal to the cluster.
+pub(crate) trait Kept: Send + Sync {
+    /// The kind.
+    fn kind(&self) -> &'static str;
+    /// Where the API server has it.
+    fn path(&self) -> String;
+    /// Whether metadata are all that is needed of it.
+    fn is_metadata_only(&self) -> bool;
+    /// Takes in an object; `None` where it has no name.
+    fn put(&self, object: &Value) -> Option<Key>;
+    /// Forgets an object.
+    fn delete(&self, key: &Key);
+    /// Forgets every object but these.
+    fn retain(&self, known: &FxHashSet<Key>);
+    /// Notes that all is known up to this moment.
+    fn confirm(&self);
+    /// Notes that the watch has to be begun again.
+    fn failed(&self);
+}
+
+/// One kind of the cache.
+struct Cached {
+    cache: Arc<Cache>,
+    metrics: Arc<Metrics>,
+    kind: Watched,
+}
+
+impl Cached {
+    fn malformed(&self, error: &Malformed) {
+        warn!(error = %error, "an object is left out");
+        self.metrics.malformed(self.kind).inc();
+    }
+}
+
+impl Kept for Cached {
+    fn kind(&self) -> &'static str {
+        self.kind.kind()
+    }
+
+    fn path(&self) -> String {
+        self.kind.path(None)
+    }
+
+    fn is_metadata_only(&self) -> bool {
+        self.kind.is_metadata_only()
+    }
+
+    fn put(&self, object: &Value) -> Option<Key> {
+        let put = read(self.kind, object).map(|read| (read.key().clone(), self.cache.put(self.kind, read)));
+        match put {
+            Ok((key, Ok(_))) => Some(key),
+            // What it was before is forgotten.
+            Ok((key, Err(error))) => {
+                self.malformed(&error);
+                Some(key)
+            }
+            Err(error) => {
+                self.malformed(&error);
+                None
+            }
+        }
+    }
+
+    fn delete(&self, key: &Key) {
+        self.cache.delete(self.kind, key);
+    }
+
+    fn retain(&self, known: &FxHashSet<Key>) {
+        self.cache.retain(self.kind, known);
+    }
+
+    fn confirm(&self) {
+        self.cache.confirm(self.kind);
+        self.metrics.confirmations(self.kind).inc();
+    }
+
+    fn failed(&self) {
+        self.metrics.watch_failures(self.kind).inc();
+    }
+}
+
+/// Keeps something for ever.
+pub(crate) async fn keep(client: Client, kept: impl Kept) {
+    let watch = Watch { client, kept };
     let mut backoff = BACKOFF.0;
     let mut version: Option<String> = None;
     loop {
@@ -97,8 +183,8 @@ pub async fn watch(client: Client, cache: Arc<Cache>, metrics: Arc<Metrics>, kin
                     Failure::Client(kube::Error::Api(status)) if status.code == 410 => version = None,
                     _ => {}
                 }
-                warn!(kind = kind.kind(), error = %failure, "the watch is begun again");
-                watch.metrics.watch_failures(kind).inc();
+                warn!(kind = watch.kept.kind(), error = %failure, "the watch is begun again");
+                watch.kept.failed();
                 tokio::time::sleep(backoff).await;
                 backoff = (backoff * 2).min(BACKOFF.1);
             }
@@ -106,38 +192,30 @@ pub async fn watch(client: Client, cache: Arc<Cache>, metrics: Arc<Metrics>, kin
     }
 }
 
-struct Watch {
+struct Watch<K> {
     client: Client,
-    cache: Arc<Cache>,
-    metrics: Arc<Metrics>,
-    kind: Watched,
+    kept: K,
 }
 
-impl Watch {
+impl<K: Kept> Watch<K> {
     /// Reads everything and forgets the rest; returns from where to go on.
     async fn list(&self) -> Result<String, Failure> {
         let mut known: FxHashSet<Key> = FxHashSet::default();
-        let items = list(&self.client, self.kind, None, |items| {
-            let items: Vec<_> = items.iter().map(|item| read(self.kind, item)).collect();
-            for item in items {
-                match item.and_then(|item| self.cache.change().put(self.kind, item)) {
-                    Ok(key) => drop(known.insert(key)),
-                    Err(error) => self.malformed(&error),
-                }
-            }
+        let items = pages(&self.client, self.kept.path(), self.kept.is_metadata_only(), |items| {
+            known.extend(items.iter().filter_map(|item| self.kept.put(item)));
         });
         let version = items.await?;
-        self.cache.change().retain(self.kind, &known);
-        self.confirm();
-        debug!(kind = self.kind.kind(), objects = known.len(), "listed");
+        self.kept.retain(&known);
+        self.kept.confirm();
+        debug!(kind = self.kept.kind(), objects = known.len(), "listed");
         Ok(version)
     }
 
     /// Takes in what changes until the watch ends; `version` is from where to go on.
     async fn follow(&self, from: String, version: &mut Option<String>) -> Result<(), Failure> {
         let params = WatchParams { timeout: Some(WATCH_SECONDS), bookmarks: true, ..WatchParams::default() };
-        let request = Request::new(self.kind.path(None));
-        let request = if self.kind.is_metadata_only() {
+        let request = Request::new(self.kept.path());
+        let request = if self.kept.is_metadata_only() {
             request.watch_metadata(&params, &from)?
         } else {
             request.watch(&params, &from)?
@@ -152,27 +230,24 @@ impl Watch {
                 if began.elapsed() + EARLY < Duration::from_secs(WATCH_SECONDS.into()) {
                     return Err(Failure::Early);
                 }
-                self.confirm();
+                self.kept.confirm();
                 return Ok(());
             };
             let object = match event? {
                 WatchEvent::Bookmark(bookmark) => {
                     *version = Some(bookmark.metadata.resource_version);
-                    self.confirm();
+                    self.kept.confirm();
                     continue;
                 }
                 WatchEvent::Error(status) if status.code == 410 => return Err(Failure::Expired),
                 WatchEvent::Error(status) => return Err(kube::Error::Api(status).into()),
                 WatchEvent::Added(Lean(object)) | WatchEvent::Modified(Lean(object)) => {
-                    let read = read(self.kind, &object);
-                    if let Err(error) = read.and_then(|object| self.cache.change().put(self.kind, object)) {
-                        self.malformed(&error);
-                    }
+                    self.kept.put(&object);
                     object
                 }
                 WatchEvent::Deleted(Lean(object)) => {
                     if let Some(key) = key(&object) {
-                        self.cache.change().delete(self.kind, &key);
+                        self.kept.delete(&key);
                     }
                     object
                 }
@@ -181,16 +256,6 @@ impl Watch {
                 *version = Some(at.to_owned());
             }
         }
-    }
-
-    fn confirm(&self) {
-        self.cache.confirm(self.kind);
-        self.metrics.confirmations(self.kind).inc();
-    }
-
-    fn malformed(&self, error: &Malformed) {
-        warn!(error = %error, "an object is left out");
-        self.metrics.malformed(self.kind).inc();
     }
 }
 
@@ -204,12 +269,21 @@ pub(crate) async fn list(
     client: &Client,
     kind: Watched,
     namespace: Option<&str>,
+    take: impl FnMut(Vec<Value>),
+) -> Result<String, ListError> {
+    pages(client, kind.path(namespace), kind.is_metadata_only(), take).await
+}
+
+async fn pages(
+    client: &Client,
+    path: String,
+    metadata_only: bool,
     mut take: impl FnMut(Vec<Value>),
 ) -> Result<String, ListError> {
     let mut params = ListParams { limit: Some(PAGE), ..ListParams::default() };
     loop {
-        let request = Request::new(kind.path(namespace));
-        let request = if kind.is_metadata_only() { request.list_metadata(&params)? } else { request.list(&params)? };
+        let request = Request::new(path.as_str());
+        let request = if metadata_only { request.list_metadata(&params)? } else { request.list(&params)? };
         let page = tokio::time::timeout(SILENCE, client.request::<Page>(request)).await;
         let page = page.map_err(|_| ListError::Silent)??;
         let (next, version) = (page.next(), page.metadata.resource_version.clone());

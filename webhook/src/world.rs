@@ -10,14 +10,17 @@ use netintent::mode::Mode;
 use netintent::objects::{Metadata, Service};
 use netintent::selector::Labels;
 use netintent::statements::Statements;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use serde_json::Value;
 
+mod change;
 mod read;
 
 use crate::watched::Watched;
+pub use change::{Change, Known};
 use read::Item;
 pub use read::{Malformed, ReadObject, read};
+pub(crate) use read::{policy, view};
 
 /// Namespace and name; the namespace is empty for what is in none.
 pub type Key = (String, String);
@@ -124,14 +127,8 @@ impl World {
         }
     }
 
-    /// Forgets every object of a kind but these.
-    pub fn retain(&mut self, kind: Watched, known: &FxHashSet<Key>) {
-        for key in self.keys(kind).into_iter().filter(|key| !known.contains(key)) {
-            self.delete(kind, &key);
-        }
-    }
-
-    fn keys(&self, kind: Watched) -> Vec<Key> {
+    /// Every object of a kind that is known.
+    pub(crate) fn keys(&self, kind: Watched) -> Vec<Key> {
         let clusterwide = |name: &String| (String::new(), name.clone());
         match kind {
             Watched::Namespace => self.namespaces.keys().map(clusterwide).collect(),
@@ -154,6 +151,16 @@ impl World {
     /// A namespace, if it is known.
     pub fn namespace(&self, name: &str) -> Option<NamespaceFacts> {
         self.namespaces.get(name).copied()
+    }
+
+    /// A Service, if it is known.
+    pub fn service(&self, namespace: &str, name: &str) -> Option<&Service> {
+        self.services.get(namespace)?.get(name)
+    }
+
+    /// The Services of a namespace, in no order.
+    pub fn services_of(&self, namespace: &str) -> impl Iterator<Item = &Service> {
+        self.services.get(namespace).into_iter().flat_map(FxHashMap::values)
     }
 
     /// The intents of a ServiceAccount; `None` where it declares none.
@@ -179,12 +186,16 @@ impl World {
 
     /// Running pods that carry derived labels, and who each is.
     pub fn labelled(&self) -> impl Iterator<Item = (&Key, &Labelled, Caller)> {
-        self.pods.iter().map(|(key, pod)| {
-            let controller = self.controller("Pod", &pod.metadata, &pod.labels);
-            let overriding = pod.overriding.as_deref().filter(|name| check_override(name).is_ok());
-            let name = overriding.map_or(controller.name, str::to_owned);
-            (key, pod, Caller { namespace: key.0.clone(), name })
-        })
+        self.pods
+            .iter()
+            .map(|(key, pod)| (key, pod, self.caller(&pod.metadata, &pod.labels, pod.overriding.as_deref())))
+    }
+
+    /// Who a pod is, with its `netintent.dev/caller`.
+    pub(crate) fn caller(&self, metadata: &Metadata, labels: &Labels, overriding: Option<&str>) -> Caller {
+        let controller = self.controller("Pod", metadata, labels);
+        let overriding = overriding.filter(|name| check_override(name).is_ok());
+        Caller { namespace: metadata.namespace.clone(), name: overriding.map_or(controller.name, str::to_owned) }
     }
 
     /// The outermost controller of an object, as far as it is known.
@@ -251,19 +262,6 @@ mod tests {
             "Approval bank/a: `shop` does not say in which namespace: write `./shop` for this one"
         );
         assert_eq!(world.statements().approvals().count(), 1);
-    }
-
-    #[test]
-    fn what_a_list_lacks_is_forgotten() {
-        let mut world = World::default();
-        let cluster = json!({"apiVersion": "netintent.dev/v1alpha1", "kind": "ClusterApproval",
-            "metadata": {"name": "c"}, "spec": {"callers": ["*/*"], "callees": ["*/*"]}});
-        world.apply(Watched::ClusterApproval, &cluster).unwrap();
-        let keys: Vec<Key> =
-            ["a", "b"].iter().map(|n| world.apply(Watched::Approval, &approval(n, "shop/web")).unwrap()).collect();
-        world.retain(Watched::Approval, &keys[..1].iter().cloned().collect());
-        let left: Vec<&str> = world.statements().approvals().map(|(_, a)| a.metadata.name.as_str()).collect();
-        assert_eq!(left, ["c", "a"], "an Approval and a ClusterApproval are known apart");
     }
 
     #[test]

@@ -9,7 +9,22 @@ fn run(text: &str, modes: &[(&str, Mode)]) -> (Objects, Compiled) {
     let modes: BTreeMap<String, Mode> = modes.iter().map(|(n, m)| ((*n).to_owned(), *m)).collect();
     let now = NOW.parse().unwrap();
     let compiled = compile(&objects.services, &modes, &objects.approvals, &objects.prohibitions, now);
+    one_by_one(&objects, &modes, &compiled);
     (objects, compiled)
+}
+
+/// Asked for one at a time, the policies are the same.
+fn one_by_one(objects: &Objects, modes: &BTreeMap<String, Mode>, compiled: &Compiled) {
+    let of = |service: &Service| {
+        let mode = modes.get(&service.metadata.namespace).copied().unwrap_or_default();
+        of_service(service, mode, &objects.approvals, &objects.prohibitions, NOW.parse().unwrap())
+    };
+    let closing = modes.iter().filter_map(|(name, mode)| {
+        of_namespace(name, *mode, objects.services.iter().filter(|service| service.metadata.namespace == *name))
+    });
+    let mut all: Vec<NetworkPolicy> = objects.services.iter().filter_map(of).chain(closing).collect();
+    all.sort_by(|a, b| a.metadata.key().cmp(&b.metadata.key()));
+    assert_eq!(all, compiled.policies);
 }
 
 fn names(compiled: &Compiled) -> Vec<String> {

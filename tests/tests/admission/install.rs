@@ -65,7 +65,7 @@ fn roles_give_what_they_say() -> Result {
     Ok(())
 }
 
-/// The webhook reads what decides, writes its certificate, and nothing else: by what the API server grants it, in its own
+/// The webhook reads what decides, writes its certificate and what the controller keeps, and nothing else: by what the API server grants it, in its own
 /// namespace and in any other.
 #[test]
 fn the_webhook_has_no_more_rights_than_it_needs() -> Result {
@@ -74,11 +74,22 @@ fn the_webhook_has_no_more_rights_than_it_needs() -> Result {
     let user = "--as=system:serviceaccount:netintent-system:netintent";
     let registrations = ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"]
         .map(|plural| format!("{plural}.admissionregistration.k8s.io [netintent] [get list watch patch]"));
-    let secrets = ["secrets [netintent-authority] [get list watch update]", "secrets [] [create]"].map(str::to_owned);
-    for (namespace, expected) in [
-        ("netintent-system", registrations.iter().chain(&secrets).cloned().collect::<BTreeSet<_>>()),
-        ("default", registrations.iter().cloned().collect()),
-    ] {
+    let controller = [
+        "networkpolicies.networking.k8s.io [] [get list watch create patch delete]",
+        "pods/status [] [patch]",
+        "events.events.k8s.io [] [create patch]",
+    ];
+    let everywhere: BTreeSet<String> = registrations.into_iter().chain(controller.map(str::to_owned)).collect();
+    let own = [
+        "secrets [netintent-authority] [get list watch update]",
+        "secrets [] [create]",
+        "leases.coordination.k8s.io [netintent] [get update]",
+        "leases.coordination.k8s.io [] [create]",
+    ];
+    let own = own.map(str::to_owned);
+    for (namespace, expected) in
+        [("netintent-system", everywhere.iter().chain(&own).cloned().collect()), ("default", everywhere.clone())]
+    {
         let text = kubectl.text(["auth", "can-i", "--list", "--no-headers", "-n", namespace, user])?;
         let rules = text.lines().filter(|line| !line.trim_start().starts_with('[') && !line.contains("selfsubject"));
         let mut found = BTreeSet::new();

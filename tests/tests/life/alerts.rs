@@ -16,7 +16,7 @@ const QUIET: usize = 20;
 const MANY: usize = 140;
 
 fn own() -> Installation {
-    Installation { certificates: Certificates::Own, controllers: false, ..Installation::default() }
+    Installation { certificates: Certificates::Own, controllers: false, controller: true, ..Installation::default() }
 }
 
 /// An installation whose alerts are watched.
@@ -82,6 +82,7 @@ fn alerts_are_on_when_they_should_be() -> Result {
     let mut watched = Watched { installed, alerts: alerts()?, fired: Vec::new() };
     let first = watched.scrape()?;
     whatever_is_asked(&watched.installed)?;
+    watched.until_on(&["NetintentControllerFailing"], a_label_that_can_not_be_changed)?;
     let reserved = json!({"ledger.bank.to.netintent.dev/rpc": "allowed"});
     watched.until_on(&["NetintentForgery"], |installed| {
         assert_eq!(create(installed, "/api/v1/namespaces/away/pods", &pod("forger", &reserved, ""))?, 403);
@@ -109,12 +110,14 @@ fn alerts_are_on_when_they_should_be() -> Result {
         assert_eq!(asked?.0, 503);
         Ok(())
     })?;
-    watched.until_on(&["NetintentStale", "NetintentWatchFailing"], |installed| {
+    // It may have lost its Lease meanwhile.
+    leads_and_has_to_do(&watched.installed)?;
+    watched.until_on(&["NetintentStale", "NetintentWatchFailing", "NetintentNoLeader"], |installed| {
         installed.plane().signal_api_server("KILL")?;
         Ok(())
     })?;
     watched.installed.plane().restart_api_server()?;
-    let last = watched.scrape()?;
+    let last = leads_and_has_to_do(&watched.installed)?;
     watched.until_on(&["NetintentDown"], |installed| {
         installed.webhook().kill();
         Ok(())
@@ -158,14 +161,14 @@ fn a_short_outage_of_the_api_server_tells_nobody() -> Result {
     Ok(())
 }
 
-/// Every metric that is documented has another value in the end, but for those that tell when something ends and which
-/// version it is; and every metric is documented.
+/// Every metric that is documented has another value in the end, but for those that tell when something ends, which version
+/// it is, who leads and what there is to do; and every metric is documented.
 fn moved(first: &str, last: &str) -> Result {
     let (names, before, after) = (named()?, exported(first), exported(last));
     assert_eq!(names, after.keys().cloned().collect());
     for name in &names {
         let (before, after) = (before.get(name).copied().unwrap_or_default(), after[name]);
-        if name.contains("_expiry_") || name.ends_with("_info") {
+        if name.contains("_expiry_") || ["_info", "_leader", "_queue"].iter().any(|end| name.ends_with(end)) {
             assert!(after > 0.0, "{name} is {after}");
         } else {
             assert!((after - before).abs() > f64::EPSILON, "{name} was {before} and is {after}");
@@ -225,6 +228,41 @@ fn whatever_is_asked(installed: &Installed) -> Result {
     Ok(())
 }
 
+/// The controller leads, and has a label to change that it can't.
+fn leads_and_has_to_do(installed: &Installed) -> Result<String> {
+    let text = installed.until("the controller leads, and has something to do", || {
+        let text = scrape(installed.webhook()).unwrap_or_default();
+        let all = exported(&text);
+        let moves = ["netintent_controller_leader", "netintent_controller_queue"];
+        Ok(moves.iter().all(|name| all.get(*name).is_some_and(|value| *value > 0.0)).then_some(text))
+    })?;
+    Ok(text)
+}
+
+/// The controller gives a running pod a label, and can't take it away again: it has lost its right to.
+fn a_label_that_can_not_be_changed(installed: &Installed) -> Result {
+    let admin = installed.admin();
+    let approvals = "/apis/netintent.dev/v1alpha1/namespaces/bank/approvals";
+    assert_eq!(create(installed, approvals, &statement("Approval", "late", "shop/*", "ledger:admin"))?, 201);
+    let counted = |metric: &str, least: u64| {
+        installed.until(&format!("{metric} has counted {least}"), || {
+            Ok(installed.webhook().counted(metric, "").ok().filter(|count| *count >= least))
+        })
+    };
+    counted("controller_label_writes", 1)?;
+    counted("controller_policy_writes", 2)?;
+    let role = "/apis/rbac.authorization.k8s.io/v1/clusterroles/netintent-controller";
+    let mut object = admin.get(role)?.body;
+    if let Some(rules) = object["rules"].as_array_mut() {
+        rules.retain(|rule| rule["resources"] != json!(["pods/status"]));
+    }
+    assert!(admin.put(role, &object)?.is_success());
+    let past = json!({"spec": {"expiresAt": "2026-01-01T00:00:00Z"}});
+    assert!(admin.patch(&format!("{approvals}/late"), "merge", &past)?.is_success());
+    counted("controller_failures", 1)?;
+    Ok(())
+}
+
 /// The schema lets through nothing that could not be read: an administrator has taken it away.
 fn malformed(installed: &Installed) -> Result {
     let admin = installed.admin();
@@ -245,10 +283,7 @@ fn malformed(installed: &Installed) -> Result {
 fn no_right_to_the_secret(installed: &Installed) -> Result {
     let admin = installed.admin();
     let bindings = "/apis/rbac.authorization.k8s.io/v1/namespaces/netintent-system/rolebindings";
-    for binding in admin.get(bindings)?.body["items"].as_array().into_iter().flatten() {
-        let name = binding["metadata"]["name"].as_str().unwrap_or_default();
-        assert!(admin.delete(&format!("{bindings}/{name}"))?.is_success());
-    }
+    assert!(admin.delete(&format!("{bindings}/netintent-authority"))?.is_success());
     Ok(())
 }
 

@@ -21,7 +21,13 @@ const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1";
 
 /// An installation of two replicas that have an authority of their own, yet without either running.
 pub(crate) fn two() -> Installation {
-    Installation { replicas: 2, balanced: true, certificates: Certificates::Own, controllers: false }
+    Installation {
+        replicas: 2,
+        balanced: true,
+        certificates: Certificates::Own,
+        controllers: false,
+        ..Installation::default()
+    }
 }
 
 /// The Secret as a replica would have written it so long ago.

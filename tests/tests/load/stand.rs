@@ -61,7 +61,13 @@ pub(crate) fn turn() -> MutexGuard<'static, ()> {
 /// The installation that most loads share: two replicas behind a balancer and room for a third, with their own authority.
 pub(crate) fn shared() -> Result<&'static Installed> {
     static SHARED: OnceLock<std::result::Result<Installed, Error>> = OnceLock::new();
-    let wanted = Installation { replicas: 3, balanced: true, certificates: Certificates::Own, controllers: false };
+    let wanted = Installation {
+        replicas: 3,
+        balanced: true,
+        certificates: Certificates::Own,
+        controllers: false,
+        ..Installation::default()
+    };
     let installed = SHARED.get_or_init(|| Installed::start_with(&wanted)).as_ref()?;
     for (number, replica) in installed.replicas().iter().enumerate() {
         match (replica.runs(), number < 2) {

@@ -75,6 +75,8 @@ fn every_alert_says_what_to_do() -> Result {
         "NetintentHandshakeFailing",
         "NetintentForgery",
         "NetintentMalformedObjects",
+        "NetintentControllerFailing",
+        "NetintentNoLeader",
         "NetintentSlow",
     ] {
         assert!(alerts.iter().any(|(alert, _)| alert == name), "no {name}");

@@ -6,6 +6,7 @@ use netintent::manifest::text::{documents, parse};
 use netintent::manifest::{Object, decode};
 use netintent::names;
 use netintent::objects::{Metadata, Service};
+use netintent::policy::NetworkPolicy;
 use serde_json::Value;
 
 use super::{Key, Labelled, NamespaceFacts, mode};
@@ -27,6 +28,13 @@ pub struct Malformed {
 pub struct ReadObject {
     pub(super) key: Key,
     pub(super) item: Result<Item, Malformed>,
+}
+
+impl ReadObject {
+    /// Its namespace and name.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
 }
 
 /// Reads an object, without what is known of others.
@@ -81,7 +89,7 @@ fn item(kind: Watched, key: &Key, object: &Value) -> Result<Item, Malformed> {
         Watched::ReplicaSet | Watched::Job => Item::Owner(Box::new(view(kind, key, object)?.metadata.of(&key.0))),
         Watched::Pod => labelled(key, object)?,
         Watched::Service | Watched::Approval | Watched::ClusterApproval | Watched::ClusterProhibition => {
-            match whole(kind, key, object)? {
+            match whole((kind.api_version(), kind.kind()), key, object)? {
                 Object::Service(service) => Item::Service(service),
                 Object::Approval(approval) => Item::Approval(approval),
                 Object::Prohibition(prohibition) => Item::Prohibition(prohibition),
@@ -91,26 +99,35 @@ fn item(kind: Watched, key: &Key, object: &Value) -> Result<Item, Malformed> {
     })
 }
 
-fn malformed(kind: Watched, key: &Key, message: &dyn ToString) -> Malformed {
+fn malformed(kind: &str, key: &Key, message: &dyn ToString) -> Malformed {
     let (namespace, name) = key;
     let slash = if namespace.is_empty() { "" } else { "/" };
-    Malformed { object: format!("{} {namespace}{slash}{name}", kind.kind()), message: message.to_string() }
+    Malformed { object: format!("{kind} {namespace}{slash}{name}"), message: message.to_string() }
 }
 
-fn view<'o>(kind: Watched, key: &Key, object: &'o Value) -> Result<ObjectView<'o>, Malformed> {
-    serde::Deserialize::deserialize(object).map_err(|error: serde_json::Error| malformed(kind, key, &error))
+/// An object as far as admission reads it.
+pub(crate) fn view<'o>(kind: Watched, key: &Key, object: &'o Value) -> Result<ObjectView<'o>, Malformed> {
+    serde::Deserialize::deserialize(object).map_err(|error: serde_json::Error| malformed(kind.kind(), key, &error))
+}
+
+/// A NetworkPolicy.
+pub(crate) fn policy(key: &Key, object: &Value) -> Result<NetworkPolicy, Malformed> {
+    match whole(("networking.k8s.io/v1", "NetworkPolicy"), key, object)? {
+        Object::Policy(policy) => Ok(*policy),
+        _ => Err(malformed("NetworkPolicy", key, &"it is none")),
+    }
 }
 
 /// An object as its manifest would be read.
-fn whole(kind: Watched, key: &Key, object: &Value) -> Result<Object, Malformed> {
+fn whole((api_version, kind): (&str, &str), key: &Key, object: &Value) -> Result<Object, Malformed> {
     let mut object = object.clone();
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         // By far the largest part, and of no meaning here.
         metadata.remove("managedFields");
     }
     // Items of a list need not say what they are.
-    object["apiVersion"] = kind.api_version().into();
-    object["kind"] = kind.kind().into();
+    object["apiVersion"] = api_version.into();
+    object["kind"] = kind.into();
     let text = object.to_string();
     let documents = documents(text.as_bytes()).map_err(|error| malformed(kind, key, &error.message))?;
     let node = documents.first().map(parse).transpose().map_err(|error| malformed(kind, key, &error.message))?;

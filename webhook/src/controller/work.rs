@@ -1,0 +1,248 @@
+//! Does one thing: decides anew by what is known now, asks the API server where that must not hang on a cache, and writes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::networking::v1 as api;
+use kube::Client;
+use kube::api::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::Request;
+use netintent::policy::NetworkPolicy;
+use serde_json::Value;
+use tokio::time::timeout;
+use tracing::info;
+
+use super::events::{Events, Told};
+use super::plan::{Difference, Plan, Wanted};
+use super::pods::{Pod, Pods};
+use super::policies::{Act, Held, Policies, act};
+use super::queue::Task;
+use crate::cache::Cache;
+use crate::lean::Lean;
+use crate::live::{Live, LiveError};
+use crate::metrics::Metrics;
+use crate::watched::Watched;
+use crate::world::Key;
+
+/// Whose the fields of policies are.
+pub(crate) const MANAGER: &str = "netintent";
+/// How long one request may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why something could not be done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// Something has changed meanwhile: it is tried again.
+    #[error("it has changed meanwhile")]
+    Conflict,
+    /// A replica of the webhook knows something else yet: it is tried again.
+    #[error("the labels are not those that were asked for")]
+    NotTaken,
+    #[error("the API server keeps the policy otherwise than it was written")]
+    NotKept,
+    #[error(transparent)]
+    Client(kube::Error),
+    #[error(transparent)]
+    Live(#[from] LiveError),
+}
+
+impl Failure {
+    /// Whether it is to be expected now and then.
+    pub(crate) fn is_usual(&self) -> bool {
+        matches!(self, Self::Conflict | Self::NotTaken)
+    }
+}
+
+impl From<kube::Error> for Failure {
+    fn from(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) if status.code == 409 => Self::Conflict,
+            error => Self::Client(error),
+        }
+    }
+}
+
+/// What is needed to do anything.
+pub(crate) struct Work {
+    pub(crate) client: Client,
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) live: Live,
+    pub(crate) pods: Arc<Pods>,
+    pub(crate) policies: Arc<Policies>,
+    pub(crate) events: Events,
+    /// netintent's own namespace.
+    pub(crate) own: String,
+}
+
+impl Work {
+    /// Does one thing; it may turn out that there is nothing to do.
+    pub(crate) async fn doing(&self, task: &Task) -> Result<(), Failure> {
+        match task {
+            Task::Pod(key) => self.labels(key).await,
+            Task::Service(_) | Task::Namespace(_) => self.policy(task).await,
+        }
+    }
+
+    /// Judges by what the watches know.
+    pub(crate) fn planned<T>(&self, judge: impl FnOnce(Plan<'_>) -> T) -> T {
+        let world = self.cache.world();
+        judge(Plan { world: &world, own: &self.own, now: Timestamp::now() })
+    }
+
+    async fn labels(&self, key: &Key) -> Result<(), Failure> {
+        let Some(pod) = self.pods.get(key) else { return Ok(()) };
+        let mut difference = self.planned(|plan| plan.labels(&pod));
+        // Of a Job that was made a moment ago its CronJob may not be known yet.
+        if !difference.removes.is_empty() && !difference.owner_known {
+            let world = self.live.world(&pod.subject).await?;
+            difference = Plan { world: &world, own: &self.own, now: Timestamp::now() }.labels(&pod);
+        }
+        if difference.is_empty() {
+            return Ok(());
+        }
+        let path = Watched::Pod.path(Some(&key.0));
+        let patch = Patch::Merge(difference.patch(&pod));
+        let request = Request::new(path).patch_subresource("status", &key.1, &PatchParams::default(), &patch);
+        let answer = match self.ask(request).await {
+            // It is gone.
+            Err(Failure::Client(kube::Error::Api(status))) if status.code == 404 => return Ok(()),
+            answer => answer?,
+        };
+        self.metrics.controller_label_writes.inc();
+        let Ok(answer) = Pod::read(key, &answer) else { return Err(Failure::NotTaken) };
+        let Difference { adds, removes, .. } = difference;
+        let has = |key: &String| answer.reserved.iter().any(|(k, _)| k == key);
+        let taken = adds.iter().all(has) && !removes.iter().any(has);
+        info!(pod = format!("{}/{}", key.0, key.1), added = adds.len(), removed = removes.len(), taken, "labels");
+        self.pods.answered(key, &pod.version, answer);
+        if taken { Ok(()) } else { Err(Failure::NotTaken) }
+    }
+
+    async fn policy(&self, task: &Task) -> Result<(), Failure> {
+        let Some((key, wanted)) = self.planned(|plan| plan.policy(task)) else { return Ok(()) };
+        let Wanted::So(wanted) = wanted else { return Ok(()) };
+        let held = self.policies.get(&key);
+        let wanted = wanted.map(|policy| *policy);
+        match (act(wanted, held.as_ref()), held) {
+            (Act::Nothing, _) => Ok(()),
+            (Act::Taken, _) => {
+                let note = format!(
+                    "NetworkPolicy {}/{} has the name of the policy that enforce gives, and is not netintent's: it is left \
+                     as it is, and the policy of netintent is missing",
+                    key.0, key.1
+                );
+                self.events.tell(task, &Told { reason: "NameTaken", action: "Apply", note }).await;
+                Ok(())
+            }
+            // What the watch of Services says may be older than what it hangs on.
+            (Act::Create(wanted), _) => {
+                let confirmed = matches!(self.confirmed(task).await?, Some(Wanted::So(Some(_))));
+                if confirmed { self.create(&key, &wanted).await } else { Ok(()) }
+            }
+            (Act::Apply(wanted), Some(held)) => self.apply(&key, &wanted, &held).await,
+            (Act::Apply(_), None) => Ok(()),
+            (Act::Remove, _) => {
+                let confirmed = self.confirmed(task).await? == Some(Wanted::So(None));
+                if confirmed { self.remove(&key).await } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Whether there is to be a policy, by what the API server itself says of its Service and namespace.
+    async fn confirmed(&self, task: &Task) -> Result<Option<Wanted>, Failure> {
+        let (namespace, service) = match task {
+            Task::Service((namespace, name)) => (namespace, Some(name.as_str())),
+            Task::Namespace(namespace) => (namespace, None),
+            Task::Pod(_) => return Ok(None),
+        };
+        let world = self.live.within(namespace, async |reader| reader.callees(namespace, service).await).await?;
+        let plan = Plan { world: &world, own: &self.own, now: Timestamp::now() };
+        Ok(plan.policy(task).map(|(_, wanted)| wanted))
+    }
+
+    /// Makes a policy. An apply would take over one of that name which somebody has made in the same moment.
+    async fn create(&self, key: &Key, wanted: &NetworkPolicy) -> Result<(), Failure> {
+        let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
+        let body = serde_json::to_vec(&api::NetworkPolicy::from(wanted)).map_err(kube::Error::SerdeError)?;
+        let answer = self.ask(Request::new(path(key)).create(&params, body)).await;
+        self.written(key, wanted, answer, "made").await
+    }
+
+    /// Makes a policy say what it should, if it is still the one that was seen.
+    async fn apply(&self, key: &Key, wanted: &NetworkPolicy, held: &Held) -> Result<(), Failure> {
+        let mut policy = api::NetworkPolicy::from(wanted);
+        policy.metadata.resource_version = Some(held.version.clone());
+        policy.metadata.uid = Some(held.uid.clone());
+        let params = PatchParams::apply(MANAGER).force();
+        let answer = self.ask(Request::new(path(key)).patch(&key.1, &params, &Patch::Apply(policy))).await;
+        self.written(key, wanted, answer, "put right").await
+    }
+
+    async fn written(
+        &self,
+        key: &Key,
+        wanted: &NetworkPolicy,
+        answer: Result<Value, Failure>,
+        what: &str,
+    ) -> Result<(), Failure> {
+        let answer = match answer {
+            Err(Failure::Conflict) => {
+                self.read(key).await?;
+                return Err(Failure::Conflict);
+            }
+            answer => answer?,
+        };
+        self.metrics.controller_policy_writes.inc();
+        info!(policy = format!("{}/{}", key.0, key.1), "the policy was {what}");
+        let held = Held::read(key, &answer);
+        let is = held.is(wanted);
+        self.policies.answered(key, Some(held));
+        if is { Ok(()) } else { Err(Failure::NotKept) }
+    }
+
+    /// Removes a policy, if it is still netintent's.
+    async fn remove(&self, key: &Key) -> Result<(), Failure> {
+        let Some(held) = self.read(key).await? else { return Ok(()) };
+        if act(None, Some(&held)) != Act::Remove {
+            return Ok(());
+        }
+        let preconditions = Preconditions { uid: Some(held.uid), resource_version: Some(held.version) };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        match self.ask(Request::new(path(key)).delete(&key.1, &params)).await {
+            Err(Failure::Client(kube::Error::Api(status))) if status.code == 404 => {}
+            answer => {
+                answer?;
+                self.metrics.controller_policy_writes.inc();
+                info!(policy = format!("{}/{}", key.0, key.1), "the policy was removed");
+            }
+        }
+        self.policies.answered(key, None);
+        Ok(())
+    }
+
+    /// The policy as the API server has it now.
+    async fn read(&self, key: &Key) -> Result<Option<Held>, Failure> {
+        let held = match self.ask(Request::new(path(key)).get(&key.1, &GetParams::default())).await {
+            Err(Failure::Client(kube::Error::Api(status))) if status.code == 404 => None,
+            answer => Some(Held::read(key, &answer?)),
+        };
+        self.policies.answered(key, held.clone());
+        Ok(held)
+    }
+
+    async fn ask(
+        &self,
+        request: Result<axum::http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<Value, Failure> {
+        let request = request.map_err(kube::Error::BuildRequest)?;
+        let answer = timeout(PATIENCE, self.client.request::<Lean>(request)).await;
+        let slow = |_| kube::Error::Service("the API server does not answer".into());
+        Ok(answer.map_err(slow)?.map(|Lean(object)| object)?)
+    }
+}
+
+fn path((namespace, _): &Key) -> String {
+    format!("/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies")
+}
