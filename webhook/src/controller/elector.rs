@@ -8,7 +8,7 @@ use kube::api::{GetParams, PostParams};
 use kube::core::Request;
 use serde_json::Value;
 use tokio::time::{sleep, timeout, timeout_at};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use super::lease::{ACTS, EVERY, Seen, Step, released, step, wanted};
 use crate::lean::Lean;
@@ -24,11 +24,13 @@ pub(crate) struct Elector {
     namespace: String,
     me: String,
     seen: Option<Seen>,
+    /// What went wrong last, so that it is told once.
+    told: String,
 }
 
 impl Elector {
     pub(crate) fn new(client: Client, namespace: String) -> Self {
-        Self { client, namespace, me: identity(), seen: None }
+        Self { client, namespace, me: identity(), seen: None, told: String::new() }
     }
 
     /// Who this replica is among all that there ever were.
@@ -65,13 +67,34 @@ impl Elector {
 
     /// Gives the Lease back, if it is ours.
     pub(crate) async fn release(&mut self) {
-        let Some(seen) = self.seen.as_ref().filter(|seen| seen.holder() == Some(&self.me)) else { return };
-        let object = released(seen, Timestamp::now());
-        match self.write(Step::Renew, &object).await {
-            Ok(_) => info!(identity = self.me, "this replica has given the Lease back"),
-            Err(error) => warn!(%error, "the Lease can't be given back: another takes it when it has run out"),
+        // A renewal that was under way may have come through: then it is another version that is given back.
+        for _ in 0..2 {
+            let Some(seen) = self.seen.as_ref().filter(|seen| seen.holder() == Some(&self.me)) else { return };
+            let object = released(seen, Timestamp::now());
+            match self.write(Step::Renew, &object).await {
+                Ok(_) => {
+                    info!(identity = self.me, "this replica has given the Lease back");
+                    return;
+                }
+                Err(error) => {
+                    self.tell("the Lease can't be given back", &error);
+                    let _ = self.read().await;
+                }
+            }
         }
-        self.seen = None;
+    }
+
+    /// Tells what went wrong, unless it is what went wrong before.
+    fn tell(&mut self, what: &'static str, error: &kube::Error) {
+        // Another was faster: that is as it should be.
+        if matches!(error, kube::Error::Api(status) if status.code == 409) {
+            return;
+        }
+        let text = format!("{what}: {error}");
+        if text != self.told {
+            warn!("{text}");
+            self.told = text;
+        }
     }
 
     fn lost(&self) -> bool {
@@ -84,7 +107,7 @@ impl Elector {
         // What was written last is what there is, unless somebody else has written since: that shows as a conflict.
         let is_ours = self.seen.as_ref().is_some_and(|seen| seen.holder() == Some(&self.me));
         if !is_ours && let Err(error) = self.read().await {
-            debug!(%error, "the Lease can't be read");
+            self.tell("the Lease can't be read", &error);
             return None;
         }
         let step = step(self.seen.as_ref(), &self.me, Instant::now());
@@ -96,13 +119,13 @@ impl Elector {
         match self.write(step, &object).await {
             Ok(object) => {
                 self.seen = Some(Seen::next(self.seen.take(), object, Instant::now()));
+                self.told.clear();
                 Some(began + ACTS)
             }
             Err(error) => {
-                debug!(%error, ?step, "the Lease can't be written");
-                if let Err(error) = self.read().await {
-                    debug!(%error, "the Lease can't be read");
-                }
+                self.tell("the Lease can't be written", &error);
+                // What it is now decides the next time.
+                let _ = self.read().await;
                 None
             }
         }
