@@ -79,14 +79,12 @@ impl Room {
                 // For all that it may become, so that of many none waits for more while the others do.
                 let (room, whole) =
                     if grade == Grade::Small { (&self.small, SMALL.min(most)) } else { (&self.large, most) };
-                let whole = u32::try_from(whole.div_ceil(KIB)).unwrap_or(u32::MAX);
-                let taken = tokio::time::timeout(WAIT, room.acquire_many(whole)).await;
+                let kib = u32::try_from(whole.div_ceil(KIB)).unwrap_or(u32::MAX);
+                let taken = tokio::time::timeout(WAIT, room.acquire_many(kib)).await;
                 permit = Some(taken.map_err(|_| BodyError::Busy)?.map_err(|_| BodyError::Busy)?);
                 held = grade;
-            }
-            if bytes.capacity() < needed {
-                // Never there twice: it may be long.
-                bytes.reserve_exact((2 * bytes.capacity()).clamp(needed, most) - bytes.len());
+                // In one piece, so that it is never there twice; what is not written to takes no memory.
+                bytes.reserve_exact(whole - bytes.len());
             }
             bytes.extend_from_slice(&data);
         }
