@@ -170,6 +170,12 @@ impl Admission {
     }
 }
 
+/// The refusals of a pod in words, a line each with what to do, by what is known.
+pub(crate) fn refused(world: &World, judged: &Judged) -> Vec<String> {
+    let told = message::told(world, world, judged);
+    told.iter().filter(|told| told.refusal.is_some()).map(message::Told::warning).collect()
+}
+
 /// What is read for a question goes by its namespace, which is not to steer the way there.
 fn check<O>(request: &Request<'_, O>) -> Result<(), Undecided> {
     if request.namespace.is_empty() || names::is_dns_label(&request.namespace) {

@@ -68,7 +68,11 @@ impl Cache {
 
     /// Forgets every object of a kind but these.
     pub fn retain(&self, kind: Watched, known: &FxHashSet<Key>) {
-        let gone: Vec<Key> = self.world().keys(kind).into_iter().filter(|key| !known.contains(key)).collect();
+        let gone: Vec<Key> = {
+            let world = self.world();
+            let malformed = world.malformed().filter(|(of, _)| *of == kind).map(|(_, key)| key.clone());
+            world.keys(kind).into_iter().chain(malformed).filter(|key| !known.contains(key)).collect()
+        };
         gone.iter().for_each(|key| self.delete(kind, key));
     }
 

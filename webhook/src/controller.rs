@@ -8,6 +8,7 @@
 //!
 //! Every rule is the library's; what is decided is pure, and decided again in the moment that it is done.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,16 +17,21 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{error, info};
 
+mod about;
 mod elector;
 mod events;
 mod lead;
 mod lease;
+mod notes;
+mod pending;
 mod plan;
 mod pods;
 mod policies;
 mod queue;
 mod rate;
+mod teller;
 mod touched;
+mod uncovered;
 mod work;
 
 use crate::cache::Cache;
@@ -98,6 +104,7 @@ impl Controller {
             drop(leading);
             self.metrics.controller_leader.set(0);
             self.metrics.controller_queue.set(0);
+            self.metrics.uncovered(&[], &BTreeMap::new(), &BTreeMap::new());
             if over {
                 break;
             }

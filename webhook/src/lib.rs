@@ -14,6 +14,7 @@
 
 pub mod admission;
 pub mod cache;
+mod callers;
 pub mod certificates;
 pub mod controller;
 mod failure;

@@ -9,7 +9,9 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -64,8 +66,36 @@ struct OfKind {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfNamespace {
+    namespace: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfReason {
     reason: &'static str,
+}
+
+/// A number for each namespace that has one.
+#[derive(Debug, Default)]
+struct ByNamespace {
+    all: Family<OfNamespace, Gauge>,
+    known: Mutex<BTreeSet<String>>,
+}
+
+impl ByNamespace {
+    fn set(&self, namespaces: &[String], numbers: &BTreeMap<String, usize>) {
+        let now: BTreeSet<String> = namespaces.iter().chain(numbers.keys()).cloned().collect();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        for namespace in known.difference(&now).cloned() {
+            self.all.remove(&OfNamespace { namespace });
+        }
+        for namespace in &now {
+            let number = numbers.get(namespace).copied().unwrap_or_default();
+            let gauge = self.all.get_or_create_owned(&OfNamespace { namespace: namespace.clone() });
+            gauge.set(i64::try_from(number).unwrap_or(i64::MAX));
+        }
+        *known = now;
+    }
 }
 
 /// Half a millisecond to eight seconds: the API server waits ten.
@@ -104,6 +134,8 @@ pub struct Metrics {
     /// Connections that were closed at once, since their address has too many.
     pub refused_connections: Counter,
     controller_failures: Family<OfKind, Counter>,
+    refused_intents: ByNamespace,
+    would_be_cut: ByNamespace,
     /// Whether this replica leads.
     pub controller_leader: Gauge,
     /// What the controller still has to do.
@@ -150,6 +182,11 @@ impl Default for Metrics {
         let watch_failures = of_kind("watch_failures", "Watches that had to be begun again");
         let confirmations = of_kind("watch_confirmations", "Times that the API server said that nothing was missed");
         let controller_failures = of_kind("controller_failures", "What the controller could not do, each time");
+        let (refused_intents, would_be_cut): (ByNamespace, ByNamespace) = Default::default();
+        let help = "Callees that callers of a namespace declare and that have not approved them";
+        registry.register("refused_intents", help, refused_intents.all.clone());
+        let help = "Callers that Services of a namespace in shadow would cut in enforce, though they declare them";
+        registry.register("would_be_cut", help, would_be_cut.all.clone());
         let cache_age: Family<OfKind, Gauge<f64, AtomicU64>> = Family::default();
         let help = "How long ago all objects of a kind were known to be known";
         registry.register_with_unit("cache_age", help, Unit::Seconds, cache_age.clone());
@@ -182,6 +219,8 @@ impl Default for Metrics {
             handshake_failures,
             refused_connections,
             controller_failures,
+            refused_intents,
+            would_be_cut,
             controller_leader,
             controller_queue,
             controller_policy_writes,
@@ -229,6 +268,18 @@ impl Metrics {
 
     pub(crate) fn controller_failures(&self, kind: &'static str) -> Counter {
         self.controller_failures.get_or_create_owned(&OfKind { kind })
+    }
+
+    /// How much of what running pods declare is refused, and would be cut, by namespace; 0 in those of `namespaces` that have
+    /// nothing of it.
+    pub(crate) fn uncovered(
+        &self,
+        namespaces: &[String],
+        refused: &BTreeMap<String, usize>,
+        would_be_cut: &BTreeMap<String, usize>,
+    ) {
+        self.refused_intents.set(namespaces, refused);
+        self.would_be_cut.set(namespaces, would_be_cut);
     }
 
     /// All of them, in the text format of `OpenMetrics`: what is counted, and how things are at this moment.

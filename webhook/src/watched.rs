@@ -1,7 +1,7 @@
 //! What is watched: which kinds, where the API server has them, and how much of each is asked for.
 
 /// A kind that is watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Watched {
     /// Modes.
     Namespace,
@@ -64,17 +64,21 @@ impl Watched {
 
     /// Where the API server has the objects: of all namespaces, or of one.
     pub fn path(self, namespace: Option<&str>) -> String {
-        let version = self.api_version();
-        let root = if version.contains('/') { "apis" } else { "api" };
-        let plural = format!("{}s", self.kind().to_ascii_lowercase());
-        match namespace {
-            Some(namespace) => format!("/{root}/{version}/namespaces/{namespace}/{plural}"),
-            None => format!("/{root}/{version}/{plural}"),
-        }
+        path(self.api_version(), self.kind(), namespace)
     }
 
     /// Whether metadata are all that is needed of it.
     pub fn is_metadata_only(self) -> bool {
         !matches!(self, Self::Service | Self::Approval | Self::ClusterApproval | Self::ClusterProhibition)
+    }
+}
+
+/// Where the API server has the objects of a kind whose plural is regular.
+pub(crate) fn path(api_version: &str, kind: &str, namespace: Option<&str>) -> String {
+    let root = if api_version.contains('/') { "apis" } else { "api" };
+    let plural = format!("{}s", kind.to_ascii_lowercase());
+    match namespace {
+        Some(namespace) => format!("/{root}/{api_version}/namespaces/{namespace}/{plural}"),
+        None => format!("/{root}/{api_version}/{plural}"),
     }
 }

@@ -37,6 +37,8 @@ pub struct World {
     replica_sets: FxHashMap<Key, Metadata>,
     jobs: FxHashMap<Key, Metadata>,
     pods: FxHashMap<Key, Labelled>,
+    /// Why some are left out.
+    malformed: FxHashMap<(Watched, Key), String>,
 }
 
 /// A namespace.
@@ -76,7 +78,8 @@ impl World {
     pub fn put(&mut self, kind: Watched, object: ReadObject) -> Result<Key, Malformed> {
         let ReadObject { key, item } = object;
         self.delete(kind, &key);
-        match item? {
+        let item = item.inspect_err(|error| drop(self.malformed.insert((kind, key.clone()), error.message.clone())))?;
+        match item {
             Item::Nothing => {}
             Item::Namespace(facts) => drop(self.namespaces.insert(key.1.clone(), facts)),
             Item::Account(calls) => drop(self.accounts.insert(key.clone(), calls)),
@@ -100,6 +103,9 @@ impl World {
 
     /// Forgets an object.
     pub fn delete(&mut self, kind: Watched, key: &Key) {
+        if !self.malformed.is_empty() {
+            self.malformed.remove(&(kind, key.clone()));
+        }
         match kind {
             Watched::Namespace => drop(self.namespaces.remove(&key.1)),
             Watched::ServiceAccount => drop(self.accounts.remove(key)),
@@ -146,6 +152,11 @@ impl World {
             Watched::Job => self.jobs.keys().cloned().collect(),
             Watched::Pod => self.pods.keys().cloned().collect(),
         }
+    }
+
+    /// What is left out, and why.
+    pub(crate) fn malformed(&self) -> impl Iterator<Item = (Watched, &Key)> {
+        self.malformed.keys().map(|(kind, key)| (*kind, key))
     }
 
     /// A namespace, if it is known.

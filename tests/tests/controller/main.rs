@@ -9,5 +9,6 @@ mod objects;
 mod order;
 mod policies;
 mod sequences;
+mod told;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;

@@ -15,13 +15,12 @@ use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
 use super::{Admission, Undecided};
+use crate::callers::{losing, named};
 use crate::live::{LiveError, Reader};
 use crate::review::{Answer, Operation, Request};
 use crate::watched::Watched;
 use crate::world::{Key, World};
 
-/// How many callers a refusal or warning names.
-const NAMED: usize = 10;
 /// How many pods are read again at a time.
 const TOGETHER: usize = 8;
 /// How many uses of an approval are looked at, and how many other approvals that would do.
@@ -36,6 +35,12 @@ struct Loser {
     pod: Key,
     key: String,
     caller: Caller,
+}
+
+impl Loser {
+    fn who(&self) -> (&Caller, &Key) {
+        (&self.caller, &self.pod)
+    }
 }
 
 impl Admission {
@@ -68,7 +73,7 @@ impl Admission {
                 let lost = lost.filter(|(loser, others)| others.is_empty() && !still(loser));
                 let losers: Vec<Loser> = lost.map(|(loser, _)| loser).collect();
                 if !losers.is_empty() {
-                    answer.warnings.push(format!("running pods lose access: {}", named(&losers)));
+                    answer.warnings.push(losing(losers.iter().map(Loser::who)));
                 }
             }
         }
@@ -105,7 +110,7 @@ impl Admission {
              kubectl annotate {what}{within} {} {}='REASON'",
             request.kind.kind,
             approval.metadata.full_name(),
-            named(&found),
+            named(found.iter().map(Loser::who)),
             request.name,
             names::REVOKED,
         )))
@@ -253,22 +258,4 @@ fn uses(world: &World, approval: &Approval, now: Timestamp) -> Vec<(Loser, Rc<[K
     }
     all.sort_by(|(a, _), (b, _)| (&a.caller, &a.pod, &a.key).cmp(&(&b.caller, &b.pod, &b.key)));
     all
-}
-
-/// The callers, each once with the number of its pods.
-fn named(losers: &[Loser]) -> String {
-    let mut pods: std::collections::BTreeMap<&Caller, BTreeSet<&Key>> = std::collections::BTreeMap::new();
-    for loser in losers {
-        pods.entry(&loser.caller).or_default().insert(&loser.pod);
-    }
-    let text = |(caller, pods): (&&Caller, &BTreeSet<&Key>)| match pods.len() {
-        1 => format!("{caller} (1 pod)"),
-        count => format!("{caller} ({count} pods)"),
-    };
-    let more = pods.len().saturating_sub(NAMED);
-    let mut names: Vec<String> = pods.iter().take(NAMED).map(text).collect();
-    if more > 0 {
-        names.push(format!("and {more} more callers"));
-    }
-    names.join(", ")
 }

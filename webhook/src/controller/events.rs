@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hasher as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -15,16 +15,15 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 use tracing::debug;
 
+use super::about::About;
 use super::lease::micros;
-use super::queue::Task;
 use super::rate::Rate;
 use crate::lean::Lean;
-use crate::watched::Watched;
 
 /// How long the same is not told again.
 const APART: Duration = Duration::from_mins(10);
 /// How many Events there may be in a second, and at once.
-const RATE: (u32, u32) = (5, 50);
+const RATE: (u32, u32) = (20, 100);
 /// How much is remembered of what was told.
 const MOST: usize = 4096;
 /// How long one request may take.
@@ -35,6 +34,8 @@ const NOTE: usize = 1000;
 /// Something to tell of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Told {
+    /// Whether somebody should do something about it.
+    pub(crate) warns: bool,
     /// Why, in one word.
     pub(crate) reason: &'static str,
     /// What was being done, in one word.
@@ -57,29 +58,41 @@ impl Events {
         Self { client, me: me.chars().take(128).collect(), memory: Mutex::new(memory) }
     }
 
-    /// Tells something of an object, unless it was told of late. What can't be told is left.
-    pub(crate) async fn tell(&self, task: &Task, told: &Told) {
-        let now = Instant::now();
-        let count = self.memory.lock().unwrap_or_else(PoisonError::into_inner).count(task, told, now);
-        let Some(count) = count else { return };
-        if let Err(error) = self.write(task, told, count).await {
-            debug!(%error, kind = task.kind(), reason = told.reason, "an Event can't be written");
+    /// When there is room for another: `now`, or later.
+    pub(crate) fn room(&self, now: Instant) -> Instant {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).rate.room(now)
+    }
+
+    /// Tells something of an object, unless it was told of late or too much is told; does not wait until that is done. What
+    /// can't be told is left.
+    pub(crate) fn tell(self: &Arc<Self>, about: &About, told: &Told) {
+        let Some(count) = self.count(about, told, true) else { return };
+        let (events, about, told) = (Arc::clone(self), about.clone(), told.clone());
+        tokio::spawn(async move { events.try_write(&about, &told, count).await });
+    }
+
+    /// Tells what is to be known before something is done, however much else is told.
+    pub(crate) async fn tell_first(&self, about: &About, told: &Told) {
+        if let Some(count) = self.count(about, told, false) {
+            self.try_write(about, told, count).await;
         }
     }
 
-    async fn write(&self, task: &Task, told: &Told, count: u64) -> Result<(), kube::Error> {
-        let (kind, namespace, name) = match task {
-            Task::Namespace(name) => (Watched::Namespace, None, name),
-            Task::Service((namespace, name)) => (Watched::Service, Some(namespace.as_str()), name),
-            Task::Pod((namespace, name)) => (Watched::Pod, Some(namespace.as_str()), name),
-        };
-        // Who describes an object is shown the Events of its uid.
-        let request = Request::new(kind.path(namespace)).get_metadata(name, &GetParams::default());
-        let object = self.ask(request.map_err(kube::Error::BuildRequest)?).await?;
-        let uid = object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
-        let event = event((kind, namespace.unwrap_or_default(), name, uid), told, &self.me, Timestamp::now());
+    fn count(&self, about: &About, told: &Told, room: bool) -> Option<u64> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).count(about, told, Instant::now(), room)
+    }
+
+    async fn try_write(&self, about: &About, told: &Told, count: u64) {
+        if let Err(error) = self.write(about, told, count).await {
+            debug!(%error, ?about, reason = told.reason, "an Event can't be written");
+        }
+    }
+
+    async fn write(&self, about: &About, told: &Told, count: u64) -> Result<(), kube::Error> {
+        let event = event(about, &self.uid(about).await?, told, &self.me, Timestamp::now());
         // An Event of what is in no namespace is in this one.
-        let path = format!("/apis/events.k8s.io/v1/namespaces/{}/events", namespace.unwrap_or("default"));
+        let namespace = if about.namespace.is_empty() { "default" } else { &about.namespace };
+        let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
         let request = Request::new(path.as_str()).create(&PostParams::default(), event.to_string().into_bytes());
         match self.ask(request.map_err(kube::Error::BuildRequest)?).await {
             Err(kube::Error::Api(status)) if status.code == 409 => {}
@@ -89,6 +102,16 @@ impl Events {
         let series = json!({"series": {"count": count.max(2), "lastObservedTime": micros(Timestamp::now())}});
         let request = Request::new(path).patch(name, &PatchParams::default(), &Patch::Merge(&series));
         self.ask(request.map_err(kube::Error::BuildRequest)?).await.map(drop)
+    }
+
+    /// The uid of an object, since who describes one is shown the Events of its uid; none of what has gone.
+    async fn uid(&self, about: &About) -> Result<String, kube::Error> {
+        let request = Request::new(about.path()).get_metadata(&about.name, &GetParams::default());
+        match self.ask(request.map_err(kube::Error::BuildRequest)?).await {
+            Ok(object) => Ok(object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default().to_owned()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(String::new()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn ask(&self, request: axum::http::Request<Vec<u8>>) -> Result<Value, kube::Error> {
@@ -101,14 +124,14 @@ impl Events {
 /// What was told, when, and how often there was reason to.
 #[derive(Debug)]
 struct Memory {
-    told: FxHashMap<(Task, &'static str), (u64, Instant, u64)>,
+    told: FxHashMap<(About, &'static str), (u64, Instant, u64)>,
     rate: Rate,
 }
 
 impl Memory {
-    /// How often something has happened, if it is to be told now.
-    fn count(&mut self, task: &Task, told: &Told, now: Instant) -> Option<u64> {
-        let key = (task.clone(), told.reason);
+    /// How often something has happened, if it is to be told now; `room`: and only where not too much is told.
+    fn count(&mut self, about: &About, told: &Told, now: Instant, room: bool) -> Option<u64> {
+        let key = (about.clone(), told.reason);
         let note = hash(&told.note);
         let before = self.told.get(&key).copied().filter(|(known, _, _)| *known == note);
         if let Some((_, last, count)) = before
@@ -117,7 +140,7 @@ impl Memory {
             self.told.insert(key, (note, last, count + 1));
             return None;
         }
-        if !self.rate.take(now) {
+        if !self.rate.take(now) && room {
             return None;
         }
         if self.told.len() >= MOST {
@@ -132,26 +155,25 @@ impl Memory {
     }
 }
 
-fn event(of: (Watched, &str, &str, &str), told: &Told, me: &str, clock: Timestamp) -> Value {
-    let (kind, namespace, name, uid) = of;
+fn event(about: &About, uid: &str, told: &Told, me: &str, clock: Timestamp) -> Value {
     let mut note = names::printable(&told.note);
     while note.len() > NOTE {
         note.pop();
     }
-    let own: String = name.chars().take(200).collect();
+    let own: String = about.name.chars().take(200).collect();
     let own = own.trim_end_matches(['-', '.']);
-    let regarding = if namespace.is_empty() {
-        json!({"apiVersion": kind.api_version(), "kind": kind.kind(), "name": name, "uid": uid})
-    } else {
-        json!({"apiVersion": kind.api_version(), "kind": kind.kind(), "namespace": namespace, "name": name, "uid": uid})
-    };
+    let mut regarding = json!({"apiVersion": about.api_version, "kind": about.kind, "name": about.name, "uid": uid});
+    if !about.namespace.is_empty() {
+        regarding["namespace"] = about.namespace.as_str().into();
+    }
     json!({
         "apiVersion": "events.k8s.io/v1", "kind": "Event",
         "metadata": {
-            "namespace": if namespace.is_empty() { "default" } else { namespace },
-            "name": format!("{own}.{:016x}", hash(&(uid, told.reason, &told.note))),
+            "namespace": if about.namespace.is_empty() { "default" } else { &about.namespace },
+            "name": format!("{own}.{:016x}", hash(&(about, uid, told.reason, &told.note))),
         },
-        "eventTime": micros(clock), "type": "Warning", "reason": told.reason, "action": told.action, "note": note,
+        "eventTime": micros(clock), "type": if told.warns { "Warning" } else { "Normal" },
+        "reason": told.reason, "action": told.action, "note": note,
         "regarding": regarding, "reportingController": "netintent.dev/controller", "reportingInstance": me,
     })
 }
@@ -165,36 +187,45 @@ fn hash(value: &impl std::hash::Hash) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watched::Watched;
 
     fn told(note: &str) -> Told {
-        Told { reason: "NameTaken", action: "Apply", note: note.to_owned() }
+        Told { warns: true, reason: "NameTaken", action: "Apply", note: note.to_owned() }
+    }
+
+    fn about(name: &str) -> About {
+        About::watched(Watched::Namespace, &(String::new(), name.to_owned()))
+    }
+
+    fn memory(now: Instant) -> Memory {
+        Memory { told: FxHashMap::default(), rate: Rate::new(RATE.0, RATE.1, now) }
     }
 
     #[test]
     fn the_same_is_told_once_in_a_while() {
         let now = Instant::now();
-        let mut memory = Memory { told: FxHashMap::default(), rate: Rate::new(RATE.0, RATE.1, now) };
-        let task = Task::Namespace("bank".to_owned());
-        assert_eq!(memory.count(&task, &told("a"), now), Some(1));
-        assert_eq!(memory.count(&task, &told("a"), now), None);
-        assert_eq!(memory.count(&task, &told("b"), now), Some(1), "it says something else");
-        assert_eq!(memory.count(&task, &told("b"), now + APART), Some(2));
+        let (mut memory, bank) = (memory(now), about("bank"));
+        assert_eq!(memory.count(&bank, &told("a"), now, true), Some(1));
+        assert_eq!(memory.count(&bank, &told("a"), now, true), None);
+        assert_eq!(memory.count(&bank, &told("a"), now, false), None);
+        assert_eq!(memory.count(&bank, &told("b"), now, true), Some(1), "it says something else");
+        assert_eq!(memory.count(&bank, &told("b"), now + APART, true), Some(2));
     }
 
     #[test]
     fn there_are_not_too_many() {
         let now = Instant::now();
-        let mut memory = Memory { told: FxHashMap::default(), rate: Rate::new(RATE.0, RATE.1, now) };
-        let of = |number: u32| Task::Namespace(number.to_string());
-        let count = (0..1000).filter(|number| memory.count(&of(*number), &told("a"), now).is_some()).count();
+        let mut memory = memory(now);
+        let of = |number: u32| about(&number.to_string());
+        let count = (0..1000).filter(|number| memory.count(&of(*number), &told("a"), now, true).is_some()).count();
         assert_eq!(count, RATE.1 as usize);
+        assert_eq!(memory.count(&of(1000), &told("a"), now, false), Some(1), "what must be told first is");
     }
 
     #[test]
     fn an_event_fits_and_holds_nothing_that_steers_a_terminal() {
-        let long = "x".repeat(253);
-        let event =
-            event((Watched::Pod, "shop", &long, "u"), &told(&"\u{1b}ü".repeat(2000)), "me", Timestamp::UNIX_EPOCH);
+        let pod = About::watched(Watched::Pod, &("shop".to_owned(), "x".repeat(253)));
+        let event = event(&pod, "u", &told(&"\u{1b}ü".repeat(2000)), "me", Timestamp::UNIX_EPOCH);
         assert!(event["metadata"]["name"].as_str().is_some_and(|name| name.len() < 253));
         let note = event["note"].as_str().unwrap();
         assert!(note.len() <= NOTE && !note.contains('\u{1b}'), "{note}");

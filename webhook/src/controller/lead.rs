@@ -2,23 +2,24 @@
 //! fast.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use netintent::caller::CallerPattern;
 use rustc_hash::FxHashMap;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{sleep, sleep_until};
 use tracing::{debug, info, warn};
 
+use super::about::About;
 use super::events::{Events, Told};
-use super::plan::{Wanted, rank};
+use super::plan::{Plan, Wanted, rank};
 use super::pods::Pods;
 use super::policies::{Act, Policies, act};
 use super::queue::{Queue, Rank, Task};
 use super::rate::Rate;
+use super::teller::Teller;
 use super::touched::{Touched, expired, touched};
 use super::work::{Failure, Work};
 use super::{Controller, LOOK};
@@ -57,13 +58,16 @@ pub(crate) async fn lead(controller: &Controller, me: &str) {
         cache: Arc::clone(&controller.cache),
         metrics: Arc::clone(&controller.metrics),
         live: Live::new(controller.client.clone()),
-        events: Events::new(controller.client.clone(), me),
+        events: Arc::new(Events::new(controller.client.clone(), me)),
+        uncovered: Mutex::default(),
         own: controller.namespace.clone(),
         pods,
         policies,
     };
+    let work = Arc::new(work);
     let mut leader = Leader {
-        work: Arc::new(work),
+        teller: Teller::new(Arc::clone(&work)),
+        work,
         queue: Queue::default(),
         expiries: BTreeSet::new(),
         rate: Rate::new(RATE.0, RATE.1, Instant::now()),
@@ -75,6 +79,7 @@ pub(crate) async fn lead(controller: &Controller, me: &str) {
 
 struct Leader {
     work: Arc<Work>,
+    teller: Teller,
     queue: Queue,
     /// When which approval ends.
     expiries: BTreeSet<(Timestamp, bool, Key)>,
@@ -97,9 +102,10 @@ enum Woken {
 impl Leader {
     async fn run(&mut self, mut changes: UnboundedReceiver<Change>, mut news: UnboundedReceiver<Touched>) {
         self.everything();
+        self.teller.everything();
         info!(differs = self.queue.len(), "everything was looked at");
         loop {
-            let wake = self.hand_out();
+            let wake = self.hand_out().min(self.teller.tell());
             self.work.metrics.controller_queue.set(i64::try_from(self.queue.len()).unwrap_or(i64::MAX));
             let woken = tokio::select! {
                 change = changes.recv() => Woken::Change(change),
@@ -140,6 +146,12 @@ impl Leader {
             }
         }
         drop(world);
+        // What was to be closed when the last one ended to lead was maybe not told.
+        let namespaces = all.iter().filter_map(|touched| match touched {
+            Touched::Namespace(name) => Some(Touched::Closing(name.clone())),
+            _ => None,
+        });
+        all.extend(namespaces.collect::<Vec<_>>());
         // Of what is no longer there, a policy may be left.
         all.extend(self.work.policies.touched());
         self.look(&all);
@@ -147,6 +159,7 @@ impl Leader {
 
     fn heard(&mut self, change: &Change, all: &mut Vec<Touched>) {
         self.expiries.extend(expiry(change.kind, &change.key, change.after.as_ref()));
+        self.teller.heard(change);
         all.extend(touched(change));
     }
 
@@ -156,7 +169,9 @@ impl Leader {
         while let Some((_, of_cluster, key)) = self.expiries.first().filter(|(at, ..)| *at <= now).cloned() {
             self.expiries.pop_first();
             let kind = if of_cluster { Watched::ClusterApproval } else { Watched::Approval };
-            if let Some(Known::Approval(approval)) = self.work.cache.world().known(kind, &key) {
+            let known = self.work.cache.world().known(kind, &key);
+            if let Some(Known::Approval(approval)) = known {
+                self.teller.expired(kind, &key, &approval);
                 all.extend(expired(&approval));
             }
         }
@@ -191,6 +206,7 @@ impl Leader {
             Touched::Pod(key) => vec![Task::Pod(key.clone())],
             Touched::Service(key) => vec![Task::Service(key.clone())],
             Touched::Namespace(namespace) => vec![Task::Namespace(namespace.clone())],
+            Touched::Closing(namespace) => vec![Task::Announce(namespace.clone())],
             Touched::Account((namespace, name)) => {
                 pods_of(pods.select(Some(namespace), |pod| pod.subject.service_account == *name))
             }
@@ -198,25 +214,11 @@ impl Leader {
                 let owner = pod.subject.metadata.controller.as_ref();
                 owner.is_some_and(|owner| owner.kind == kind.kind() && owner.name == *name)
             })),
-            Touched::Callers(patterns) => {
-                let meant = |pod: &super::pods::Pod| {
-                    let subject = &pod.subject;
-                    let caller = world.caller(&subject.metadata, &subject.labels, subject.caller.as_deref());
-                    patterns.iter().any(|pattern| pattern.matches(&caller))
-                };
-                let namespaces = namespaces(patterns);
-                match namespaces {
-                    None => pods_of(pods.select(None, meant)),
-                    Some(namespaces) => {
-                        let of = namespaces.into_iter().flat_map(|namespace| pods.select(Some(namespace), meant));
-                        pods_of(of.collect())
-                    }
-                }
-            }
+            Touched::Callers(patterns) => pods_of(self.work.pods_of(&world, patterns)),
             Touched::All(namespace) => {
                 let mut all = pods_of(pods.select(Some(namespace), |_| true));
                 all.extend(services(namespace));
-                all.push(Task::Namespace(namespace.clone()));
+                all.extend([Task::Announce(namespace.clone()), Task::Namespace(namespace.clone())]);
                 all
             }
             Touched::Services(Some(namespace)) => services(namespace),
@@ -226,10 +228,18 @@ impl Leader {
 
     /// When to do something about what is not as it should be, and whether a label seems to be too much; `None` where all is
     /// as it should be.
-    fn differs(&self, task: &Task) -> Option<(Rank, bool)> {
+    fn differs(&mut self, task: &Task) -> Option<(Rank, bool)> {
+        if let Task::Announce(namespace) = task {
+            return (!self.work.to_come(namespace).is_empty()).then_some((Rank::Announce, false));
+        }
         if let Task::Pod(key) = task {
-            let pod = self.work.pods.get(key)?;
-            let difference = self.work.planned(|plan| plan.labels(&pod));
+            let Some(pod) = self.work.pods.get(key) else {
+                self.teller.judged(key, None);
+                return None;
+            };
+            let judged = self.work.planned(|plan| plan.judged(&pod));
+            self.teller.judged(key, Some(&judged));
+            let difference = Plan::difference(&pod, &judged);
             return (!difference.is_empty()).then_some((Rank::Labels, !difference.removes.is_empty()));
         }
         let (key, wanted) = self.work.planned(|plan| plan.policy(task))?;
@@ -289,30 +299,19 @@ impl Leader {
         self.work.metrics.controller_failures(task.kind()).inc();
         warn!(?task, failures, message, "can't be done yet");
         if failures >= TOLD {
-            let work = Arc::clone(&self.work);
             let (reason, what) = match task {
                 Task::Pod(_) => ("LabelsFailed", "the labels of this pod can't be made what they should be"),
                 Task::Service(_) => {
                     ("PolicyFailed", "the NetworkPolicy of this Service can't be made what it should be")
                 }
-                Task::Namespace(_) => {
+                Task::Namespace(_) | Task::Announce(_) => {
                     ("PolicyFailed", "the NetworkPolicy of this namespace can't be made what it should be")
                 }
             };
-            let told = Told { reason, action: "Apply", note: format!("{what}: {message}") };
-            tokio::spawn(async move { work.events.tell(&task, &told).await });
+            let told = Told { warns: true, reason, action: "Apply", note: format!("{what}: {message}") };
+            self.work.events.tell(&About::task(&task), &told);
         }
     }
-}
-
-/// The namespaces in which callers are; `None`: in any.
-fn namespaces(patterns: &[CallerPattern]) -> Option<BTreeSet<&str>> {
-    let of = |pattern| match pattern {
-        &CallerPattern::Any => None,
-        CallerPattern::Namespace(namespace) => Some(namespace.as_str()),
-        CallerPattern::One(caller) => Some(caller.namespace.as_str()),
-    };
-    patterns.iter().map(of).collect()
 }
 
 /// When an approval ends, if it does.

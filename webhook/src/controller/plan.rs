@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::pods::Pod;
 use super::queue::{Rank, Task};
-use crate::admission::judge;
+use crate::admission::{Judged, judge};
 use crate::world::{Key, World};
 
 /// What is known, and when.
@@ -57,10 +57,23 @@ pub(crate) enum Wanted {
 }
 
 impl Plan<'_> {
+    /// What a pod comes to.
+    pub(crate) fn judged(self, pod: &Pod) -> Judged {
+        let mut judged = judge(self.world, &pod.subject, self.now);
+        if pod.subject.namespace == self.own {
+            judged.keys.clear();
+        }
+        judged
+    }
+
     /// How a pod's labels differ from what it has a right to.
     pub(crate) fn labels(self, pod: &Pod) -> Difference {
-        let judged = judge(self.world, &pod.subject, self.now);
-        let keys = if pod.subject.namespace == self.own { Vec::new() } else { judged.keys };
+        Self::difference(pod, &self.judged(pod))
+    }
+
+    /// How a pod's labels differ from what it comes to.
+    pub(crate) fn difference(pod: &Pod, judged: &Judged) -> Difference {
+        let keys = &judged.keys;
         let has = |key: &String| pod.reserved.iter().any(|(k, value)| k == key && value == names::ALLOWED);
         let removes = pod.reserved.iter().filter(|(key, _)| !keys.contains(key)).map(|(key, _)| key.clone());
         Difference {
@@ -89,14 +102,33 @@ impl Plan<'_> {
 
     /// What the policy of a task should be, and its name.
     pub(crate) fn policy(self, task: &Task) -> Option<(Key, Wanted)> {
+        let wanted = match task {
+            Task::Service(key) => self.service(key),
+            Task::Namespace(namespace) => self.namespace(namespace),
+            Task::Announce(_) | Task::Pod(_) => return None,
+        };
+        Some((Self::policy_key(task)?, wanted))
+    }
+
+    /// Where the policy of a task is, or would be.
+    fn policy_key(task: &Task) -> Option<Key> {
         match task {
-            Task::Service(key) => Some(((key.0.clone(), compile::policy_name(&key.1)), self.service(key))),
-            Task::Namespace(namespace) => {
-                let key = (namespace.clone(), compile::NAMESPACE_POLICY.to_owned());
-                Some((key, self.namespace(namespace)))
-            }
-            Task::Pod(_) => None,
+            Task::Service((namespace, name)) => Some((namespace.clone(), compile::policy_name(name))),
+            Task::Namespace(namespace) => Some((namespace.clone(), compile::NAMESPACE_POLICY.to_owned())),
+            Task::Announce(_) | Task::Pod(_) => None,
         }
+    }
+
+    /// The Services and the namespace whose policies are still to come: `held` says which there are.
+    pub(crate) fn to_come(self, namespace: &str, held: impl Fn(&Key) -> bool) -> Vec<Task> {
+        let services = self.world.services_of(namespace).map(|service| service.metadata.name.clone());
+        let tasks = services.map(|name| Task::Service((namespace.to_owned(), name)));
+        let tasks = tasks.chain([Task::Namespace(namespace.to_owned())]);
+        let comes = |task: &Task| {
+            Self::policy_key(task).is_some_and(|key| !held(&key))
+                && matches!(self.policy(task), Some((_, Wanted::So(Some(_)))))
+        };
+        tasks.filter(comes).collect()
     }
 
     /// The mode of a namespace; `None` while it is being deleted.
@@ -123,6 +155,7 @@ pub(crate) fn rank(task: &Task, removes: bool) -> Rank {
         (Task::Namespace(_), true) => Rank::OpenNamespace,
         (Task::Service(_), true) => Rank::OpenService,
         (Task::Pod(_), _) => Rank::Labels,
+        (Task::Announce(_), _) => Rank::Announce,
         (Task::Service(_), false) => Rank::CloseService,
         (Task::Namespace(_), false) => Rank::CloseNamespace,
     }

@@ -115,10 +115,12 @@ impl Kept for Arc<Pods> {
 
     fn delete(&self, key: &Key) {
         self.all.write().unwrap_or_else(PoisonError::into_inner).remove(key);
+        let _ = self.news.send(Touched::Pod(key.clone()));
     }
 
     fn retain(&self, known: &FxHashSet<Key>) {
-        self.all.write().unwrap_or_else(PoisonError::into_inner).retain(|key, _| known.contains(key));
+        let gone = self.select(None, |_| true).into_iter().filter(|key| !known.contains(key));
+        gone.collect::<Vec<_>>().iter().for_each(|key| self.delete(key));
     }
 
     fn confirm(&self) {

@@ -17,6 +17,8 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::fro
 pub(crate) enum Task {
     /// The policy of a namespace.
     Namespace(String),
+    /// What closing a namespace cuts: it is told before.
+    Announce(String),
     /// The policy of a Service.
     Service(Key),
     /// The labels of a pod.
@@ -27,7 +29,7 @@ impl Task {
     /// The kind of the object that it is about.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Self::Namespace(_) => "Namespace",
+            Self::Namespace(_) | Self::Announce(_) => "Namespace",
             Self::Service(_) => "Service",
             Self::Pod(_) => "Pod",
         }
@@ -43,14 +45,16 @@ pub(crate) enum Rank {
     OpenService,
     /// A pod's labels change.
     Labels,
+    /// What is closed next is told.
+    Announce,
     /// A Service's policy comes or changes.
     CloseService,
     /// A namespace's policy comes or changes.
     CloseNamespace,
 }
 
-const RANKS: [Rank; 5] =
-    [Rank::OpenNamespace, Rank::OpenService, Rank::Labels, Rank::CloseService, Rank::CloseNamespace];
+const RANKS: [Rank; 6] =
+    [Rank::OpenNamespace, Rank::OpenService, Rank::Labels, Rank::Announce, Rank::CloseService, Rank::CloseNamespace];
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {

@@ -20,7 +20,7 @@ impl Rate {
     pub(crate) fn room(&mut self, now: Instant) -> Instant {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.left = self.most.min(self.left + passed * self.a_second);
-        self.at = now;
+        self.at = self.at.max(now);
         let lacks = (1.0 - self.left).max(0.0);
         now + Duration::from_secs_f64(lacks / self.a_second)
     }

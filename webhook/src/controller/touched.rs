@@ -21,6 +21,8 @@ pub(crate) enum Touched {
     Service(Key),
     /// The policy of a namespace.
     Namespace(String),
+    /// What is to be told before a namespace or Services of it are closed.
+    Closing(String),
     /// All that is in a namespace: pods, Services, and its own policy.
     All(String),
     /// The policies of the Services of a namespace, or of all.

@@ -1,6 +1,7 @@
 //! Does one thing: decides anew by what is known now, asks the API server where that must not hang on a cache, and writes.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,22 +9,26 @@ use k8s_openapi::api::networking::v1 as api;
 use kube::Client;
 use kube::api::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::Request;
+use netintent::caller::CallerPattern;
 use netintent::policy::NetworkPolicy;
 use serde_json::Value;
 use tokio::time::timeout;
 use tracing::info;
 
+use super::about::About;
 use super::events::{Events, Told};
+use super::notes;
 use super::plan::{Difference, Plan, Wanted};
 use super::pods::{Pod, Pods};
 use super::policies::{Act, Held, Policies, act};
 use super::queue::Task;
+use super::uncovered::Uncovered;
 use crate::cache::Cache;
 use crate::lean::Lean;
 use crate::live::{Live, LiveError};
 use crate::metrics::Metrics;
 use crate::watched::Watched;
-use crate::world::Key;
+use crate::world::{Key, World};
 
 /// Whose the fields of policies are.
 pub(crate) const MANAGER: &str = "netintent";
@@ -71,7 +76,8 @@ pub(crate) struct Work {
     pub(crate) live: Live,
     pub(crate) pods: Arc<Pods>,
     pub(crate) policies: Arc<Policies>,
-    pub(crate) events: Events,
+    pub(crate) events: Arc<Events>,
+    pub(crate) uncovered: Mutex<Uncovered>,
     /// netintent's own namespace.
     pub(crate) own: String,
 }
@@ -82,13 +88,66 @@ impl Work {
         match task {
             Task::Pod(key) => self.labels(key).await,
             Task::Service(_) | Task::Namespace(_) => self.policy(task).await,
+            Task::Announce(namespace) => {
+                self.announce(namespace).await;
+                Ok(())
+            }
         }
     }
 
     /// Judges by what the watches know.
     pub(crate) fn planned<T>(&self, judge: impl FnOnce(Plan<'_>) -> T) -> T {
         let world = self.cache.world();
-        judge(Plan { world: &world, own: &self.own, now: Timestamp::now() })
+        judge(self.plan(&world))
+    }
+
+    /// What should be in a world at this moment.
+    pub(crate) fn plan<'w>(&'w self, world: &'w World) -> Plan<'w> {
+        Plan { world, own: &self.own, now: Timestamp::now() }
+    }
+
+    /// What running pods declare and carry no label for.
+    pub(crate) fn uncovered(&self) -> MutexGuard<'_, Uncovered> {
+        // Each change is whole before it can panic.
+        self.uncovered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The pods of these callers.
+    pub(crate) fn pods_of(&self, world: &World, callers: &[CallerPattern]) -> Vec<Key> {
+        let meant = |pod: &Pod| {
+            let subject = &pod.subject;
+            let caller = world.caller(&subject.metadata, &subject.labels, subject.caller.as_deref());
+            callers.iter().any(|pattern| pattern.matches(&caller))
+        };
+        match namespaces(callers) {
+            None => self.pods.select(None, meant),
+            Some(namespaces) => {
+                namespaces.into_iter().flat_map(|namespace| self.pods.select(Some(namespace), meant)).collect()
+            }
+        }
+    }
+
+    /// The Services and the namespace whose policies are still to come.
+    pub(crate) fn to_come(&self, namespace: &str) -> Vec<Task> {
+        self.planned(|plan| plan.to_come(namespace, |key| self.policies.get(key).is_some()))
+    }
+
+    /// Tells whom closing a namespace cuts, before that is done.
+    async fn announce(&self, namespace: &str) {
+        let tasks = self.to_come(namespace);
+        let own = tasks.iter().any(|task| matches!(task, Task::Namespace(_)));
+        let services: Vec<Key> = tasks
+            .into_iter()
+            .filter_map(|task| match task {
+                Task::Service(key) => Some(key),
+                _ => None,
+            })
+            .collect();
+        if services.is_empty() && !own {
+            return;
+        }
+        let told = notes::closing_all(&self.cache.world(), &self.uncovered(), namespace, &services, own);
+        self.events.tell_first(&About::task(&Task::Namespace(namespace.to_owned())), &told).await;
     }
 
     async fn labels(&self, key: &Key) -> Result<(), Failure> {
@@ -133,13 +192,22 @@ impl Work {
                      as it is, and the policy of netintent is missing",
                     key.0, key.1
                 );
-                self.events.tell(task, &Told { reason: "NameTaken", action: "Apply", note }).await;
+                let told = Told { warns: true, reason: "NameTaken", action: "Apply", note };
+                self.events.tell(&About::task(task), &told);
                 Ok(())
             }
             // What the watch of Services says may be older than what it hangs on.
             (Act::Create(wanted), _) => {
-                let confirmed = matches!(self.confirmed(task).await?, Some(Wanted::So(Some(_))));
-                if confirmed { self.create(&key, &wanted).await } else { Ok(()) }
+                if !matches!(self.confirmed(task).await?, Some(Wanted::So(Some(_)))) {
+                    return Ok(());
+                }
+                if let Task::Service(key) = task {
+                    let told = notes::closing(&self.cache.world(), &self.uncovered(), key);
+                    if let Some(told) = told {
+                        self.events.tell_first(&About::task(task), &told).await;
+                    }
+                }
+                self.create(&key, &wanted).await
             }
             (Act::Apply(wanted), Some(held)) => self.apply(&key, &wanted, &held).await,
             (Act::Apply(_), None) => Ok(()),
@@ -155,7 +223,7 @@ impl Work {
         let (namespace, service) = match task {
             Task::Service((namespace, name)) => (namespace, Some(name.as_str())),
             Task::Namespace(namespace) => (namespace, None),
-            Task::Pod(_) => return Ok(None),
+            Task::Announce(_) | Task::Pod(_) => return Ok(None),
         };
         let world = self.live.within(namespace, async |reader| reader.callees(namespace, service).await).await?;
         let plan = Plan { world: &world, own: &self.own, now: Timestamp::now() };
@@ -245,4 +313,14 @@ impl Work {
 
 fn path((namespace, _): &Key) -> String {
     format!("/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies")
+}
+
+/// The namespaces in which callers are; `None`: in any.
+fn namespaces(patterns: &[CallerPattern]) -> Option<BTreeSet<&str>> {
+    let of = |pattern| match pattern {
+        &CallerPattern::Any => None,
+        CallerPattern::Namespace(namespace) => Some(namespace.as_str()),
+        CallerPattern::One(caller) => Some(caller.namespace.as_str()),
+    };
+    patterns.iter().map(of).collect()
 }

@@ -35,12 +35,17 @@ pub enum Known {
     Prohibition(Box<Prohibition>),
     /// Of a ReplicaSet or Job: who controls it.
     Owner(Box<Metadata>),
+    /// Of any: that it can't be read, and why.
+    Malformed(String),
 }
 
 impl World {
     /// What is known of an object; of pods nothing is told here.
     pub(crate) fn known(&self, kind: Watched, key: &Key) -> Option<Known> {
         let statements = &self.statements;
+        if let Some(message) = self.malformed.get(&(kind, key.clone())) {
+            return Some(Known::Malformed(message.clone()));
+        }
         match kind {
             Watched::Namespace => self.namespaces.get(&key.1).copied().map(Known::Namespace),
             Watched::ServiceAccount => self.accounts.get(key).cloned().map(Known::Account),
