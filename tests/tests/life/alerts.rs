@@ -139,12 +139,13 @@ fn a_short_outage_of_the_api_server_tells_nobody() -> Result {
         Ok((installed.webhook().counted("watch_failures", "\"Pod\"")? >= 7).then_some(()))
     })?;
     installed.plane().restart_api_server()?;
-    installed.until("all is known again", || {
-        let ages = scrape(installed.webhook()).unwrap_or_default();
-        let ages = ages.lines().filter(|line| line.starts_with("netintent_cache_age_seconds{"));
+    installed.until("all is known again, and the replica leads again", || {
+        let text = scrape(installed.webhook()).unwrap_or_default();
+        let leads = exported(&text).get("netintent_controller_leader").is_some_and(|leads| *leads > 0.0);
+        let ages = text.lines().filter(|line| line.starts_with("netintent_cache_age_seconds{"));
         let fresh = |line: &str| line.rsplit_once(' ')?.1.parse::<f64>().ok().filter(|age| *age < 40.0);
         let ages: Vec<Option<f64>> = ages.map(fresh).collect();
-        Ok((!ages.is_empty() && ages.iter().all(Option::is_some)).then_some(()))
+        Ok((leads && !ages.is_empty() && ages.iter().all(Option::is_some)).then_some(()))
     })?;
     let after = scrape(installed.webhook()).ok_or("no metrics")?;
     let mut scrapes = [Some(before.as_str()); QUIET].to_vec();
@@ -192,7 +193,11 @@ fn whatever_is_asked(installed: &Installed) -> Result {
     let prohibition = statement("ClusterProhibition", "closed", "shop/*", "closed/*");
     assert_eq!(create(installed, &format!("{statements}/clusterprohibitions"), &prohibition)?, 201);
     let pods = "/api/v1/namespaces/shop/pods";
-    let calls = ["bank/ledger:rpc", "bank/ledger", "bank/ledger:admin", "closed/vault:rpc", "bank/other"];
+    // In shadow it cuts nobody yet.
+    let till = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "till"},
+        "spec": {"selector": {"app": "till"}, "ports": [{"name": "rpc", "port": 80}]}});
+    assert_eq!(create(installed, "/api/v1/namespaces/shop/services", &till)?, 201);
+    let calls = ["bank/ledger:rpc", "bank/ledger", "bank/ledger:admin", "closed/vault:rpc", "bank/other", "till:rpc"];
     for (number, calls) in (0..).zip(calls) {
         assert_eq!(create(installed, pods, &pod(&format!("caller-{number}"), &json!({}), calls))?, 201);
     }
@@ -275,6 +280,16 @@ fn malformed(installed: &Installed) -> Result {
         "spec": {"callers": 7}});
     installed.until("the API server takes what the schema refused", || {
         Ok(admin.post("/apis/netintent.dev/v1alpha1/clusterapprovals", &wrong)?.is_success().then_some(()))
+    })?;
+    // Whose it is reads so on the object itself.
+    installed.until("an Event says that it can't be read", || {
+        let events = admin.get("/apis/events.k8s.io/v1/namespaces/default/events")?.body;
+        let says = |event: &Value| {
+            event["reason"] == "Malformed"
+                && event["regarding"]["kind"] == "ClusterApproval"
+                && event["regarding"]["name"] == "wrong"
+        };
+        Ok(events["items"].as_array().is_some_and(|events| events.iter().any(says)).then_some(()))
     })?;
     Ok(())
 }
