@@ -22,7 +22,7 @@ use crate::lean::Lean;
 
 /// How long the same is not told again.
 const APART: Duration = Duration::from_mins(10);
-/// How many Events there may be in a second, and at once.
+/// How many Events there may be in a second, and at once: of what happens, and of what is so.
 const RATE: (u32, u32) = (20, 100);
 /// How much is remembered of what was told.
 const MOST: usize = 4096;
@@ -54,32 +54,42 @@ pub(crate) struct Events {
 impl Events {
     /// Tells it in the name of this replica.
     pub(crate) fn new(client: Client, me: &str) -> Self {
-        let memory = Memory { told: FxHashMap::default(), rate: Rate::new(RATE.0, RATE.1, Instant::now()) };
-        Self { client, me: me.chars().take(128).collect(), memory: Mutex::new(memory) }
+        let memory = Mutex::new(Memory::new(Instant::now()));
+        Self { client, me: me.chars().take(128).collect(), memory }
     }
 
-    /// When there is room for another: `now`, or later.
+    /// When there is room for something that can wait: `now`, or later.
     pub(crate) fn room(&self, now: Instant) -> Instant {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).rate.room(now)
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).patient.room(now)
     }
 
     /// Tells something of an object, unless it was told of late or too much is told; does not wait until that is done. What
     /// can't be told is left.
     pub(crate) fn tell(self: &Arc<Self>, about: &About, told: &Told) {
-        let Some(count) = self.count(about, told, true) else { return };
+        self.tell_by(about, told, Haste::Soon);
+    }
+
+    /// The same of what is so for a while, with a rate of its own: however many declare what nobody has approved, it is told
+    /// who loses access.
+    pub(crate) fn tell_patiently(self: &Arc<Self>, about: &About, told: &Told) {
+        self.tell_by(about, told, Haste::Patient);
+    }
+
+    fn tell_by(self: &Arc<Self>, about: &About, told: &Told, haste: Haste) {
+        let Some(count) = self.count(about, told, haste) else { return };
         let (events, about, told) = (Arc::clone(self), about.clone(), told.clone());
         tokio::spawn(async move { events.try_write(&about, &told, count).await });
     }
 
     /// Tells what is to be known before something is done, however much else is told.
     pub(crate) async fn tell_first(&self, about: &About, told: &Told) {
-        if let Some(count) = self.count(about, told, false) {
+        if let Some(count) = self.count(about, told, Haste::First) {
             self.try_write(about, told, count).await;
         }
     }
 
-    fn count(&self, about: &About, told: &Told, room: bool) -> Option<u64> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).count(about, told, Instant::now(), room)
+    fn count(&self, about: &About, told: &Told, haste: Haste) -> Option<u64> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).count(about, told, Instant::now(), haste)
     }
 
     async fn try_write(&self, about: &About, told: &Told, count: u64) {
@@ -106,6 +116,10 @@ impl Events {
 
     /// The uid of an object, since who describes one is shown the Events of its uid; none of what has gone.
     async fn uid(&self, about: &About) -> Result<String, kube::Error> {
+        // What an owner reference names may be anything, and none of it is to steer the request.
+        if !names::is_dns_subdomain(&about.name) {
+            return Ok(String::new());
+        }
         let request = Request::new(about.path()).get_metadata(&about.name, &GetParams::default());
         match self.ask(request.map_err(kube::Error::BuildRequest)?).await {
             Ok(object) => Ok(object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default().to_owned()),
@@ -125,12 +139,31 @@ impl Events {
 #[derive(Debug)]
 struct Memory {
     told: FxHashMap<(About, &'static str), (u64, Instant, u64)>,
+    /// For what happens.
     rate: Rate,
+    /// For what is so, which waits until there is room.
+    patient: Rate,
+}
+
+/// How soon something is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Haste {
+    /// Before something is done, whatever else is told.
+    First,
+    /// Now, or not at all.
+    Soon,
+    /// When there is room.
+    Patient,
 }
 
 impl Memory {
-    /// How often something has happened, if it is to be told now; `room`: and only where not too much is told.
-    fn count(&mut self, about: &About, told: &Told, now: Instant, room: bool) -> Option<u64> {
+    fn new(now: Instant) -> Self {
+        let rate = || Rate::new(RATE.0, RATE.1, now);
+        Self { told: FxHashMap::default(), rate: rate(), patient: rate() }
+    }
+
+    /// How often something has happened, if it is to be told now.
+    fn count(&mut self, about: &About, told: &Told, now: Instant, haste: Haste) -> Option<u64> {
         let key = (about.clone(), told.reason);
         let note = hash(&told.note);
         let before = self.told.get(&key).copied().filter(|(known, _, _)| *known == note);
@@ -140,7 +173,12 @@ impl Memory {
             self.told.insert(key, (note, last, count + 1));
             return None;
         }
-        if !self.rate.take(now) && room {
+        let room = match haste {
+            Haste::First => true,
+            Haste::Soon => self.rate.take(now),
+            Haste::Patient => self.patient.take(now),
+        };
+        if !room {
             return None;
         }
         if self.told.len() >= MOST {
@@ -197,29 +235,31 @@ mod tests {
         About::watched(Watched::Namespace, &(String::new(), name.to_owned()))
     }
 
-    fn memory(now: Instant) -> Memory {
-        Memory { told: FxHashMap::default(), rate: Rate::new(RATE.0, RATE.1, now) }
-    }
-
     #[test]
     fn the_same_is_told_once_in_a_while() {
         let now = Instant::now();
-        let (mut memory, bank) = (memory(now), about("bank"));
-        assert_eq!(memory.count(&bank, &told("a"), now, true), Some(1));
-        assert_eq!(memory.count(&bank, &told("a"), now, true), None);
-        assert_eq!(memory.count(&bank, &told("a"), now, false), None);
-        assert_eq!(memory.count(&bank, &told("b"), now, true), Some(1), "it says something else");
-        assert_eq!(memory.count(&bank, &told("b"), now + APART, true), Some(2));
+        let (mut memory, bank) = (Memory::new(now), about("bank"));
+        assert_eq!(memory.count(&bank, &told("a"), now, Haste::Soon), Some(1));
+        assert_eq!(memory.count(&bank, &told("a"), now, Haste::Soon), None);
+        assert_eq!(memory.count(&bank, &told("a"), now, Haste::First), None);
+        assert_eq!(memory.count(&bank, &told("b"), now, Haste::Soon), Some(1), "it says something else");
+        assert_eq!(memory.count(&bank, &told("b"), now + APART, Haste::Soon), Some(2));
     }
 
     #[test]
     fn there_are_not_too_many() {
         let now = Instant::now();
-        let mut memory = memory(now);
+        let mut memory = Memory::new(now);
         let of = |number: u32| about(&number.to_string());
-        let count = (0..1000).filter(|number| memory.count(&of(*number), &told("a"), now, true).is_some()).count();
+        let count =
+            (0..1000).filter(|number| memory.count(&of(*number), &told("a"), now, Haste::Soon).is_some()).count();
         assert_eq!(count, RATE.1 as usize);
-        assert_eq!(memory.count(&of(1000), &told("a"), now, false), Some(1), "what must be told first is");
+        assert_eq!(memory.count(&of(1000), &told("a"), now, Haste::First), Some(1), "what must be told first is");
+        assert_eq!(
+            memory.count(&of(1001), &told("a"), now, Haste::Patient),
+            Some(1),
+            "what waits has a rate of its own"
+        );
     }
 
     #[test]

@@ -238,7 +238,7 @@ impl Leader {
                 return None;
             };
             let judged = self.work.planned(|plan| plan.judged(&pod));
-            self.teller.judged(key, Some(&judged));
+            self.teller.judged(key, (!pod.finished).then_some(&judged));
             let difference = Plan::difference(&pod, &judged);
             return (!difference.is_empty()).then_some((Rank::Labels, !difference.removes.is_empty()));
         }

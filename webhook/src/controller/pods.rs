@@ -27,6 +27,8 @@ pub(crate) struct Pod {
     pub(crate) version: String,
     /// Its uid.
     pub(crate) uid: String,
+    /// Whether it calls nobody any more.
+    pub(crate) finished: bool,
 }
 
 impl Pod {
@@ -40,6 +42,7 @@ impl Pod {
             subject: Arc::new(Subject::of_pod(&key.0, &view)),
             version: text("/metadata/resourceVersion"),
             uid: text("/metadata/uid"),
+            finished: matches!(&*text("/status/phase"), "Succeeded" | "Failed"),
         })
     }
 }

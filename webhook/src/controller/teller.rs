@@ -10,11 +10,12 @@ use netintent::catalogue::Catalogue as _;
 use netintent::compile::service_mode;
 use netintent::mode::Mode;
 
+use tracing::warn;
+
 use super::about::About;
 use super::events::Told;
 use super::notes;
 use super::pending::{Pending, Topic};
-use super::plan::Plan;
 use super::work::Work;
 use crate::admission::Judged;
 use crate::watched::Watched;
@@ -137,7 +138,7 @@ impl Teller {
                 Topic::Services(scope) => self.services(scope, now),
                 topic => {
                     let said = self.says(topic);
-                    said.iter().for_each(|(about, told)| self.work.events.tell(about, told));
+                    said.iter().for_each(|(about, told)| self.work.events.tell_patiently(about, told));
                 }
             }
         }
@@ -194,12 +195,17 @@ impl Teller {
         let world = self.work.cache.world();
         let mut pods = Vec::new();
         for of in self.work.pods_of(&world, callers) {
-            let Some(pod) = self.work.pods.get(&of) else { continue };
-            let judged = self.work.plan(&world).judged(&pod);
-            let removes = Plan::difference(&pod, &judged).removes;
-            let mut callees = removes.iter().filter_map(|key| CalleePattern::of_label_key(key));
-            if callees.any(|callee| takes(&judged.derived.caller, &callee)) {
-                pods.push((judged.derived.caller, of));
+            let Some(pod) = self.work.pods.get(&of).filter(|pod| !pod.finished) else { continue };
+            let subject = &pod.subject;
+            let caller = world.caller(&subject.metadata, &subject.labels, subject.caller.as_deref());
+            let taken = |key: &str| CalleePattern::of_label_key(key).is_some_and(|callee| takes(&caller, &callee));
+            let mut taken = pod.reserved.iter().map(|(key, _)| key).filter(|key| taken(key)).peekable();
+            // Most have nothing of it: they need not be judged.
+            if taken.peek().is_some() {
+                let judged = self.work.plan(&world).judged(&pod);
+                if taken.any(|key| !judged.keys.contains(key)) {
+                    pods.push((caller.clone(), of));
+                }
             }
         }
         if let Some(told) = notes::lost(&pods, cause) {
@@ -244,6 +250,9 @@ impl Teller {
             let world = self.work.cache.world();
             (managed(&world), self.work.uncovered().figures(&world))
         };
+        if figures.more {
+            warn!("running pods declare more without an approval than is counted");
+        }
         self.work.metrics.uncovered(&managed, &figures.refused, &figures.would_be_cut);
         self.figures = None;
         let now = Instant::now();

@@ -14,6 +14,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::admission::Judged;
 use crate::world::{Key, World};
 
+/// How much is looked at for the figures: whoever declares hundreds of wildcards in thousands of pods shall hold nobody up.
+const MOST: usize = 2_000_000;
+
 /// The running pods of which not every intent has its label.
 #[derive(Debug, Default)]
 pub(crate) struct Uncovered {
@@ -51,6 +54,8 @@ pub(crate) struct Figures {
     /// By the callee's namespace: how many callers its Services in `shadow` would cut in `enforce`, of each Service those
     /// that declare it.
     pub(crate) would_be_cut: BTreeMap<String, usize>,
+    /// Whether there is more than was counted.
+    pub(crate) more: bool,
 }
 
 impl Uncovered {
@@ -133,8 +138,13 @@ impl Uncovered {
         // The pods of one caller declare the same.
         let mut seen: FxHashSet<(&Caller, &BTreeSet<_>, &BTreeSet<_>)> = FxHashSet::default();
         let mut callees: FxHashMap<&CalleePattern, (Mode, Vec<&Service>)> = FxHashMap::default();
+        let mut steps = 0;
         for pod in self.pods.values().filter(|pod| seen.insert((&pod.caller, &pod.lacks, &pod.has))) {
             for callee in &pod.lacks {
+                if steps > MOST {
+                    figures.more = true;
+                    return figures;
+                }
                 let (mode, shadow) = callees.entry(callee).or_insert_with(|| {
                     let all = services_meant(world, callee).into_iter().map(|(_, service)| service);
                     let mode = |service: &Service| service_mode(service, world.mode(&service.metadata.namespace));
@@ -143,6 +153,7 @@ impl Uncovered {
                 if pod.managed && *mode != Mode::Off && refused.insert((&pod.caller, callee)) {
                     *figures.refused.entry(pod.caller.namespace.clone()).or_default() += 1;
                 }
+                steps += 1 + shadow.len();
                 for service in shadow {
                     let metadata = &service.metadata;
                     if pod.is_cut(callee, service, world.mode(&metadata.namespace))
