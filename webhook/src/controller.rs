@@ -8,7 +8,6 @@
 //!
 //! Every rule is the library's; what is decided is pure, and decided again in the moment that it is done.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +37,7 @@ use crate::cache::Cache;
 use crate::metrics::Metrics;
 use crate::server::{Life, Phase};
 use elector::Elector;
+pub(crate) use uncovered::Figures;
 
 /// How often to look whether everything is known.
 const LOOK: Duration = Duration::from_millis(50);
@@ -101,10 +101,10 @@ impl Controller {
                 }
                 () = &mut ends => true,
             };
-            drop(leading);
+            leading.shutdown().await;
             self.metrics.controller_leader.set(0);
             self.metrics.controller_queue.set(0);
-            self.metrics.uncovered(&[], &BTreeMap::new(), &BTreeMap::new());
+            self.metrics.uncovered(&[], &Figures::default());
             if over {
                 break;
             }

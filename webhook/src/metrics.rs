@@ -19,6 +19,7 @@ use netintent::derive::Reason;
 
 use crate::cache::Cache;
 use crate::certificates::Served;
+use crate::controller::Figures;
 use crate::watched::Watched;
 
 /// Which registration asked.
@@ -136,6 +137,7 @@ pub struct Metrics {
     controller_failures: Family<OfKind, Counter>,
     refused_intents: ByNamespace,
     would_be_cut: ByNamespace,
+    uncounted_namespaces: Gauge,
     /// Whether this replica leads.
     pub controller_leader: Gauge,
     /// What the controller still has to do.
@@ -187,6 +189,9 @@ impl Default for Metrics {
         registry.register("refused_intents", help, refused_intents.all.clone());
         let help = "Callers that Services of a namespace in shadow would cut in enforce, though they declare them";
         registry.register("would_be_cut", help, would_be_cut.all.clone());
+        let uncounted_namespaces = Gauge::default();
+        let help = "Namespaces whose callers declare so much that not all of it was counted";
+        registry.register("uncounted_namespaces", help, uncounted_namespaces.clone());
         let cache_age: Family<OfKind, Gauge<f64, AtomicU64>> = Family::default();
         let help = "How long ago all objects of a kind were known to be known";
         registry.register_with_unit("cache_age", help, Unit::Seconds, cache_age.clone());
@@ -221,6 +226,7 @@ impl Default for Metrics {
             controller_failures,
             refused_intents,
             would_be_cut,
+            uncounted_namespaces,
             controller_leader,
             controller_queue,
             controller_policy_writes,
@@ -272,14 +278,10 @@ impl Metrics {
 
     /// How much of what running pods declare is refused, and would be cut, by namespace; 0 in those of `namespaces` that have
     /// nothing of it.
-    pub(crate) fn uncovered(
-        &self,
-        namespaces: &[String],
-        refused: &BTreeMap<String, usize>,
-        would_be_cut: &BTreeMap<String, usize>,
-    ) {
-        self.refused_intents.set(namespaces, refused);
-        self.would_be_cut.set(namespaces, would_be_cut);
+    pub(crate) fn uncovered(&self, namespaces: &[String], figures: &Figures) {
+        self.refused_intents.set(namespaces, &figures.refused);
+        self.would_be_cut.set(namespaces, &figures.would_be_cut);
+        self.uncounted_namespaces.set(i64::try_from(figures.uncounted).unwrap_or(i64::MAX));
     }
 
     /// All of them, in the text format of `OpenMetrics`: what is counted, and how things are at this moment.

@@ -63,13 +63,14 @@ fn whoever_loses_access_is_named_where_it_is_taken() -> Result {
         create(admin, object)?;
         until_labels(installed, shop, name, &[key])
     };
-    let named = ["running pods lose access: losing-shop/web (1 pod)"];
+    let loses = |what: &str| format!("{what}: running pods lose access: losing-shop/web (1 pod)");
 
     // A caller is taken out.
     give("callers", &approval(bank, "callers", &["losing-shop/web"], &["ledger:rpc"]))?;
     let at = format!("{}/callers", path("Approval", bank));
     merge(admin, &at, &json!({"spec": {"callers": ["losing-shop/other"]}}))?;
-    let event = told(installed, bank, ("Approval", "callers"), "AccessLost", &[named[0], "since it was changed"])?;
+    let event =
+        told(installed, bank, ("Approval", "callers"), "AccessLost", &[&loses("Approval callers was changed")])?;
     assert_eq!(
         (&event["type"], &event["regarding"]["uid"]),
         (&"Warning".into(), &admin.get(&at)?.body["metadata"]["uid"])
@@ -84,20 +85,26 @@ fn whoever_loses_access_is_named_where_it_is_taken() -> Result {
 
     give("revoked", &approval(bank, "revoked", &["losing-shop/*"], &["ledger"]))?;
     revoke(admin, bank, "revoked")?;
-    told(installed, bank, ("Approval", "revoked"), "AccessLost", &[named[0], "since it was deleted"])?;
+    told(installed, bank, ("Approval", "revoked"), "AccessLost", &[&loses("Approval revoked was deleted")])?;
     until_labels(installed, shop, "revoked", &[])?;
 
     let mut short = approval(bank, "short", &["*/*"], &["*"]);
-    short["spec"]["expiresAt"] = format!("{:.0}", Timestamp::now() + SignedDuration::from_secs(4)).into();
+    short["spec"]["expiresAt"] = format!("{:.0}", Timestamp::now() + SignedDuration::from_secs(10)).into();
     give("short", &short)?;
-    told(installed, bank, ("Approval", "short"), "AccessLost", &[named[0], "since it has expired"])?;
+    told(installed, bank, ("Approval", "short"), "AccessLost", &[&loses("Approval short has expired")])?;
     until_labels(installed, shop, "expired", &[])?;
 
     give("last", &approval(bank, "last", &["losing-shop/web"], &["ledger:rpc"]))?;
     let prohibition = json!({"apiVersion": "netintent.dev/v1alpha1", "kind": "ClusterProhibition",
         "metadata": {"name": "losing"}, "spec": {"callers": ["losing-shop/*"], "callees": ["losing-bank/*"]}});
     create(admin, &prohibition)?;
-    told(installed, "default", ("ClusterProhibition", "losing"), "AccessLost", &[named[0], "since it forbids it"])?;
+    told(
+        installed,
+        "default",
+        ("ClusterProhibition", "losing"),
+        "AccessLost",
+        &[&loses("ClusterProhibition losing forbids it now")],
+    )?;
     delete(admin, &format!("{}/losing", path("ClusterProhibition", "")))?;
     until_labels(installed, shop, "no longer prohibited", &[key])?;
 
@@ -107,6 +114,8 @@ fn whoever_loses_access_is_named_where_it_is_taken() -> Result {
     revoke(admin, bank, "last")?;
     settles(installed, "one approves it", &[shop, bank])?;
     until_labels(installed, shop, "one approves it", &[key])?;
+    revoke(admin, bank, "wide")?;
+    told(installed, bank, ("Approval", "wide"), "AccessLost", &[&loses("Approval wide was deleted")])?;
     assert!(events(installed, bank, ("Approval", "last"), "AccessLost")?.is_empty());
     Ok(())
 }
@@ -173,7 +182,7 @@ fn before_the_first_cut_it_is_told_who_is_cut() -> Result {
     // One Service alone.
     let at = |name: &str| format!("{}/{name}", path("Service", bank));
     merge(admin, &at("cards"), &json!({"metadata": {"labels": {"netintent.dev/mode": "enforce"}}}))?;
-    let cut = ["running pods that declare it lose access: closing-shop/api (1 pod)", "whoever does not declare it"];
+    let cut = ["These lose access, though they declare it: closing-shop/api (1 pod)", "whoever calls it without"];
     let event = told(installed, bank, ("Service", "cards"), "Closing", &cut)?;
     settles(installed, "one Service is closed", &[shop, bank])?;
     let policy = admin.get(&format!("{}/netintent-cards", path("NetworkPolicy", bank)))?.body;
@@ -181,12 +190,12 @@ fn before_the_first_cut_it_is_told_who_is_cut() -> Result {
     until_gauges(installed, &[("would_be_cut", bank, 1)])?;
 
     set_mode(admin, bank, "enforce")?;
-    let words = ["2 Services of it, and then it as a whole, are closed", "closing-shop/api (1 pod)"];
+    let words = ["2 Services of it get their NetworkPolicies now", "closing-shop/api (1 pod)"];
     let event = told(installed, "default", ("Namespace", bank), "Closing", &words)?;
     assert_eq!(event["type"], "Warning");
     told(installed, bank, ("Service", "ledger"), "Closing", &cut)?;
     let none =
-        told(installed, bank, ("Service", "loans"), "Closing", &["no running pod that declares it loses access"])?;
+        told(installed, bank, ("Service", "loans"), "Closing", &["No running pod that declares it loses access"])?;
     assert_eq!(none["type"], "Normal");
     settles(installed, "all is closed", &[shop, bank])?;
     for name in ["netintent", "netintent-ledger", "netintent-loans"] {
@@ -194,6 +203,23 @@ fn before_the_first_cut_it_is_told_who_is_cut() -> Result {
         assert!(number(&event) < number(&policy), "{name}: {event:#} {policy:#}");
     }
     until_gauges(installed, &[("would_be_cut", bank, 0), ("refused_intents", shop, 2)])?;
+
+    // One Service keeps the namespace open; then it no longer does.
+    let as_a_whole = |least: u64| {
+        installed.until("it is told that the namespace is closed as a whole", || {
+            let events = events(installed, "default", ("Namespace", bank), "Closing")?;
+            let of = events.iter().find(|event| event["note"].as_str().is_some_and(|note| note.contains("as a whole")));
+            Ok(of.filter(|event| event["series"]["count"].as_u64().unwrap_or(1) >= least).cloned())
+        })
+    };
+    as_a_whole(1)?;
+    merge(admin, &at("loans"), &json!({"metadata": {"labels": {"netintent.dev/mode": "off"}}}))?;
+    settles(installed, "one Service is open", &[shop, bank])?;
+    delete(admin, &at("loans"))?;
+    let event = as_a_whole(2)?;
+    settles(installed, "it has gone", &[shop, bank])?;
+    let policy = admin.get(&format!("{}/netintent", path("NetworkPolicy", bank)))?.body;
+    assert!(number(&event) < number(&policy), "{event:#} {policy:#}");
     Ok(())
 }
 
@@ -221,11 +247,14 @@ fn what_has_no_effect_is_told() -> Result {
         "WithoutEffect",
         &["a peer under `from` is left out", "192.168.0.0/16"],
     )?;
+    create(admin, &approval(bank, "last", &["senseless-gone/web"], &["nothing"]))?;
+    told(installed, bank, ("Approval", "last"), "WithoutEffect", &["senseless-bank/nothing"])?;
     assert!(events(installed, bank, ("Approval", "right"), "WithoutEffect")?.is_empty());
     settles(installed, "all else is as it should be", &[bank])?;
 
     delete(admin, &format!("{}/{gone}", path("Namespace", "")))?;
-    let heirs = ["Whoever makes it anew inherits", "senseless-bank/right", "senseless-bank/port"];
+    let heirs =
+        ["A new namespace of this name inherits these approvals", "senseless-bank/right", "senseless-bank/port"];
     told(installed, "default", ("Namespace", gone), "Terminating", &heirs)?;
     settles(installed, "a namespace goes", &[bank])
 }

@@ -163,13 +163,16 @@ fn a_short_outage_of_the_api_server_tells_nobody() -> Result {
 }
 
 /// Every metric that is documented has another value in the end, but for those that tell when something ends, which version
-/// it is, who leads and what there is to do; and every metric is documented.
+/// it is, who leads, what there is to do, and what is not counted; and every metric is documented.
 fn moved(first: &str, last: &str) -> Result {
     let (names, before, after) = (named()?, exported(first), exported(last));
     assert_eq!(names, after.keys().cloned().collect());
     for name in &names {
         let (before, after) = (before.get(name).copied().unwrap_or_default(), after[name]);
-        if name.contains("_expiry_") || ["_info", "_leader", "_queue"].iter().any(|end| name.ends_with(end)) {
+        if name == "netintent_uncounted_namespaces" {
+            // It takes thousands of wildcards: a test of its own counts them.
+            assert!(after.abs() < f64::EPSILON, "{name} is {after}");
+        } else if name.contains("_expiry_") || ["_info", "_leader", "_queue"].iter().any(|end| name.ends_with(end)) {
             assert!(after > 0.0, "{name} is {after}");
         } else {
             assert!((after - before).abs() > f64::EPSILON, "{name} was {before} and is {after}");

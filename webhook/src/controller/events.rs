@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hasher as _;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use netintent::names;
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 use tokio::time::timeout;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::about::About;
 use super::lease::micros;
@@ -24,6 +24,10 @@ use crate::lean::Lean;
 const APART: Duration = Duration::from_mins(10);
 /// How many Events there may be in a second, and at once: of what happens, and of what is so.
 const RATE: (u32, u32) = (20, 100);
+/// How many of those of what happens are in one namespace.
+const OF_ONE: (u32, u32) = (2, 25);
+/// How long nothing else of the same reason is told of an object of what is so: names come and go.
+const CALM: Duration = Duration::from_mins(1);
 /// How much is remembered of what was told.
 const MOST: usize = 4096;
 /// How long one request may take.
@@ -60,42 +64,50 @@ impl Events {
 
     /// When there is room for something that can wait: `now`, or later.
     pub(crate) fn room(&self, now: Instant) -> Instant {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).patient.room(now)
+        self.memory().patient.room(now)
     }
 
-    /// Tells something of an object, unless it was told of late or too much is told; does not wait until that is done. What
-    /// can't be told is left.
+    /// Tells something that has happened to an object, unless it was told of late or too much is told; does not wait until
+    /// that is done. What can't be told is left.
     pub(crate) fn tell(self: &Arc<Self>, about: &About, told: &Told) {
-        self.tell_by(about, told, Haste::Soon);
+        if let Verdict::Tell(count) = self.memory().judge(about, told, Instant::now(), Haste::Soon) {
+            self.begin(about, told, count);
+        }
     }
 
     /// The same of what is so for a while, with a rate of its own: however many declare what nobody has approved, it is told
-    /// who loses access.
-    pub(crate) fn tell_patiently(self: &Arc<Self>, about: &About, told: &Told) {
-        self.tell_by(about, told, Haste::Patient);
+    /// who loses access. Returns when to try again, if it is too soon.
+    pub(crate) fn tell_patiently(self: &Arc<Self>, about: &About, told: &Told) -> Option<Instant> {
+        match self.memory().judge(about, told, Instant::now(), Haste::Patient) {
+            Verdict::Tell(count) => self.begin(about, told, count),
+            Verdict::Known => {}
+            Verdict::Later(at) => return Some(at),
+        }
+        None
     }
 
-    fn tell_by(self: &Arc<Self>, about: &About, told: &Told, haste: Haste) {
-        let Some(count) = self.count(about, told, haste) else { return };
-        let (events, about, told) = (Arc::clone(self), about.clone(), told.clone());
-        tokio::spawn(async move { events.try_write(&about, &told, count).await });
-    }
-
-    /// Tells what is to be known before something is done, however much else is told.
+    /// Tells what is to be known before something is done, each time, however much else is told.
     pub(crate) async fn tell_first(&self, about: &About, told: &Told) {
-        if let Some(count) = self.count(about, told, Haste::First) {
-            self.try_write(about, told, count).await;
-        }
-    }
-
-    fn count(&self, about: &About, told: &Told, haste: Haste) -> Option<u64> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner).count(about, told, Instant::now(), haste)
-    }
-
-    async fn try_write(&self, about: &About, told: &Told, count: u64) {
+        let verdict = self.memory().judge(about, told, Instant::now(), Haste::First);
+        let Verdict::Tell(count) = verdict else { return };
         if let Err(error) = self.write(about, told, count).await {
-            debug!(%error, ?about, reason = told.reason, "an Event can't be written");
+            warn!(%error, ?about, reason = told.reason, note = told.note, "it could not be told before it is done");
         }
+    }
+
+    fn begin(self: &Arc<Self>, about: &About, told: &Told, count: u64) {
+        let (events, about, told) = (Arc::clone(self), about.clone(), told.clone());
+        tokio::spawn(async move {
+            if let Err(error) = events.write(&about, &told, count).await {
+                debug!(%error, ?about, reason = told.reason, "an Event can't be written");
+                events.memory().told.remove(&(about, told.reason));
+            }
+        });
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        // Each change is whole before it can panic.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn write(&self, about: &About, told: &Told, count: u64) -> Result<(), kube::Error> {
@@ -141,6 +153,8 @@ struct Memory {
     told: FxHashMap<(About, &'static str), (u64, Instant, u64)>,
     /// For what happens.
     rate: Rate,
+    /// The same, of each namespace: nobody keeps others from being told.
+    rates: FxHashMap<String, Rate>,
     /// For what is so, which waits until there is room.
     patient: Rate,
 }
@@ -156,47 +170,75 @@ enum Haste {
     Patient,
 }
 
+/// Whether something is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It is, and has happened so often.
+    Tell(u64),
+    /// It was told, or there is too much to tell.
+    Known,
+    /// Not before that.
+    Later(Instant),
+}
+
 impl Memory {
     fn new(now: Instant) -> Self {
         let rate = || Rate::new(RATE.0, RATE.1, now);
-        Self { told: FxHashMap::default(), rate: rate(), patient: rate() }
+        Self { told: FxHashMap::default(), rate: rate(), rates: FxHashMap::default(), patient: rate() }
     }
 
-    /// How often something has happened, if it is to be told now.
-    fn count(&mut self, about: &About, told: &Told, now: Instant, haste: Haste) -> Option<u64> {
+    fn judge(&mut self, about: &About, told: &Told, now: Instant, haste: Haste) -> Verdict {
         let key = (about.clone(), told.reason);
         let note = hash(&told.note);
-        let before = self.told.get(&key).copied().filter(|(known, _, _)| *known == note);
-        if let Some((_, last, count)) = before
-            && now.saturating_duration_since(last) < APART
-        {
+        let last = self.told.get(&key).copied();
+        let before = last.filter(|(known, _, _)| *known == note);
+        let since = |last: Instant| now.saturating_duration_since(last);
+        if let Some((_, last, count)) = before.filter(|(_, last, _)| haste != Haste::First && since(*last) < APART) {
             self.told.insert(key, (note, last, count + 1));
-            return None;
+            return Verdict::Known;
+        }
+        if let Some((_, last, _)) = last.filter(|(_, last, _)| haste == Haste::Patient && since(*last) < CALM) {
+            return Verdict::Later(last + CALM);
         }
         let room = match haste {
             Haste::First => true,
-            Haste::Soon => self.rate.take(now),
+            Haste::Soon => self.of_one(&about.namespace, now).take(now) && self.rate.take(now),
             Haste::Patient => self.patient.take(now),
         };
         if !room {
-            return None;
+            return Verdict::Known;
         }
-        if self.told.len() >= MOST {
-            self.told.retain(|_, (_, last, _)| now.saturating_duration_since(*last) < APART);
-            if self.told.len() >= MOST {
-                self.told.clear();
-            }
-        }
+        self.forget(now);
         let count = before.map_or(1, |(_, _, count)| count + 1);
         self.told.insert(key, (note, now, count));
-        Some(count)
+        Verdict::Tell(count)
+    }
+
+    /// The rate of a namespace.
+    fn of_one(&mut self, namespace: &str, now: Instant) -> &mut Rate {
+        if self.rates.len() >= MOST {
+            self.rates.retain(|_, rate| !rate.is_full(now));
+        }
+        self.rates.entry(namespace.to_owned()).or_insert_with(|| Rate::new(OF_ONE.0, OF_ONE.1, now))
+    }
+
+    /// Makes room for one more: what was told longest ago goes first.
+    fn forget(&mut self, now: Instant) {
+        let mut apart = APART;
+        while self.told.len() >= MOST {
+            self.told.retain(|_, (_, last, _)| now.saturating_duration_since(*last) < apart);
+            apart /= 2;
+        }
     }
 }
 
 fn event(about: &About, uid: &str, told: &Told, me: &str, clock: Timestamp) -> Value {
     let mut note = names::printable(&told.note);
-    while note.len() > NOTE {
-        note.pop();
+    if note.len() > NOTE {
+        while note.len() > NOTE {
+            note.pop();
+        }
+        note.push('…');
     }
     let own: String = about.name.chars().take(200).collect();
     let own = own.trim_end_matches(['-', '.']);
@@ -239,27 +281,41 @@ mod tests {
     fn the_same_is_told_once_in_a_while() {
         let now = Instant::now();
         let (mut memory, bank) = (Memory::new(now), about("bank"));
-        assert_eq!(memory.count(&bank, &told("a"), now, Haste::Soon), Some(1));
-        assert_eq!(memory.count(&bank, &told("a"), now, Haste::Soon), None);
-        assert_eq!(memory.count(&bank, &told("a"), now, Haste::First), None);
-        assert_eq!(memory.count(&bank, &told("b"), now, Haste::Soon), Some(1), "it says something else");
-        assert_eq!(memory.count(&bank, &told("b"), now + APART, Haste::Soon), Some(2));
+        let mut judge = |note: &str, at: Instant, haste: Haste| memory.judge(&bank, &told(note), at, haste);
+        assert_eq!(judge("a", now, Haste::Soon), Verdict::Tell(1));
+        assert_eq!(judge("a", now, Haste::Soon), Verdict::Known);
+        assert_eq!(judge("a", now, Haste::First), Verdict::Tell(3), "before it is done it is told each time");
+        assert_eq!(judge("b", now, Haste::Patient), Verdict::Later(now + CALM), "names come and go");
+        assert_eq!(judge("b", now, Haste::Soon), Verdict::Tell(1), "it says something else");
+        assert_eq!(judge("b", now + APART, Haste::Soon), Verdict::Tell(2));
+        assert_eq!(judge("c", now + APART + CALM, Haste::Patient), Verdict::Tell(1));
     }
 
     #[test]
-    fn there_are_not_too_many() {
+    fn there_are_not_too_many_and_nobody_keeps_others_from_being_told() {
         let now = Instant::now();
         let mut memory = Memory::new(now);
-        let of = |number: u32| about(&number.to_string());
-        let count =
-            (0..1000).filter(|number| memory.count(&of(*number), &told("a"), now, Haste::Soon).is_some()).count();
-        assert_eq!(count, RATE.1 as usize);
-        assert_eq!(memory.count(&of(1000), &told("a"), now, Haste::First), Some(1), "what must be told first is");
-        assert_eq!(
-            memory.count(&of(1001), &told("a"), now, Haste::Patient),
-            Some(1),
-            "what waits has a rate of its own"
-        );
+        let of =
+            |namespace: &str, number: u32| About::watched(Watched::Approval, &(namespace.into(), number.to_string()));
+        let mut count = |namespace: &str| {
+            let told = |number| memory.judge(&of(namespace, number), &told("a"), now, Haste::Soon) != Verdict::Known;
+            (0..1000).map(told).filter(|told| *told).count()
+        };
+        assert_eq!((count("flood"), count("flood"), count("bank")), (25, 0, 25));
+        assert_eq!((count("c"), count("d"), count("e")), (25, 25, 0), "in all");
+        assert_eq!(memory.judge(&about("x"), &told("a"), now, Haste::First), Verdict::Tell(1));
+        assert_eq!(memory.judge(&about("y"), &told("a"), now, Haste::Patient), Verdict::Tell(1));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let now = Instant::now();
+        let mut memory = Memory::new(now);
+        for number in 0..u64::try_from(MOST).unwrap() * 2 {
+            let at = now + Duration::from_millis(number);
+            memory.judge(&about(&number.to_string()), &told("a"), at, Haste::First);
+        }
+        assert!(memory.told.len() <= MOST && memory.told.len() > 100, "{}", memory.told.len());
     }
 
     #[test]
@@ -268,7 +324,7 @@ mod tests {
         let event = event(&pod, "u", &told(&"\u{1b}ü".repeat(2000)), "me", Timestamp::UNIX_EPOCH);
         assert!(event["metadata"]["name"].as_str().is_some_and(|name| name.len() < 253));
         let note = event["note"].as_str().unwrap();
-        assert!(note.len() <= NOTE && !note.contains('\u{1b}'), "{note}");
+        assert!(note.len() <= NOTE + 3 && !note.contains('\u{1b}'), "{note}");
         assert_eq!(event["metadata"]["namespace"], "shop");
     }
 }

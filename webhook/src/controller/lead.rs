@@ -37,6 +37,8 @@ const RATE: (u32, u32) = (50, 100);
 const AHEAD: Duration = Duration::from_secs(1);
 /// How often to look whether what is known is fresh again.
 const STALE: Duration = Duration::from_secs(1);
+/// How many changes are looked at together: who changes things without end keeps nothing from being done.
+const TOGETHER: usize = 1000;
 /// From which failure on people are told.
 const TOLD: u32 = 3;
 
@@ -122,10 +124,12 @@ impl Leader {
                 Woken::Change(None) | Woken::News(None) => return,
                 Woken::Ended(None) | Woken::Time => {}
             }
-            while let Ok(change) = changes.try_recv() {
+            for _ in 0..TOGETHER {
+                let Ok(change) = changes.try_recv() else { break };
                 self.heard(&change, &mut all);
             }
-            while let Ok(touched) = news.try_recv() {
+            for _ in 0..TOGETHER {
+                let Ok(touched) = news.try_recv() else { break };
                 all.push(touched);
             }
             self.expire(&mut all);
@@ -238,7 +242,8 @@ impl Leader {
                 return None;
             };
             let judged = self.work.planned(|plan| plan.judged(&pod));
-            self.teller.judged(key, (!pod.finished).then_some(&judged));
+            let asked = judged.mode.is_managed() && !pod.subject.mirror && pod.subject.namespace != self.work.own;
+            self.teller.judged(key, (!pod.finished).then_some((&judged, asked)));
             let difference = Plan::difference(&pod, &judged);
             return (!difference.is_empty()).then_some((Rank::Labels, !difference.removes.is_empty()));
         }

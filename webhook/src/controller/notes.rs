@@ -1,11 +1,12 @@
 //! What people are told, in words: pure.
 
 use netintent::approval::Approval;
-use netintent::callee::CalleePattern;
+use netintent::callee::{CalleePattern, Scope};
 use netintent::caller::{Caller, CallerPattern};
-use netintent::catalogue::Catalogue as _;
+use netintent::catalogue::{Catalogue as _, services_meant};
 use netintent::compile::service_mode;
 use netintent::mode::Mode;
+use netintent::objects::Service;
 use netintent::refusal::{unknown, wrong_port_of};
 
 use super::events::Told;
@@ -18,17 +19,18 @@ use crate::world::{Change, Key, Known, World};
 /// How many of several things are told in one note.
 const SOME: usize = 5;
 /// What no report can name: who calls without saying so.
-const OTHERS: &str = "whoever does not declare it";
+const OTHERS: &str = "whoever calls it without declaring it";
 
-/// Why a change takes labels from running pods.
-pub(crate) fn cause(change: &Change) -> &'static str {
-    match (change.kind, &change.before, &change.after) {
-        (Watched::ClusterProhibition, None, _) => "since it forbids it",
-        (Watched::ClusterProhibition, ..) => "since it was changed and forbids it",
-        (_, _, None) => "since it was deleted",
-        (_, _, Some(Known::Malformed(_))) => "since it can no longer be read",
-        _ => "since it was changed",
-    }
+/// What has happened that takes labels from running pods.
+pub(crate) fn cause(change: &Change) -> String {
+    let what = match (change.kind, &change.before, &change.after) {
+        (Watched::ClusterProhibition, None, _) => "forbids it now",
+        (Watched::ClusterProhibition, ..) => "was changed",
+        (_, _, None) => "was deleted",
+        (_, _, Some(Known::Malformed(_))) => "can no longer be read",
+        _ => "was changed",
+    };
+    format!("{} {} {what}", change.kind.kind(), change.key.1)
 }
 
 /// Whether a change can be what takes a caller's label away.
@@ -55,7 +57,7 @@ pub(crate) fn lost(pods: &[(Caller, Key)], cause: &str) -> Option<Told> {
     if pods.is_empty() {
         return None;
     }
-    let note = format!("{}, {cause}", losing(pods.iter().map(|(caller, pod)| (caller, pod))));
+    let note = format!("{cause}: {}", losing(pods.iter().map(|(caller, pod)| (caller, pod))));
     Some(Told { warns: true, reason: "AccessLost", action: "Derive", note })
 }
 
@@ -81,19 +83,20 @@ pub(crate) fn terminating(world: &World, namespace: &str) -> Told {
 
 /// A pod declares what nobody has approved.
 pub(crate) fn intents(world: &World, judged: &Judged) -> Option<Told> {
-    let note = some(refused(world, judged).into_iter())?;
+    // Where a namespace takes no part, an approval would not help.
+    let note = some(refused(world, judged).into_iter()).filter(|_| judged.mode.is_managed())?;
     Some(Told { warns: true, reason: "IntentRefused", action: "Derive", note })
 }
 
 /// A Service in `shadow` would cut somebody.
 pub(crate) fn would_cut(world: &World, uncovered: &Uncovered, (namespace, name): &Key) -> Option<Told> {
     let service = world.service(namespace, name)?;
-    let cut = uncovered.cut_by(world, service);
+    let cut = uncovered.cut_by(world, &[service]);
     if cut.is_empty() || service_mode(service, world.mode(namespace)) != Mode::Shadow {
         return None;
     }
     let note = format!(
-        "in enforce, running pods that declare it would lose access: {}; and so would {OTHERS}",
+        "in enforce these would lose access to it, though they declare it: {}. So would {OTHERS}",
         named_alone(cut.iter().map(|(caller, _)| *caller))
     );
     Some(Told { warns: true, reason: "WouldCut", action: "Preview", note })
@@ -101,36 +104,40 @@ pub(crate) fn would_cut(world: &World, uncovered: &Uncovered, (namespace, name):
 
 /// A Service is closed next.
 pub(crate) fn closing(world: &World, uncovered: &Uncovered, (namespace, name): &Key) -> Option<Told> {
-    let cut = uncovered.cut_by(world, world.service(namespace, name)?);
+    let cut = uncovered.cut_by(world, &[world.service(namespace, name)?]);
     let note = if cut.is_empty() {
-        format!("its NetworkPolicy comes: no running pod that declares it loses access, but {OTHERS} does")
+        format!("its NetworkPolicy comes now. No running pod that declares it loses access; {OTHERS} does")
     } else {
         let named = named(cut.iter().copied());
-        format!("its NetworkPolicy comes: running pods that declare it lose access: {named}; and so does {OTHERS}")
+        format!("its NetworkPolicy comes now. These lose access, though they declare it: {named}. So does {OTHERS}")
     };
     Some(Told { warns: !cut.is_empty(), reason: "Closing", action: "Apply", note })
 }
 
-/// Services of a namespace are closed next, and maybe the namespace itself.
-pub(crate) fn closing_all(world: &World, uncovered: &Uncovered, namespace: &str, services: &[Key], own: bool) -> Told {
-    let services = services.iter().filter_map(|(namespace, name)| world.service(namespace, name));
-    let mut closed = 0;
-    let cut: Vec<(&Caller, &Key)> =
-        services.inspect(|_| closed += 1).flat_map(|service| uncovered.cut_by(world, service)).collect();
-    let what = match (closed, own) {
-        (0, _) => format!("namespace {namespace} is closed"),
-        (1, true) => "one Service of it, and then it as a whole, is closed".to_owned(),
-        (1, false) => "one Service of it is closed".to_owned(),
-        (count, true) => format!("{count} Services of it, and then it as a whole, are closed"),
-        (count, false) => format!("{count} Services of it are closed"),
+/// Services of a namespace are closed next.
+pub(crate) fn closing_all(world: &World, uncovered: &Uncovered, services: &[Key]) -> Told {
+    let services: Vec<&Service> =
+        services.iter().filter_map(|(namespace, name)| world.service(namespace, name)).collect();
+    let cut = uncovered.cut_by(world, &services);
+    let (what, which) = match services.len() {
+        1 => ("one Service of it gets its NetworkPolicy now".to_owned(), "it"),
+        count => (format!("{count} Services of it get their NetworkPolicies now"), "one of them"),
     };
-    let who = if cut.is_empty() {
-        "no running pod that declares one loses access".to_owned()
+    let note = if cut.is_empty() {
+        format!("{what}. No running pod that declares {which} loses access; whoever calls without declaring does")
     } else {
-        format!("running pods that declare one lose access: {}", named(cut.iter().copied()))
+        let named = named(cut.iter().copied());
+        format!(
+            "{what}. These lose access, though they declare {which}: {named}. So does whoever calls without declaring"
+        )
     };
-    let note = format!("{what}: {who}; whoever declares none of them does");
     Told { warns: !cut.is_empty(), reason: "Closing", action: "Apply", note }
+}
+
+/// A namespace is closed next.
+pub(crate) fn closing_namespace() -> Told {
+    let note = "it is closed as a whole now: what no Service's NetworkPolicy lets in is cut".to_owned();
+    Told { warns: false, reason: "Closing", action: "Apply", note }
 }
 
 /// An object, or a part of it, has no effect.
@@ -142,32 +149,33 @@ pub(crate) fn without_effect(world: &World, kind: Watched, key: &Key) -> Option<
         }
         Known::Approval(approval) => {
             let note = some(problems(world, &approval))?;
+            let note = format!("a part of it has no effect: {note}");
             Some(Told { warns: true, reason: "WithoutEffect", action: "Read", note })
         }
         _ => None,
     }
 }
 
-/// What of an approval means nothing.
-fn problems(world: &World, approval: &Approval) -> impl Iterator<Item = String> {
+/// What of an approval means nothing, each worked out when it is told: near names are costly to find.
+fn problems<'w>(world: &'w World, approval: &'w Approval) -> impl Iterator<Item = String> + 'w {
     let peers = approval.from.iter().filter_map(|from| from.peer.as_ref().err());
-    let mut all: Vec<String> = peers.map(|message| format!("a peer under `from` is left out: {message}")).collect();
-    for callee in &approval.callees {
-        if let Some((missing, near)) = unknown(world, callee, "") {
-            all.push(near.map_or_else(|| missing.clone(), |near| format!("{missing}; {near}")));
-        } else if let Some(wrong) = wrong_port_of(world, callee) {
-            all.push(format!("{}; {}", wrong.message, wrong.advice()));
-        }
-    }
-    all.into_iter()
+    let peers = peers.map(|message| format!("a peer under `from` is left out: {message}"));
+    // Of a type or of all namespaces, something may always come.
+    let named = approval.callees.iter().filter(|callee| !matches!(callee.scope, Scope::Cluster | Scope::Type(_)));
+    let wrong =
+        named.filter(|callee| services_meant(world, callee).is_empty() || wrong_port_of(world, callee).is_some());
+    peers.chain(wrong.map(|callee| match (unknown(world, callee, ""), wrong_port_of(world, callee)) {
+        (Some((missing, near)), _) => near.map_or_else(|| missing.clone(), |near| format!("{missing}; {near}")),
+        (None, Some(wrong)) => format!("{}; {}", wrong.message, wrong.advice()),
+        (None, None) => callee.to_string(),
+    }))
 }
 
-/// The first of some, and how many more there are; `None` where there is none.
+/// The first of some, and that there are more; `None` where there is none.
 fn some(mut all: impl Iterator<Item = String>) -> Option<String> {
     let mut texts: Vec<String> = all.by_ref().take(SOME).collect();
-    let more = all.count();
-    if more > 0 {
-        texts.push(format!("and {more} more"));
+    if all.next().is_some() {
+        texts.push("and more".to_owned());
     }
     (!texts.is_empty()).then(|| texts.join(". "))
 }

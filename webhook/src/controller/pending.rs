@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use netintent::callee::Scope;
+use netintent::caller::Caller;
 use rustc_hash::FxHashMap;
 
 use crate::watched::Watched;
@@ -12,8 +13,8 @@ use crate::world::Key;
 /// What there may be something to tell of.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Topic {
-    /// What a pod declares that nobody has approved.
-    Pod(Key),
+    /// What a caller declares that nobody has approved.
+    Caller(Caller),
     /// Whom a Service in `shadow` would cut.
     Service(Key),
     /// The same of all Services of a scope.
@@ -66,7 +67,7 @@ mod tests {
 
     #[test]
     fn each_is_looked_at_once_at_its_first_time() {
-        let topic = |name: &str| Topic::Pod(("shop".to_owned(), name.to_owned()));
+        let topic = |name: &str| Topic::Service(("shop".to_owned(), name.to_owned()));
         let (mut pending, now) = (Pending::default(), Instant::now());
         let [soon, late] = [1, 9].map(|seconds| now + Duration::from_secs(seconds));
         pending.push(topic("a"), late);

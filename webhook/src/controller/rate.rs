@@ -25,6 +25,12 @@ impl Rate {
         now + Duration::from_secs_f64(lacks / self.a_second)
     }
 
+    /// Whether nothing of it is taken.
+    pub(crate) fn is_full(&mut self, now: Instant) -> bool {
+        self.room(now);
+        self.left >= self.most
+    }
+
     /// Takes out one, where there is room for it.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
         let room = self.room(now) <= now;

@@ -10,8 +10,6 @@ use netintent::catalogue::Catalogue as _;
 use netintent::compile::service_mode;
 use netintent::mode::Mode;
 
-use tracing::warn;
-
 use super::about::About;
 use super::events::Told;
 use super::notes;
@@ -27,8 +25,8 @@ const SOON: Duration = Duration::from_secs(2);
 const LATER: Duration = Duration::from_secs(10);
 /// How often all that is so still is told anew: Events are forgotten after an hour.
 const ANEW: Duration = Duration::from_mins(30);
-/// How many topics are looked at before others have a turn.
-const AT_ONCE: usize = 64;
+/// How long topics are looked at before others have a turn.
+const TURN: Duration = Duration::from_millis(20);
 /// How often figures are worked out at most, and how many times as long as that takes they are left alone.
 const FIGURES: (Duration, u32) = (Duration::from_secs(1), 20);
 
@@ -79,7 +77,7 @@ impl Teller {
                 let takes = |caller: &Caller, callee: &CalleePattern| notes::takes(change, caller, callee);
                 let callers = [&change.before, &change.after].into_iter().flatten().flat_map(callers);
                 let callers: Vec<CallerPattern> = callers.collect();
-                self.lost(change.kind, &change.key, &callers, takes, notes::cause(change));
+                self.lost(change.kind, &change.key, &callers, takes, &notes::cause(change));
             }
             Watched::Namespace => self.namespace(&change.key.1, change.before.as_ref(), change.after.as_ref()),
             Watched::Service => {
@@ -95,18 +93,18 @@ impl Teller {
     pub(crate) fn expired(&mut self, kind: Watched, key: &Key, approval: &Approval) {
         self.changed(Instant::now());
         let takes = |caller: &Caller, callee: &CalleePattern| notes::covered(approval, caller, callee);
-        self.lost(kind, key, &approval.callers, takes, "since it has expired");
+        self.lost(kind, key, &approval.callers, takes, &format!("{} {} has expired", kind.kind(), key.1));
     }
 
-    /// A pod was judged; `None`: it is gone.
-    pub(crate) fn judged(&mut self, key: &Key, judged: Option<&Judged>) {
+    /// A pod was judged, and whether anybody is asked for it; `None`: it is gone.
+    pub(crate) fn judged(&mut self, key: &Key, judged: Option<(&Judged, bool)>) {
         let Some(news) = self.work.uncovered().put(key, judged) else { return };
         let now = Instant::now();
         for callee in &news.callees {
             self.pending.push(Topic::Services(callee.scope.clone()), now + SOON);
         }
-        if news.lacks_more {
-            self.pending.push(Topic::Pod(key.clone()), now + SOON);
+        if let Some(caller) = news.lacks_more {
+            self.pending.push(Topic::Caller(caller), now + SOON);
         }
         self.changed(now);
     }
@@ -117,15 +115,14 @@ impl Teller {
         if self.anew <= now {
             self.anew = now + ANEW;
             let all = self.work.uncovered().all();
-            all.into_iter().for_each(|key| self.pending.push(Topic::Pod(key), now));
+            all.into_iter().for_each(|caller| self.pending.push(Topic::Caller(caller), now));
             self.pending.push(Topic::Services(Scope::Cluster), now);
             self.everything();
         }
         let mut wake = self.anew;
-        for left in (0..AT_ONCE).rev() {
-            if left == 0 {
-                // Others have a turn.
-                wake = now;
+        loop {
+            if now.elapsed() > TURN {
+                return now;
             }
             let room = self.work.events.room(now);
             match self.pending.wake() {
@@ -137,8 +134,11 @@ impl Teller {
             match &topic {
                 Topic::Services(scope) => self.services(scope, now),
                 topic => {
-                    let said = self.says(topic);
-                    said.iter().for_each(|(about, told)| self.work.events.tell_patiently(about, told));
+                    if let Some((about, told)) = self.says(topic)
+                        && let Some(later) = self.work.events.tell_patiently(&about, &told)
+                    {
+                        self.pending.push(topic.clone(), later);
+                    }
                 }
             }
         }
@@ -156,7 +156,8 @@ impl Teller {
     fn says(&self, topic: &Topic) -> Option<(About, Told)> {
         let world = self.work.cache.world();
         match topic {
-            Topic::Pod(key) => {
+            Topic::Caller(caller) => {
+                let key = &self.work.uncovered().pod_of(caller)?.clone();
                 let pod = self.work.pods.get(key)?;
                 let judged = self.work.plan(&world).judged(&pod);
                 let subject = &pod.subject;
@@ -235,8 +236,8 @@ impl Teller {
 
     /// Looks at whoever declares something in a scope and has no label for it.
     fn about(&mut self, scope: &Scope, now: Instant) {
-        let keys = self.work.uncovered().about(scope);
-        keys.into_iter().for_each(|key| self.pending.push(Topic::Pod(key), now + SOON));
+        let callers = self.work.uncovered().about(scope);
+        callers.into_iter().for_each(|caller| self.pending.push(Topic::Caller(caller), now + SOON));
     }
 
     fn changed(&mut self, now: Instant) {
@@ -248,12 +249,9 @@ impl Teller {
         let (managed, figures) = {
             // In this order everywhere: the world, and then what is uncovered in it.
             let world = self.work.cache.world();
-            (managed(&world), self.work.uncovered().figures(&world))
+            (managed(&world, &self.work.own), self.work.uncovered().figures(&world))
         };
-        if figures.more {
-            warn!("running pods declare more without an approval than is counted");
-        }
-        self.work.metrics.uncovered(&managed, &figures.refused, &figures.would_be_cut);
+        self.work.metrics.uncovered(&managed, &figures);
         self.figures = None;
         let now = Instant::now();
         self.rests = now + FIGURES.0.max((now - began) * FIGURES.1);
@@ -261,8 +259,8 @@ impl Teller {
 }
 
 /// The namespaces that take part.
-fn managed(world: &World) -> Vec<String> {
-    let is = |name: &String| world.namespace(name).is_some_and(|facts| facts.mode.is_managed());
+fn managed(world: &World, own: &str) -> Vec<String> {
+    let is = |name: &String| name != own && world.namespace(name).is_some_and(|facts| facts.mode.is_managed());
     world.keys(Watched::Namespace).into_iter().map(|(_, name)| name).filter(is).collect()
 }
 

@@ -14,15 +14,22 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::admission::Judged;
 use crate::world::{Key, World};
 
-/// How much is looked at for the figures: whoever declares hundreds of wildcards in thousands of pods shall hold nobody up.
-const MOST: usize = 2_000_000;
+/// How much is looked at for the callers of one namespace: whoever declares hundreds of wildcards in thousands of pods holds
+/// nobody up, and hides nobody but its own.
+const OF_ONE: usize = 100_000;
 
 /// The running pods of which not every intent has its label.
 #[derive(Debug, Default)]
 pub(crate) struct Uncovered {
     pods: FxHashMap<Key, Pod>,
-    /// How many pods of a caller lack a label for a callee.
-    callers: FxHashMap<Caller, FxHashMap<Arc<CalleePattern>, u32>>,
+    callers: FxHashMap<Caller, OfCaller>,
+}
+
+/// The pods of one caller, and how many of them lack a label for a callee.
+#[derive(Debug, Default)]
+struct OfCaller {
+    pods: BTreeSet<Key>,
+    lacks: FxHashMap<Arc<CalleePattern>, u32>,
 }
 
 /// What a pod that was looked at changes for its caller.
@@ -30,16 +37,16 @@ pub(crate) struct Uncovered {
 pub(crate) struct News {
     /// The callees that the caller lacks a label for now, and had one for or did not declare before, or the other way round.
     pub(crate) callees: Vec<Arc<CalleePattern>>,
-    /// Whether it lacks one that it did not lack before.
-    pub(crate) lacks_more: bool,
+    /// The caller, where it lacks one that it did not lack before.
+    pub(crate) lacks_more: Option<Caller>,
 }
 
 /// One of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Pod {
     caller: Caller,
-    /// Whether its namespace takes part.
-    managed: bool,
+    /// Whether anybody is asked for an approval: not where its namespace takes no part, or a node runs it from a file.
+    asked: bool,
     /// The intents without a label.
     lacks: BTreeSet<Arc<CalleePattern>>,
     /// Those with one.
@@ -54,14 +61,15 @@ pub(crate) struct Figures {
     /// By the callee's namespace: how many callers its Services in `shadow` would cut in `enforce`, of each Service those
     /// that declare it.
     pub(crate) would_be_cut: BTreeMap<String, usize>,
-    /// Whether there is more than was counted.
-    pub(crate) more: bool,
+    /// How many namespaces have callers that were not all counted.
+    pub(crate) uncounted: usize,
 }
 
 impl Uncovered {
-    /// Takes in what a pod comes to; `None`: it is gone. Returns what that changes for its caller; `None`: it was known.
-    pub(crate) fn put(&mut self, key: &Key, judged: Option<&Judged>) -> Option<News> {
-        let now = judged.map(Pod::of).filter(|pod| !pod.lacks.is_empty());
+    /// Takes in what a pod comes to, and whether anybody is asked for it; `None`: it is gone. Returns what that changes for
+    /// its caller; `None`: it was known.
+    pub(crate) fn put(&mut self, key: &Key, judged: Option<(&Judged, bool)>) -> Option<News> {
+        let now = judged.map(|(judged, asked)| Pod::of(judged, asked)).filter(|pod| !pod.lacks.is_empty());
         if self.pods.get(key) == now.as_ref() {
             return None;
         }
@@ -70,64 +78,79 @@ impl Uncovered {
             None => self.pods.remove(key),
         };
         let mut news = News::default();
-        let both = [(before, false), (now, true)];
-        let touched: Vec<(&Caller, &Arc<CalleePattern>)> =
-            both.iter().flat_map(|(pod, _)| pairs(pod.as_ref())).collect();
+        let touched: Vec<(&Caller, &Arc<CalleePattern>)> = pairs(before.as_ref()).chain(pairs(now.as_ref())).collect();
         let lacked: Vec<bool> = touched.iter().map(|pair| self.lacks(*pair)).collect();
-        for (pod, more) in &both {
-            pairs(pod.as_ref()).for_each(|(caller, callee)| self.count(caller, callee, *more));
+        if let Some(before) = &before {
+            self.forget(key, before);
+        }
+        if let Some(now) = &now {
+            let of = self.callers.entry(now.caller.clone()).or_default();
+            of.pods.insert(key.clone());
+            now.lacks.iter().for_each(|callee| *of.lacks.entry(Arc::clone(callee)).or_default() += 1);
         }
         for (pair, lacked) in touched.into_iter().zip(lacked) {
             let lacks = self.lacks(pair);
             if lacks != lacked && !news.callees.contains(pair.1) {
                 news.callees.push(Arc::clone(pair.1));
-                news.lacks_more |= lacks;
+                if lacks {
+                    news.lacks_more = Some(pair.0.clone());
+                }
             }
         }
         Some(news)
     }
 
     fn lacks(&self, (caller, callee): (&Caller, &Arc<CalleePattern>)) -> bool {
-        self.callers.get(caller).is_some_and(|callees| callees.contains_key(callee))
+        self.callers.get(caller).is_some_and(|of| of.lacks.contains_key(callee))
     }
 
-    fn count(&mut self, caller: &Caller, callee: &Arc<CalleePattern>, more: bool) {
-        if more {
-            *self.callers.entry(caller.clone()).or_default().entry(Arc::clone(callee)).or_default() += 1;
-            return;
+    fn forget(&mut self, key: &Key, pod: &Pod) {
+        let Some(of) = self.callers.get_mut(&pod.caller) else { return };
+        of.pods.remove(key);
+        for callee in &pod.lacks {
+            if let Some(count) = of.lacks.get_mut(callee) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    of.lacks.remove(callee);
+                }
+            }
         }
-        let Some(callees) = self.callers.get_mut(caller) else { return };
-        let left = callees.get(callee).map_or(0, |count| count.saturating_sub(1));
-        match left {
-            0 => drop(callees.remove(callee)),
-            _ => drop(callees.insert(Arc::clone(callee), left)),
-        }
-        if callees.is_empty() {
-            self.callers.remove(caller);
+        if of.pods.is_empty() {
+            self.callers.remove(&pod.caller);
         }
     }
 
-    /// A pod of each caller that declares something in a scope and carries no label for it.
-    pub(crate) fn about(&self, scope: &Scope) -> Vec<Key> {
-        self.one_of_each(|pod| pod.lacks.iter().any(|callee| callee.scope.overlaps(scope)))
+    /// A pod of a caller.
+    pub(crate) fn pod_of(&self, caller: &Caller) -> Option<&Key> {
+        self.callers.get(caller)?.pods.first()
     }
 
-    /// A pod of each caller.
-    pub(crate) fn all(&self) -> Vec<Key> {
-        self.one_of_each(|_| true)
+    /// The callers that declare something in a scope and carry no label for it.
+    pub(crate) fn about(&self, scope: &Scope) -> Vec<Caller> {
+        let is = |of: &OfCaller| of.lacks.keys().any(|callee| callee.scope.overlaps(scope));
+        self.callers.iter().filter(|(_, of)| is(of)).map(|(caller, _)| caller.clone()).collect()
     }
 
-    fn one_of_each(&self, meant: impl Fn(&Pod) -> bool) -> Vec<Key> {
-        let mut seen: FxHashSet<&Caller> = FxHashSet::default();
-        let of = self.pods.iter().filter(|(_, pod)| meant(pod) && seen.insert(&pod.caller));
-        of.map(|(key, _)| key.clone()).collect()
+    /// Every caller.
+    pub(crate) fn all(&self) -> Vec<Caller> {
+        self.callers.keys().cloned().collect()
     }
 
-    /// Who declares a Service and is cut where it is closed, each with a pod.
-    pub(crate) fn cut_by<'u>(&'u self, world: &World, service: &Service) -> Vec<(&'u Caller, &'u Key)> {
-        let mode = world.mode(&service.metadata.namespace);
-        let is = |pod: &Pod| pod.lacks.iter().any(|callee| pod.is_cut(callee, service, mode));
-        self.pods.iter().filter(|(_, pod)| is(pod)).map(|(key, pod)| (&pod.caller, key)).collect()
+    /// Who declares one of these Services and is cut where it is closed, each with a pod.
+    pub(crate) fn cut_by<'u>(&'u self, world: &World, services: &[&Service]) -> Vec<(&'u Caller, &'u Key)> {
+        let mut budget = Budget::default();
+        let mut all = Vec::new();
+        for (key, pod) in &self.pods {
+            let is = |service: &&Service| {
+                let mode = world.mode(&service.metadata.namespace);
+                budget.take(&pod.caller, pod.lacks.len())
+                    && pod.lacks.iter().any(|callee| pod.is_cut(callee, service, mode, &mut budget))
+            };
+            if services.iter().any(is) {
+                all.push((&pod.caller, key));
+            }
+        }
+        all
     }
 
     /// How much there is at this moment.
@@ -137,26 +160,27 @@ impl Uncovered {
         let mut cut: FxHashSet<(&Caller, &str, &str)> = FxHashSet::default();
         // The pods of one caller declare the same.
         let mut seen: FxHashSet<(&Caller, &BTreeSet<_>, &BTreeSet<_>)> = FxHashSet::default();
-        let mut callees: FxHashMap<&CalleePattern, (Mode, Vec<&Service>)> = FxHashMap::default();
-        let mut steps = 0;
+        // What a pattern means hangs on its scope alone.
+        let mut scopes: FxHashMap<&Scope, (Mode, Vec<&Service>)> = FxHashMap::default();
+        let mut budget = Budget::default();
         for pod in self.pods.values().filter(|pod| seen.insert((&pod.caller, &pod.lacks, &pod.has))) {
             for callee in &pod.lacks {
-                if steps > MOST {
-                    figures.more = true;
-                    return figures;
+                if !scopes.contains_key(&callee.scope) {
+                    if !budget.take(&pod.caller, world.services(&callee.scope).len() * 2) {
+                        break;
+                    }
+                    scopes.insert(&callee.scope, meant(world, callee));
                 }
-                let (mode, shadow) = callees.entry(callee).or_insert_with(|| {
-                    let all = services_meant(world, callee).into_iter().map(|(_, service)| service);
-                    let mode = |service: &Service| service_mode(service, world.mode(&service.metadata.namespace));
-                    (callee_mode(world, callee), all.filter(|service| mode(service) == Mode::Shadow).collect())
-                });
-                if pod.managed && *mode != Mode::Off && refused.insert((&pod.caller, callee)) {
+                let Some((mode, shadow)) = scopes.get(&callee.scope) else { break };
+                if !budget.take(&pod.caller, 1 + shadow.len()) {
+                    break;
+                }
+                if pod.asked && *mode != Mode::Off && refused.insert((&pod.caller, callee)) {
                     *figures.refused.entry(pod.caller.namespace.clone()).or_default() += 1;
                 }
-                steps += 1 + shadow.len();
                 for service in shadow {
                     let metadata = &service.metadata;
-                    if pod.is_cut(callee, service, world.mode(&metadata.namespace))
+                    if pod.is_cut(callee, service, world.mode(&metadata.namespace), &mut budget)
                         && cut.insert((&pod.caller, &metadata.namespace, &metadata.name))
                     {
                         *figures.would_be_cut.entry(metadata.namespace.clone()).or_default() += 1;
@@ -164,8 +188,16 @@ impl Uncovered {
                 }
             }
         }
+        figures.uncounted = budget.over.len();
         figures
     }
+}
+
+/// The mode of what a callee pattern means, and which of it is in `shadow`.
+fn meant<'w>(world: &'w World, callee: &CalleePattern) -> (Mode, Vec<&'w Service>) {
+    let mode = |service: &Service| service_mode(service, world.mode(&service.metadata.namespace));
+    let all = services_meant(world, callee).into_iter().map(|(_, service)| service);
+    (callee_mode(world, callee), all.filter(|service| mode(service) == Mode::Shadow).collect())
 }
 
 /// Of whom and what a pod lacks labels.
@@ -174,18 +206,51 @@ fn pairs(pod: Option<&Pod>) -> impl Iterator<Item = (&Caller, &Arc<CalleePattern
 }
 
 impl Pod {
-    fn of(judged: &Judged) -> Self {
+    fn of(judged: &Judged, asked: bool) -> Self {
         let keys: FxHashSet<&str> = judged.keys.iter().map(String::as_str).collect();
         let callees = judged.derived.intents.iter().map(|declared| Arc::clone(&declared.callee));
         let (has, lacks) = callees.partition(|callee| keys.contains(callee.label_key().as_str()));
-        Self { caller: judged.derived.caller.clone(), managed: judged.mode.is_managed(), lacks, has }
+        Self { caller: judged.derived.caller.clone(), asked, lacks, has }
     }
 
-    /// Whether an intent without a label means a port of a Service, in a namespace in `mode`, that no label opens.
-    fn is_cut(&self, callee: &CalleePattern, service: &Service, mode: Mode) -> bool {
-        let opens = |port: &Port| self.has.iter().any(|has| means(has, service, mode) && has.port.covers(port));
+    /// Whether an intent without a label means what no label opens, of a Service in a namespace in `mode` that can be closed.
+    fn is_cut<'p>(&'p self, callee: &CalleePattern, service: &Service, mode: Mode, budget: &mut Budget<'p>) -> bool {
+        if !means(callee, service, mode) || service.enforceable().is_none() {
+            return false;
+        }
+        let here: Vec<&Port> = self.has.iter().filter(|has| means(has, service, mode)).map(|has| &has.port).collect();
+        let opens = |port: &Port| here.iter().any(|has| has.covers(port));
+        if !budget.take(&self.caller, self.has.len() + service.ports.len() * (1 + here.len())) {
+            return false;
+        }
         let mut ports = service.ports.iter().map(ServicePort::identifier);
-        means(callee, service, mode) && ports.any(|port| callee.port.covers(&port) && !opens(&port))
+        let by_name = matches!(callee.scope, Scope::Service { .. });
+        // Its policy lets in its own pods alone.
+        service.ports.is_empty()
+            || match &callee.port {
+                Port::All => ports.any(|port| !opens(&port)),
+                // One that the Service does not have is opened by nothing; of a wildcard it is not meant.
+                port => !opens(port) && (by_name || ports.any(|of| of == *port)),
+            }
+    }
+}
+
+/// How much is still looked at, of each namespace's callers.
+#[derive(Debug, Default)]
+struct Budget<'p> {
+    spent: FxHashMap<&'p str, usize>,
+    over: FxHashSet<&'p str>,
+}
+
+impl<'p> Budget<'p> {
+    /// Whether there is so much left.
+    fn take(&mut self, caller: &'p Caller, steps: usize) -> bool {
+        let spent = self.spent.entry(&caller.namespace).or_default();
+        *spent += steps;
+        if *spent > OF_ONE {
+            self.over.insert(&caller.namespace);
+        }
+        *spent <= OF_ONE
     }
 }
 
@@ -220,13 +285,14 @@ mod tests {
             "annotations": {"netintent.dev/calls": calls}}, "spec": Value::Null});
         let pod = Running::read(&key, &object).unwrap();
         let plan = Plan { world, own: "netintent-system", now: jiff::Timestamp::UNIX_EPOCH };
-        uncovered.put(&key, Some(&plan.judged(&pod)))
+        let judged = plan.judged(&pod);
+        uncovered.put(&key, Some((&judged, judged.mode.is_managed())))
     }
 
     fn cut(uncovered: &Uncovered, world: &World, name: &str) -> Vec<String> {
         let service = world.service("bank", name).unwrap();
         let mut all: Vec<String> =
-            uncovered.cut_by(world, service).iter().map(|(caller, _)| caller.to_string()).collect();
+            uncovered.cut_by(world, &[service]).iter().map(|(caller, _)| caller.to_string()).collect();
         all.sort_unstable();
         all
     }
@@ -238,22 +304,23 @@ mod tests {
         let mut put = |who, calls| put(&mut uncovered, &world, who, calls);
         assert_eq!(put(("shop", "covered"), "bank/ledger"), None);
         let news = put(("shop", "refused"), "bank/ledger\nbank/cards:rpc").unwrap();
-        assert_eq!((news.callees.len(), news.lacks_more), (1, true));
+        assert_eq!((news.callees.len(), news.lacks_more.is_some()), (1, true));
         assert_eq!(put(("shop", "refused"), "bank/ledger\nbank/cards:rpc"), None, "it is known");
         put(("shop", "wide"), "bank/*:rpc\nbank/ledger:rpc").unwrap();
-        // The Service has no such port.
+        // The Service has no such port: nothing opens it. Of a wildcard, a Service without the port is not meant.
         put(("shop", "port"), "bank/cards:none").unwrap();
+        put(("shop", "metrics"), "bank/*:metrics").unwrap();
         put(("away", "unmanaged"), "bank/ledger:admin").unwrap();
         assert_eq!(cut(&uncovered, &world, "ledger"), ["away/unmanaged"]);
-        assert_eq!(cut(&uncovered, &world, "cards"), ["shop/refused", "shop/wide"]);
+        assert_eq!(cut(&uncovered, &world, "cards"), ["shop/port", "shop/refused", "shop/wide"]);
         let figures = uncovered.figures(&world);
-        assert_eq!(figures.refused, [("shop".to_owned(), 3)].into());
-        assert_eq!(figures.would_be_cut, [("bank".to_owned(), 3)].into());
+        assert_eq!(figures.refused, [("shop".to_owned(), 4)].into());
+        assert_eq!((figures.would_be_cut, figures.uncounted), ([("bank".to_owned(), 4)].into(), 0));
         let bank = uncovered.about(&Scope::Namespace("bank".to_owned()));
-        assert_eq!((bank.len(), uncovered.about(&Scope::Namespace("shop".to_owned())).len()), (4, 0));
+        assert_eq!((bank.len(), uncovered.about(&Scope::Namespace("shop".to_owned())).len()), (5, 0));
         let news = uncovered.put(&("shop".to_owned(), "refused".to_owned()), None).unwrap();
-        assert_eq!((news.callees.len(), news.lacks_more), (1, false));
-        assert_eq!(cut(&uncovered, &world, "cards"), ["shop/wide"]);
+        assert_eq!((news.callees.len(), news.lacks_more), (1, None));
+        assert_eq!(cut(&uncovered, &world, "cards"), ["shop/port", "shop/wide"]);
     }
 
     #[test]
@@ -267,12 +334,13 @@ mod tests {
             let pod = Running::read(&key("x"), &object).unwrap();
             Plan { world: &world, own: "netintent-system", now: jiff::Timestamp::UNIX_EPOCH }.judged(&pod)
         };
-        let count = |news: Option<News>| news.map(|news| (news.callees.len(), news.lacks_more));
+        let count = |news: Option<News>| news.map(|news| (news.callees.len(), news.lacks_more.is_some()));
         let (one, two) = (judged("bank/cards:rpc"), judged("bank/cards:rpc\nbank/cards:admin"));
-        assert_eq!(count(uncovered.put(&key("a"), Some(&one))), Some((1, true)));
-        assert_eq!(count(uncovered.put(&key("b"), Some(&one))), Some((0, false)));
+        assert_eq!(count(uncovered.put(&key("a"), Some((&one, true)))), Some((1, true)));
+        assert_eq!(count(uncovered.put(&key("b"), Some((&one, true)))), Some((0, false)));
         assert_eq!(uncovered.all().len(), 1, "one caller");
-        assert_eq!(count(uncovered.put(&key("b"), Some(&two))), Some((1, true)));
+        assert_eq!(uncovered.pod_of(&uncovered.all()[0]), Some(&key("a")));
+        assert_eq!(count(uncovered.put(&key("b"), Some((&two, true)))), Some((1, true)));
         assert_eq!(count(uncovered.put(&key("b"), None)), Some((1, false)));
         assert_eq!(count(uncovered.put(&key("a"), None)), Some((1, false)));
         assert!(uncovered.callers.is_empty());
@@ -292,5 +360,42 @@ mod tests {
             let count = |figures: &BTreeMap<String, usize>| figures.values().sum::<usize>();
             assert_eq!((count(&figures.refused), count(&figures.would_be_cut)), (refused, cut), "{bank}");
         }
+    }
+
+    #[test]
+    fn what_can_not_be_closed_cuts_nobody_and_what_has_no_port_cuts_all() {
+        let mut world = world(&[("shop", "shadow"), ("bank", "shadow")]);
+        for (name, spec) in [
+            ("loose", json!({"ports": [{"name": "rpc", "port": 80}]})),
+            ("external", json!({"type": "ExternalName", "externalName": "a.example", "selector": {"app": "a"}})),
+            ("portless", json!({"clusterIP": "None", "selector": {"app": "a"}})),
+        ] {
+            let object = json!({"metadata": {"namespace": "bank", "name": name}, "spec": spec});
+            world.apply(Watched::Service, &object).unwrap();
+        }
+        let mut uncovered = Uncovered::default();
+        put(&mut uncovered, &world, ("shop", "web"), "bank/loose:rpc\nbank/external\nbank/portless").unwrap();
+        for (name, expected) in [("loose", &[][..]), ("external", &[]), ("portless", &["shop/web"])] {
+            assert_eq!(cut(&uncovered, &world, name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn who_declares_very_much_hides_nobody_else() {
+        let mut world = world(&[("shop", "shadow"), ("bank", "shadow"), ("flood", "shadow")]);
+        for number in 0..300 {
+            let object = json!({"metadata": {"namespace": "bank", "name": format!("s{number}")},
+                "spec": {"selector": {"app": "a"}, "ports": [{"name": "rpc", "port": 80}]}});
+            world.apply(Watched::Service, &object).unwrap();
+        }
+        let mut uncovered = Uncovered::default();
+        let calls: Vec<String> = (0..200).map(|number| format!("*/*:p{number}")).collect();
+        for number in 0..50 {
+            put(&mut uncovered, &world, ("flood", &format!("w{number}")), &calls.join("\n")).unwrap();
+        }
+        put(&mut uncovered, &world, ("shop", "web"), "bank/cards:rpc").unwrap();
+        let figures = uncovered.figures(&world);
+        assert_eq!((figures.uncounted, figures.refused["shop"]), (1, 1));
+        assert_eq!(cut(&uncovered, &world, "cards"), ["shop/web"]);
     }
 }

@@ -134,19 +134,18 @@ impl Work {
 
     /// Tells whom closing a namespace cuts, before that is done.
     async fn announce(&self, namespace: &str) {
-        let tasks = self.to_come(namespace);
-        let own = tasks.iter().any(|task| matches!(task, Task::Namespace(_)));
-        let services: Vec<Key> = tasks
+        let services: Vec<Key> = self
+            .to_come(namespace)
             .into_iter()
             .filter_map(|task| match task {
                 Task::Service(key) => Some(key),
                 _ => None,
             })
             .collect();
-        if services.is_empty() && !own {
+        if services.is_empty() {
             return;
         }
-        let told = notes::closing_all(&self.cache.world(), &self.uncovered(), namespace, &services, own);
+        let told = notes::closing_all(&self.cache.world(), &self.uncovered(), &services);
         self.events.tell_first(&About::task(&Task::Namespace(namespace.to_owned())), &told).await;
     }
 
@@ -201,11 +200,12 @@ impl Work {
                 if !matches!(self.confirmed(task).await?, Some(Wanted::So(Some(_)))) {
                     return Ok(());
                 }
-                if let Task::Service(key) = task {
-                    let told = notes::closing(&self.cache.world(), &self.uncovered(), key);
-                    if let Some(told) = told {
-                        self.events.tell_first(&About::task(task), &told).await;
-                    }
+                let told = match task {
+                    Task::Service(key) => notes::closing(&self.cache.world(), &self.uncovered(), key),
+                    _ => Some(notes::closing_namespace()),
+                };
+                if let Some(told) = told {
+                    self.events.tell_first(&About::task(task), &told).await;
                 }
                 self.create(&key, &wanted).await
             }
