@@ -74,9 +74,9 @@ pub(crate) fn terminating(world: &World, namespace: &str) -> Told {
     let approvals = world.statements().approvals().map(|(_, approval)| approval).filter(named);
     let heirs = some(approvals.map(|approval| format!("{} {}", approval.kind(), approval.metadata.full_name())));
     let mut note =
-        "it is being deleted: labels and policies in it stay as they are until they are gone with it".to_owned();
+        "it is being deleted: its pods keep their labels, and its Services their policies, to the end".to_owned();
     if let Some(heirs) = heirs {
-        note = format!("{note}. Whoever makes it anew inherits what approves callers of it: {heirs}");
+        note = format!("{note}. A new namespace of this name inherits these approvals: {heirs}");
     }
     Told { warns: true, reason: "Terminating", action: "Leave", note }
 }
