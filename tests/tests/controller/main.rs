@@ -5,9 +5,10 @@ mod cluster;
 mod errors;
 mod failover;
 mod labels;
-mod objects;
 mod order;
 mod policies;
 mod sequences;
+
+use netintent_tests::objects;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
