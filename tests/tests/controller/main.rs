@@ -4,6 +4,7 @@
 mod cluster;
 mod errors;
 mod failover;
+mod faults;
 mod labels;
 mod order;
 mod policies;

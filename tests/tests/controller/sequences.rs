@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use netintent_tests::history::{Limits, Recorder, Report, check};
-use netintent_tests::{Certificates, Changes, Installation, Installed, Made, Random};
+use netintent_tests::{Certificates, Changes, Installation, Installed, Made, Random, Webhook};
 use serde_json::json;
 
 use crate::Result;
@@ -28,51 +28,83 @@ const CLIENTS: usize = 3;
 const CHANGES: usize = 50;
 /// How many milliseconds a client rests after each, at most.
 const RESTS: u64 = 1000;
-/// How many milliseconds a replica is gone, at most: longer than a Lease lasts.
-const GONE: u64 = 17_000;
 
 /// How late what is done may be. A watch is late by milliseconds, and on a machine that does all this at once by more.
 const LIMITS: Limits =
     Limits { written: Duration::from_secs(2), deleted: Duration::from_secs(1), amiss: Duration::from_secs(15) };
 
-/// What befalls the replicas, until all changes are made.
-fn chaos(installed: &Installed, random: &mut Random, left: &AtomicUsize) -> Result {
-    let goes_on = || left.load(Ordering::Relaxed) > 0;
-    while goes_on() {
-        thread::sleep(Duration::from_millis(random.below(4000)));
-        let lease = format!("{}/netintent", path("Lease", "netintent-system"));
-        match random.below(7) {
-            0 => drop(installed.admin().delete(&lease)?),
-            1 => {
-                let mut object = installed.admin().get(&lease)?.body;
-                let spec = json!({"holderIdentity": "thief", "leaseDurationSeconds": 1 + random.below(3)});
-                object["spec"] = spec;
-                installed.admin().put(&lease, &object)?;
-            }
-            2 => {
-                for replica in installed.replicas() {
-                    replica.kill();
-                }
-                thread::sleep(Duration::from_millis(random.below(3000)));
-                for replica in installed.replicas() {
-                    replica.run()?;
-                }
-            }
-            number => {
-                // Mostly the one that leads.
-                let leader = leading(installed).first().copied().unwrap_or_default();
-                let replica = &installed.replicas()[if number == 3 { 1 - leader } else { leader }];
-                replica.kill();
-                thread::sleep(Duration::from_millis(random.below(GONE)));
-                replica.run()?;
-            }
-        }
+/// How many milliseconds a replica is gone: mostly for a short while, and now and then for longer than a Lease lasts.
+fn gone(random: &mut Random) -> u64 {
+    let most = random.of(&[1500, 1500, 5000, 18_000]);
+    random.below(most)
+}
+
+/// Kills replicas, and starts them again.
+fn kill(replicas: &[&Webhook], random: &mut Random) -> Result<usize> {
+    for replica in replicas {
+        replica.kill();
     }
-    Ok(installed.wait_until_ready()?)
+    thread::sleep(Duration::from_millis(gone(random)));
+    for replica in replicas {
+        replica.run()?;
+    }
+    Ok(replicas.len())
+}
+
+/// What befalls the replicas, until all changes are made; returns how many were killed.
+fn chaos(installed: &Installed, random: &mut Random, left: &AtomicUsize) -> Result<usize> {
+    let lease = format!("{}/netintent", path("Lease", "netintent-system"));
+    let mut killed = 0;
+    while left.load(Ordering::Relaxed) > 0 {
+        thread::sleep(Duration::from_millis(random.below(4000)));
+        let [one, other] = installed.replicas() else { return Err("there are not two replicas".into()) };
+        let (leader, other) = if leading(installed) == [1] { (other, one) } else { (one, other) };
+        killed += match random.below(if killed == 0 { 3 } else { 7 }) {
+            // Mostly it is the one that leads.
+            0..=2 => kill(&[leader], random)?,
+            3 => kill(&[other], random)?,
+            4 => kill(&[leader, other], random)?,
+            5 => {
+                installed.admin().delete(&lease)?;
+                0
+            }
+            _ => {
+                let mut object = installed.admin().get(&lease)?.body;
+                object["spec"] = json!({"holderIdentity": "thief", "leaseDurationSeconds": 1 + random.below(3)});
+                installed.admin().put(&lease, &object)?;
+                0
+            }
+        };
+    }
+    installed.wait_until_ready()?;
+    Ok(killed)
+}
+
+/// What some sequences came to.
+#[derive(Default)]
+struct Outcome {
+    made: Made,
+    /// How many replicas were killed.
+    killed: usize,
+    report: Report,
+}
+
+impl Outcome {
+    fn add(&mut self, other: Self) {
+        self.made.asked += other.made.asked;
+        self.made.done += other.made.done;
+        self.killed += other.killed;
+        self.report.add(other.report);
+    }
+
+    fn figures(&self) -> String {
+        let (Made { asked, done }, killed) = (self.made, self.killed);
+        format!("{asked} changes, {done} of them done, {killed} replicas killed: {}", self.report.figures())
+    }
 }
 
 /// Some sequences at the same time.
-fn together(installed: &Installed, seed: u64, numbers: Range<usize>) -> Result<(Report, Made)> {
+fn together(installed: &Installed, seed: u64, numbers: Range<usize>) -> Result<Outcome> {
     let recorder = Recorder::start(installed.admin())?;
     let scopes: Vec<String> = numbers.clone().map(|number| format!("s{number}-")).collect();
     let all: Vec<Changes> = scopes.iter().map(|scope| Changes::new(installed.admin().clone(), scope)).collect();
@@ -92,7 +124,7 @@ fn together(installed: &Installed, seed: u64, numbers: Range<usize>) -> Result<(
         left.fetch_sub(1, Ordering::Relaxed);
         made.map_err(|error| error.to_string())
     };
-    thread::scope(|scope| {
+    let killed = thread::scope(|scope| {
         let clients = all
             .iter()
             .zip(&mut randoms)
@@ -105,7 +137,7 @@ fn together(installed: &Installed, seed: u64, numbers: Range<usize>) -> Result<(
         }
         chaos
     })?;
-    let (mut report, mut made) = (Report::default(), Made::default());
+    let mut outcome = Outcome { killed, ..Outcome::default() };
     for changes in &all {
         let names: Vec<&str> = changes.namespaces().iter().map(|(name, _)| *name).collect();
         installed.settles("after a sequence", &names)?;
@@ -115,13 +147,12 @@ fn together(installed: &Installed, seed: u64, numbers: Range<usize>) -> Result<(
     }
     let history = recorder.end()?;
     for (changes, scope) in all.iter().zip(&scopes) {
-        report.add(check(&history, scope, &changes.own(), &LIMITS)?);
+        let report = check(&history, scope, &changes.own(), &LIMITS)?;
+        outcome.add(Outcome { made: changes.made(), report, killed: 0 });
         changes.end()?;
-        made.asked += changes.made().asked;
-        made.done += changes.made().done;
     }
-    report.leaders = history.leaders();
-    Ok((report, made))
+    outcome.report.leaders = history.leaders();
+    Ok(outcome)
 }
 
 #[test]
@@ -134,21 +165,23 @@ fn sequences_of_changes_are_right_at_every_step() -> Result {
         certificates: Certificates::Own,
         ..wanted()
     })?;
-    let (mut report, mut made) = (Report::default(), Made::default());
+    let mut all = Outcome::default();
     for first in (0..count).step_by(TOGETHER) {
         let numbers = first..count.min(first + TOGETHER);
         let of = format!("sequences {numbers:?} of NETINTENT_SEED={seed}");
-        let (more, asked) = together(&installed, seed, numbers).map_err(|error| format!("{of}: {error}"))?;
-        writeln!(std::io::stderr(), "{of}: {} changes, {} done: {}", asked.asked, asked.done, more.figures())?;
-        let told: Vec<String> = more.violations.iter().take(5).map(ToString::to_string).collect();
-        assert!(told.is_empty(), "{of}, {} violations:\n{}", more.violations.len(), told.join("\n"));
-        report.add(more);
-        made.asked += asked.asked;
-        made.done += asked.done;
+        let outcome = together(&installed, seed, numbers).map_err(|error| format!("{of}: {error}"))?;
+        writeln!(std::io::stderr(), "{of}: {}", outcome.figures())?;
+        let violations = &outcome.report.violations;
+        let told: Vec<String> = violations.iter().take(5).map(ToString::to_string).collect();
+        assert!(told.is_empty(), "{of}, {} violations:\n{}", violations.len(), told.join("\n"));
+        all.add(outcome);
     }
+    writeln!(std::io::stderr(), "{count} sequences: {}", all.figures())?;
     // What never happened can't have been wrong.
-    let happened = [made.done, report.gains, report.losses, report.written, report.deleted];
-    assert!(happened.iter().all(|many| *many >= count), "{}", report.figures());
-    writeln!(std::io::stderr(), "{count} sequences: {} changes, {} done: {}", made.asked, made.done, report.figures())?;
+    let report = &all.report;
+    for many in [all.made.done, report.gains, report.losses, report.written, report.deleted] {
+        assert!(many >= count, "{}", all.figures());
+    }
+    assert!(all.killed > 0, "{}", all.figures());
     Ok(())
 }

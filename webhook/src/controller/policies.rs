@@ -7,6 +7,7 @@ use netintent::compile::NAMESPACE_POLICY;
 use netintent::names;
 use netintent::policy::NetworkPolicy;
 use netintent::render::same;
+use prometheus_client::metrics::counter::Counter;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
@@ -84,12 +85,13 @@ pub(crate) struct Policies {
     all: RwLock<FxHashMap<Key, Held>>,
     known: AtomicBool,
     news: UnboundedSender<Touched>,
+    failures: Counter,
 }
 
 impl Policies {
-    /// None yet; what is touched is told.
-    pub(crate) fn new(news: UnboundedSender<Touched>) -> Self {
-        Self { all: RwLock::default(), known: AtomicBool::new(false), news }
+    /// None yet; what is touched is told, and failures of their watch are counted.
+    pub(crate) fn new(news: UnboundedSender<Touched>, failures: Counter) -> Self {
+        Self { all: RwLock::default(), known: AtomicBool::new(false), news, failures }
     }
 
     /// Whether all were known once.
@@ -167,7 +169,9 @@ impl Kept for Arc<Policies> {
         self.known.store(true, Ordering::Relaxed);
     }
 
-    fn failed(&self) {}
+    fn failed(&self) {
+        self.failures.inc();
+    }
 }
 
 #[cfg(test)]
