@@ -5,7 +5,8 @@
 //! was in force at some time within a limit before it. The library says what a state gives; of the pod or policy itself the
 //! version that is written counts. The rules:
 //!
-//! 1. A pod gains a label of netintent's only if a state within reach gives it to that pod.
+//! 1. A pod gains a label of netintent's only if a state within reach gives it to that pod, and a running one loses one only
+//!    if a state within reach does not.
 //! 2. A policy of netintent's is deleted only if a state within reach gives none.
 //! 3. A policy of netintent's is made or made to say something else only if a state within reach gives just that one.
 //! 4. While somebody leads without a break, nothing stays otherwise than it should be for long: neither a label that is too
@@ -46,6 +47,14 @@ pub struct Limits {
     pub deleted: Duration,
     /// How long something may be otherwise than it should be while somebody leads.
     pub amiss: Duration,
+}
+
+impl Default for Limits {
+    /// A watch is late by milliseconds, and on a machine that does everything at once by more.
+    fn default() -> Self {
+        let [written, deleted, amiss] = [2, 1, 15].map(Duration::from_secs);
+        Self { written, deleted, amiss }
+    }
 }
 
 /// What the test itself has done to policies.
@@ -188,18 +197,26 @@ impl Checker<'_> {
             let labels = reserved(raw);
             let uid = raw["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
             let old = before.filter(|pod| pod.uid == uid).map(|pod| pod.labels).unwrap_or_default();
-            self.report.losses += old.difference(&labels).count();
+            let gives = |world: &World, label: &String| {
+                let expected = world.expected([Arc::clone(&object)]);
+                expected.labels.get(&event.key).is_some_and(|labels| labels.contains(label))
+            };
+            let mut wrong = Vec::new();
             for label in labels.difference(&old) {
                 self.report.gains += 1;
-                let gives = |world: &World| {
-                    let expected = world.expected([Arc::clone(&object)]);
-                    expected.labels.get(&event.key).is_some_and(|labels| labels.contains(label))
-                };
-                if !self.within_reach(event.at, self.limits.written).any(gives) {
-                    let (namespace, name) = &event.key;
-                    let what = format!("pod {namespace}/{name} gained {label}, to which it had no right");
-                    self.violated(event.version, event.at, what);
+                if !self.within_reach(event.at, self.limits.written).any(|world| gives(world, label)) {
+                    wrong.push(format!("gained {label}, to which it had no right"));
                 }
+            }
+            for label in old.difference(&labels) {
+                self.report.losses += 1;
+                if self.within_reach(event.at, self.limits.written).all(|world| gives(world, label)) {
+                    wrong.push(format!("lost {label}, to which it had a right"));
+                }
+            }
+            let (namespace, name) = &event.key;
+            for what in wrong {
+                self.violated(event.version, event.at, format!("pod {namespace}/{name} {what}"));
             }
             self.pods.insert(event.key.clone(), Pod { object, uid, labels });
         }
@@ -276,7 +293,9 @@ impl Checker<'_> {
             let Some((since, from)) = self.amiss.remove(&what) else { continue };
             let led = self.led.iter().map(|(began, ended)| at.min(*ended).saturating_sub(from.max(*began)));
             let longest = led.max().unwrap_or_default();
-            self.report.longest = self.report.longest.max(longest);
+            if longest > self.report.longest.0 {
+                self.report.longest = (longest, format!("{what}, from version {since} to {version}"));
+            }
             if longest > self.limits.amiss {
                 let what = format!("{what} for {longest:.1?} while somebody led, from version {since} on");
                 self.violated(version, at, what);

@@ -29,10 +29,6 @@ const CHANGES: usize = 50;
 /// How many milliseconds a client rests after each, at most.
 const RESTS: u64 = 1000;
 
-/// How late what is done may be. A watch is late by milliseconds, and on a machine that does all this at once by more.
-const LIMITS: Limits =
-    Limits { written: Duration::from_secs(2), deleted: Duration::from_secs(1), amiss: Duration::from_secs(15) };
-
 /// How many milliseconds a replica is gone: mostly for a short while, and now and then for longer than a Lease lasts.
 fn gone(random: &mut Random) -> u64 {
     let most = random.of(&[1500, 1500, 5000, 18_000]);
@@ -147,7 +143,7 @@ fn together(installed: &Installed, seed: u64, numbers: Range<usize>) -> Result<O
     }
     let history = recorder.end()?;
     for (changes, scope) in all.iter().zip(&scopes) {
-        let report = check(&history, scope, &changes.own(), &LIMITS)?;
+        let report = check(&history, scope, &changes.own(), &Limits::default())?;
         outcome.add(Outcome { made: changes.made(), report, killed: 0 });
         changes.end()?;
     }

@@ -24,8 +24,8 @@ pub struct Report {
     pub deleted: usize,
     /// How many led, one after the other.
     pub leaders: usize,
-    /// How long something was amiss at most while somebody led.
-    pub longest: Duration,
+    /// How long something was amiss at most while somebody led, and what.
+    pub longest: (Duration, String),
     /// What was wrong.
     pub violations: Vec<Violation>,
 }
@@ -53,7 +53,7 @@ impl Report {
         self.written += other.written;
         self.deleted += other.deleted;
         self.leaders += other.leaders;
-        self.longest = self.longest.max(other.longest);
+        self.longest = std::mem::take(&mut self.longest).max(other.longest);
         self.violations.extend(other.violations);
     }
 
@@ -61,7 +61,7 @@ impl Report {
     pub fn figures(&self) -> String {
         format!(
             "{} versions, {} of them changes of what labels and policies hang on; {} labels gained and {} lost, {} policies \
-             written and {} deleted; {} times somebody led; amiss for {:.1?} at most; {} violations",
+             written and {} deleted; {} times somebody led; amiss for {:.1?} at most ({}); {} violations",
             self.versions,
             self.changes,
             self.gains,
@@ -69,7 +69,8 @@ impl Report {
             self.written,
             self.deleted,
             self.leaders,
-            self.longest,
+            self.longest.0,
+            self.longest.1,
             self.violations.len(),
         )
     }

@@ -153,6 +153,18 @@ fn a_label_without_a_right_to_it_is_wrong() {
     story.is_wrong("gained");
 }
 
+#[test]
+fn a_label_that_is_lost_with_a_right_to_it_is_wrong() {
+    let mut story = Story::new();
+    story.put("Approval", &approved()).put("Pod", &pod("1", &[LABEL])).wait(5.0).put("Pod", &pod("1", &[]));
+    story.is_wrong("pod a-shop/web lost ledger.a-bank.to.netintent.dev/rpc=allowed, to which it had a right");
+    // For a moment there was none.
+    let mut story = Story::new();
+    story.put("Approval", &approved()).put("Pod", &pod("1", &[LABEL])).delete("Approval", &approved());
+    story.put("Approval", &approved()).put("Pod", &pod("1", &[]));
+    story.is_right();
+}
+
 /// A right that is gone may be written of for a moment, and one that is only to come never.
 #[test]
 fn a_label_is_written_by_what_is_within_reach() {
