@@ -183,7 +183,8 @@ pub(crate) async fn keep(client: Client, kept: impl Kept) {
             Ok(()) => backoff = BACKOFF.0,
             Err(failure) => {
                 match &failure {
-                    Failure::Expired => version = None,
+                    // After so long a silence all is listed anew. Then it is known at once, and by a watch only at its end.
+                    Failure::Expired | Failure::Silent => version = None,
                     Failure::Client(kube::Error::Api(status)) if status.code == 410 => version = None,
                     _ => {}
                 }
