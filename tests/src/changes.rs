@@ -134,22 +134,22 @@ impl Changes {
             2..=4 => self.service(random, here)?,
             5..=8 => self.toggle("Approval", here, &self.approval(random, here))?,
             9 => {
-                let calls = self.calls(random, there);
+                let calls = calls(random, there);
                 self.merge("ServiceAccount", here, "default", &declares(&calls))?
             }
-            10 => self.toggle("ClusterProhibition", "", &self.prohibition(random, here, there))?,
-            11 => self.toggle("ClusterApproval", "", &self.cluster_approval(random, here, there))?,
+            10 => self.toggle("ClusterProhibition", "", &prohibition(random, here, there))?,
+            11 => self.toggle("ClusterApproval", "", &cluster_approval(random, here, there))?,
             12 | 13 => {
-                let calls = self.calls(random, there);
+                let calls = calls(random, there);
                 self.toggle("Deployment", here, &deployment(here, random.of(&WORKLOADS), &calls))?
             }
             14 => {
-                let calls = self.calls(random, there);
+                let calls = calls(random, there);
                 let patch = json!({"spec": {"template": declares(&calls), "replicas": random.below(3)}});
                 self.merge("Deployment", here, random.of(&WORKLOADS), &patch)?
             }
             15 => {
-                let mut pod = deployment(here, "bare", &self.calls(random, there))["spec"]["template"].take();
+                let mut pod = deployment(here, "bare", &calls(random, there))["spec"]["template"].take();
                 pod["metadata"]["name"] = "bare".into();
                 self.toggle("Pod", here, &pod)?
             }
@@ -158,16 +158,6 @@ impl Changes {
         };
         self.count(&reply);
         Ok(())
-    }
-
-    /// What somebody declares to call.
-    fn calls(&self, random: &mut Random, there: &str) -> String {
-        let one = |random: &mut Random| match random.below(8) {
-            0 => "*/*:admin".to_owned(),
-            1 => "@backend:rpc".to_owned(),
-            _ => format!("{there}/{}", random.of(&CALLEES)),
-        };
-        (0..=random.below(3)).map(|_| one(random)).collect::<Vec<_>>().join("\n")
     }
 
     fn service(&self, random: &mut Random, here: &str) -> Result<Reply, Error> {
@@ -204,24 +194,6 @@ impl Changes {
                 format!("{:.0}", Timestamp::now() + SignedDuration::from_secs(seconds)).into();
         }
         object
-    }
-
-    /// Callers keep it to the sequence: it may name callees of all namespaces.
-    fn cluster_approval(&self, random: &mut Random, here: &str, there: &str) -> Value {
-        let callee = match random.below(4) {
-            0 => "*/*:admin".to_owned(),
-            1 => "@backend:rpc".to_owned(),
-            2 => format!("{there}/*"),
-            _ => format!("{there}/ledger:rpc"),
-        };
-        json!({"apiVersion": "netintent.dev/v1alpha1", "kind": "ClusterApproval", "metadata": {"name": here},
-            "spec": {"callers": [format!("{here}/*")], "callees": [callee]}})
-    }
-
-    fn prohibition(&self, random: &mut Random, here: &str, there: &str) -> Value {
-        let callee = format!("{there}/{}", random.of(&["ledger", "ledger:rpc", "*"]));
-        json!({"apiVersion": "netintent.dev/v1alpha1", "kind": "ClusterProhibition", "metadata": {"name": here},
-            "spec": {"callers": [format!("{here}/*")], "callees": [callee]}})
     }
 
     /// Tries to give a running pod a label, which is refused unless it has a right to it.
@@ -265,4 +237,32 @@ fn mode(mode: &str) -> Value {
 
 fn declares(calls: &str) -> Value {
     json!({"metadata": {"annotations": {"netintent.dev/calls": calls}}})
+}
+
+/// What somebody declares to call.
+fn calls(random: &mut Random, there: &str) -> String {
+    let one = |random: &mut Random| match random.below(8) {
+        0 => "*/*:admin".to_owned(),
+        1 => "@backend:rpc".to_owned(),
+        _ => format!("{there}/{}", random.of(&CALLEES)),
+    };
+    (0..=random.below(3)).map(|_| one(random)).collect::<Vec<_>>().join("\n")
+}
+
+/// Callers keep it to the sequence: it may name callees of all namespaces.
+fn cluster_approval(random: &mut Random, here: &str, there: &str) -> Value {
+    let callee = match random.below(4) {
+        0 => "*/*:admin".to_owned(),
+        1 => "@backend:rpc".to_owned(),
+        2 => format!("{there}/*"),
+        _ => format!("{there}/ledger:rpc"),
+    };
+    json!({"apiVersion": "netintent.dev/v1alpha1", "kind": "ClusterApproval", "metadata": {"name": here},
+        "spec": {"callers": [format!("{here}/*")], "callees": [callee]}})
+}
+
+fn prohibition(random: &mut Random, here: &str, there: &str) -> Value {
+    let callee = format!("{there}/{}", random.of(&["ledger", "ledger:rpc", "*"]));
+    json!({"apiVersion": "netintent.dev/v1alpha1", "kind": "ClusterProhibition", "metadata": {"name": here},
+        "spec": {"callers": [format!("{here}/*")], "callees": [callee]}})
 }

@@ -52,7 +52,7 @@ pub struct Limits {
 impl Default for Limits {
     /// A watch is late by milliseconds, and on a machine that does everything at once by more.
     fn default() -> Self {
-        let [written, deleted, amiss] = [2, 1, 15].map(Duration::from_secs);
+        let [written, deleted, amiss] = [2, 1, 20].map(Duration::from_secs);
         Self { written, deleted, amiss }
     }
 }
@@ -162,15 +162,12 @@ impl Checker<'_> {
                     return Ok(());
                 }
                 let read = object(event)?;
-                match (material, read) {
-                    (Some(material), Some(object)) => {
-                        self.material.insert(id.clone(), material);
-                        self.statements.insert(id, object);
-                    }
-                    _ => {
-                        self.material.remove(&id);
-                        self.statements.remove(&id);
-                    }
+                if let (Some(material), Some(object)) = (material, read) {
+                    self.material.insert(id.clone(), material);
+                    self.statements.insert(id, object);
+                } else {
+                    self.material.remove(&id);
+                    self.statements.remove(&id);
                 }
                 self.report.changes += 1;
                 let clock = self.history.clock(event.at.saturating_sub(HEARD));

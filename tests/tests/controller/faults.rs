@@ -166,7 +166,7 @@ fn with(fault: Fault, limits: &Limits, enough: impl Fn(&Seen) -> bool) -> Result
 /// How late what is written may be, in seconds: what is heard of late, and the requests themselves.
 fn limits(written: u64, deleted: u64) -> Limits {
     let [written, deleted] = [written, deleted].map(Duration::from_secs);
-    Limits { written, deleted, amiss: Duration::from_mins(1) }
+    Limits { written, deleted, amiss: Duration::from_mins(2) }
 }
 
 #[test]

@@ -83,6 +83,8 @@ struct Outcome {
     /// How many replicas were killed.
     killed: usize,
     report: Report,
+    /// What did not come to be as it should.
+    unsettled: Vec<String>,
 }
 
 impl Outcome {
@@ -91,6 +93,15 @@ impl Outcome {
         self.made.done += other.made.done;
         self.killed += other.killed;
         self.report.add(other.report);
+        self.unsettled.extend(other.unsettled);
+    }
+
+    /// What was wrong, some of it in full.
+    fn wrong(&self) -> Option<String> {
+        let violations = &self.report.violations;
+        let told = self.unsettled.iter().cloned().chain(violations.iter().take(5).map(ToString::to_string));
+        let told: Vec<String> = told.collect();
+        (!told.is_empty()).then(|| format!("{} violations\n{}", violations.len(), told.join("\n")))
     }
 
     fn figures(&self) -> String {
@@ -136,7 +147,7 @@ fn together(installed: &Installed, seed: u64, numbers: Range<usize>) -> Result<O
     let mut outcome = Outcome { killed, ..Outcome::default() };
     for changes in &all {
         let names: Vec<&str> = changes.namespaces().iter().map(|(name, _)| *name).collect();
-        installed.settles("after a sequence", &names)?;
+        outcome.unsettled.extend(installed.settles("after a sequence", &names).err().map(|error| error.to_string()));
     }
     for scope in &scopes {
         recorder.catch_up(installed, scope)?;
@@ -144,7 +155,7 @@ fn together(installed: &Installed, seed: u64, numbers: Range<usize>) -> Result<O
     let history = recorder.end()?;
     for (changes, scope) in all.iter().zip(&scopes) {
         let report = check(&history, scope, &changes.own(), &Limits::default())?;
-        outcome.add(Outcome { made: changes.made(), report, killed: 0 });
+        outcome.add(Outcome { made: changes.made(), report, ..Outcome::default() });
         changes.end()?;
     }
     outcome.report.leaders = history.leaders();
@@ -167,9 +178,8 @@ fn sequences_of_changes_are_right_at_every_step() -> Result {
         let of = format!("sequences {numbers:?} of NETINTENT_SEED={seed}");
         let outcome = together(&installed, seed, numbers).map_err(|error| format!("{of}: {error}"))?;
         writeln!(std::io::stderr(), "{of}: {}", outcome.figures())?;
-        let violations = &outcome.report.violations;
-        let told: Vec<String> = violations.iter().take(5).map(ToString::to_string).collect();
-        assert!(told.is_empty(), "{of}, {} violations:\n{}", violations.len(), told.join("\n"));
+        let wrong = outcome.wrong();
+        assert!(wrong.is_none(), "{of}: {}", wrong.unwrap_or_default());
         all.add(outcome);
     }
     writeln!(std::io::stderr(), "{count} sequences: {}", all.figures())?;

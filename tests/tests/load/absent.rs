@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use netintent_tests::expected::{items, key, reserved};
 use netintent_tests::history::{Limits, Recorder, check};
-use netintent_tests::objects::{approval, create, deployment, service};
+use netintent_tests::objects::{approval, create, deployment, revoke, service};
 use netintent_tests::{Certificates, Changes, Installation, Installed, Random};
 
 use crate::Result;
@@ -26,6 +26,8 @@ const RESTS: u64 = 4000;
 const SCOPE: &str = "absent-";
 /// Where nothing does.
 const STILL: [(&str, &str); 2] = [("still-shop", "enforce"), ("still-bank", "enforce")];
+/// Where something is revoked, and something new is to be protected.
+const MISSED: [(&str, &str); 2] = [("missed-shop", "enforce"), ("missed-bank", "enforce")];
 
 /// What there is where nothing changes: pods with their labels, and policies, each by its uid.
 fn still(installed: &Installed) -> Result<BTreeMap<String, String>> {
@@ -42,6 +44,19 @@ fn still(installed: &Installed) -> Result<BTreeMap<String, String>> {
     Ok(all)
 }
 
+/// A caller with its label, of a callee with its policy.
+fn set_up(installed: &Installed, [(shop, _), (bank, _)]: [(&str, &str); 2]) -> Result {
+    let admin = installed.admin();
+    create(admin, &service(bank, "ledger"))?;
+    create(admin, &approval(bank, "web", &[&format!("{shop}/web")], &["ledger:rpc"]))?;
+    create(admin, &deployment(shop, "web", &format!("{bank}/ledger:rpc")))?;
+    installed.until("there is a pod with its label", || {
+        let pods = items(admin, "Pod", shop)?;
+        Ok(pods.iter().any(|pod| !reserved(pod).is_empty()).then_some(()))
+    })?;
+    Ok(())
+}
+
 #[test]
 fn ten_minutes_without_a_replica_are_made_good() -> Result {
     let seed = Random::seed()?;
@@ -56,20 +71,14 @@ fn ten_minutes_without_a_replica_are_made_good() -> Result {
     })?;
     let recorder = Recorder::start(installed.admin())?;
     let changes = Changes::new(installed.admin().clone(), SCOPE);
-    let all: Vec<(&str, &str)> = changes.namespaces().into_iter().chain(STILL).collect();
+    let all: Vec<(&str, &str)> = changes.namespaces().into_iter().chain(STILL).chain(MISSED).collect();
     for (namespace, mode) in &all {
         installed.namespace(namespace, mode)?;
     }
     let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
-    let [(shop, _), (bank, _)] = STILL;
-    create(installed.admin(), &service(bank, "ledger"))?;
-    create(installed.admin(), &approval(bank, "web", &[&format!("{shop}/web")], &["ledger:rpc"]))?;
-    create(installed.admin(), &deployment(shop, "web", &format!("{bank}/ledger:rpc")))?;
+    set_up(&installed, STILL)?;
+    set_up(&installed, MISSED)?;
     changes.begin()?;
-    installed.until("there is a pod with its label", || {
-        let pods = items(installed.admin(), "Pod", shop)?;
-        Ok(pods.iter().any(|pod| !reserved(pod).is_empty()).then_some(()))
-    })?;
     installed.settles("at first", &names)?;
     let before = still(&installed)?;
 
@@ -78,6 +87,9 @@ fn ten_minutes_without_a_replica_are_made_good() -> Result {
     }
     drop(began);
     let gone = Instant::now();
+    let [_, (bank, _)] = MISSED;
+    revoke(installed.admin(), bank, "web")?;
+    create(installed.admin(), &service(bank, "cards"))?;
     while gone.elapsed() < ABSENT {
         changes.change(&mut random)?;
         thread::sleep(Duration::from_millis(random.below(RESTS)));
@@ -100,8 +112,8 @@ fn ten_minutes_without_a_replica_are_made_good() -> Result {
     let told: Vec<String> = report.violations.iter().take(5).map(ToString::to_string).collect();
     assert!(told.is_empty(), "NETINTENT_SEED={seed}:\n{}", told.join("\n"));
     let made = changes.made();
-    // Something had to be made good.
-    assert!(differ > 0 && made.done > 60, "{differ} differences after {made:?}");
+    // A label that was revoked and a policy that was missing had to be made good at least.
+    assert!(differ >= 2 && made.done > 60, "{differ} differences after {made:?}");
     writeln!(
         std::io::stderr(),
         "absent: {} changes, {} of them done; {differ} differences were made good in {took:.1?}; {}",
