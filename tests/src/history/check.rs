@@ -50,9 +50,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// A watch is late by milliseconds, and on a machine that does everything at once by more.
+    /// A watch is late by milliseconds, and on a machine that does everything at once by more. Whoever begins to lead may have
+    /// much to make good, policies last.
     fn default() -> Self {
-        let [written, deleted, amiss] = [2, 1, 20].map(Duration::from_secs);
+        let [written, deleted, amiss] = [2, 1, 30].map(Duration::from_secs);
         Self { written, deleted, amiss }
     }
 }

@@ -213,7 +213,7 @@ impl Work {
         info!(policy = format!("{}/{}", key.0, key.1), "the policy was {what}");
         let held = Held::read(key, &answer);
         let is = held.is(wanted);
-        self.policies.answered(key, Some(held));
+        self.policies.answered(key, held);
         if is { Ok(()) } else { Err(Failure::NotKept) }
     }
 
@@ -233,7 +233,7 @@ impl Work {
                 info!(policy = format!("{}/{}", key.0, key.1), "the policy was removed");
             }
         }
-        self.policies.answered(key, None);
+        // That it is gone the watch tells, in its turn: somebody may have made it anew.
         Ok(())
     }
 
@@ -243,7 +243,9 @@ impl Work {
             Err(Failure::Client(kube::Error::Api(status))) if status.code == 404 => None,
             answer => Some(Held::read(key, &answer?)),
         };
-        self.policies.answered(key, held.clone());
+        if let Some(held) = &held {
+            self.policies.answered(key, held.clone());
+        }
         Ok(held)
     }
 
