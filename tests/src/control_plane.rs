@@ -271,6 +271,18 @@ impl ControlPlane {
         User::new(self.kubectl.scratch().file(&file, self.config(&user))?, &self.kubectl)
     }
 
+    /// The kubeconfig of a ServiceAccount that speaks to what stands before the API server.
+    ///
+    /// # Errors
+    ///
+    /// As [`service_account`](Self::service_account).
+    pub(crate) fn service_account_by(&self, url: &str, namespace: &str, name: &str) -> Result<PathBuf, Error> {
+        let token = self.kubectl.text(["create", "token", "-n", namespace, name, "--duration=24h"])?;
+        let text =
+            config(url, &self.kubectl.scratch().path().join("ca.crt"), &format!("{{token: '{}'}}", token.trim()));
+        self.kubectl.scratch().file(&format!("service-account-{namespace}-{name}-by-proxy"), text)
+    }
+
     /// The administrator, as others are users.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::balancer::Balancer;
 use crate::tools::crate_folder;
 use crate::webhook::Certificates;
-use crate::{ControlPlane, Error, Options, User, Webhook};
+use crate::{ControlPlane, Error, Options, Proxy, User, Webhook};
 
 /// How long anything may take to come true.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
@@ -21,6 +21,7 @@ pub(crate) const POLL: Duration = Duration::from_millis(50);
 
 /// What a test may want of an installation of its own.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct Installation {
     /// How many replicas there may be. They are all started; a test ends and starts them as it likes.
     pub replicas: usize,
@@ -34,11 +35,20 @@ pub struct Installation {
     /// Whether netintent's own controller runs: without it pods keep the labels that they were given, and nobody writes
     /// policies.
     pub controller: bool,
+    /// Whether a [`Proxy`] stands between the webhook and the API server.
+    pub proxied: bool,
 }
 
 impl Default for Installation {
     fn default() -> Self {
-        Self { replicas: 1, balanced: false, certificates: Certificates::Folder, controllers: true, controller: false }
+        Self {
+            replicas: 1,
+            balanced: false,
+            certificates: Certificates::Folder,
+            controllers: true,
+            controller: false,
+            proxied: false,
+        }
     }
 }
 
@@ -47,6 +57,7 @@ impl Default for Installation {
 pub struct Installed {
     // Ended before the control plane that they watch.
     balancer: Option<Balancer>,
+    proxy: Option<Proxy>,
     replicas: Vec<Webhook>,
     plane: ControlPlane,
     admin: User,
@@ -108,11 +119,12 @@ impl Installed {
         for file in ["namespace", "rbac", "authority", "controller", "roles", "policies"] {
             plane.apply(&manifests.join(format!("base/{file}.yaml")))?;
         }
-        let replica = |number| Webhook::new(&plane, number, wanted.certificates, wanted.controller);
+        let proxy = wanted.proxied.then(|| Proxy::start(plane.url(), &plane.authority().pem())).transpose()?;
+        let replica = |number| Webhook::new(&plane, number, wanted.certificates, wanted.controller, proxy.as_ref());
         let replicas = (1..=wanted.replicas).map(replica);
         let replicas: Vec<Webhook> = replicas.collect::<Result<_, _>>()?;
         let balancer = wanted.balanced.then(|| Balancer::start(replicas.iter().map(Webhook::ports))).transpose()?;
-        let installed = Self { balancer, replicas, plane, admin, controllers: wanted.controllers };
+        let installed = Self { balancer, proxy, replicas, plane, admin, controllers: wanted.controllers };
         // Without a registration there is no certificate that the API server trusts, and so nobody ready.
         if wanted.certificates == Certificates::Own {
             installed.register(&manifests.join("base/webhooks.yaml"), None)?;
@@ -138,6 +150,11 @@ impl Installed {
     /// What stands before them.
     pub fn balancer(&self) -> Option<&Balancer> {
         self.balancer.as_ref()
+    }
+
+    /// What stands between them and the API server.
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
     }
 
     /// The administrator.

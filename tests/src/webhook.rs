@@ -11,7 +11,7 @@ use std::{fs, io};
 
 use crate::installed::{PATIENCE, POLL};
 use crate::kubectl::sibling;
-use crate::{ControlPlane, Error, Identity, Server, User, free_ports, http_get};
+use crate::{ControlPlane, Error, Identity, Proxy, Server, User, free_ports, http_get};
 
 /// Where the webhook runs, by its manifests.
 pub(crate) const NAMESPACE: &str = "netintent-system";
@@ -62,6 +62,7 @@ impl Webhook {
         number: usize,
         certificates: Certificates,
         controller: bool,
+        proxy: Option<&Proxy>,
     ) -> Result<Self, Error> {
         let binary = std::env::var_os("NETINTENT_WEBHOOK").map_or_else(|| sibling("netintent-webhook"), PathBuf::from);
         if !binary.exists() {
@@ -69,7 +70,10 @@ impl Webhook {
         }
         let scratch = plane.admin().scratch();
         let folder = scratch.folder(&format!("webhook-{number}-certificates"))?;
-        let user = plane.service_account(NAMESPACE, "netintent")?;
+        let kubeconfig = match proxy {
+            Some(proxy) => plane.service_account_by(&proxy.url(), NAMESPACE, "netintent")?,
+            None => plane.service_account(NAMESPACE, "netintent")?.kubeconfig().clone(),
+        };
         let [calls, observe] = free_ports()?;
         let mut args = vec![format!("--listen=127.0.0.1:{calls}"), format!("--observe=127.0.0.1:{observe}")];
         args.extend(match certificates {
@@ -81,7 +85,7 @@ impl Webhook {
         let webhook = Self {
             binary,
             args,
-            kubeconfig: user.kubeconfig().clone(),
+            kubeconfig,
             certificates: folder,
             logs: scratch.path().to_owned(),
             number,

@@ -1,6 +1,6 @@
 //! The world as the watches know it, and how fresh each kind of it is.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ pub struct Cache {
     world: RwLock<World>,
     /// By kind: milliseconds since `began` at which it was last known to be all there is, plus one; 0 for never.
     confirmed: [AtomicU64; Watched::ALL.len()],
+    /// By kind: whether its watch has failed since.
+    failed: [AtomicBool; Watched::ALL.len()],
     began: Instant,
     /// Who is told of what changes.
     listener: Mutex<Option<UnboundedSender<Change>>>,
@@ -36,6 +38,7 @@ impl Cache {
         Self {
             world: RwLock::new(world),
             confirmed: Default::default(),
+            failed: Default::default(),
             began: Instant::now(),
             listener: Mutex::default(),
         }
@@ -105,6 +108,21 @@ impl Cache {
     pub fn confirm(&self, kind: Watched) {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.confirmed[kind as usize].store(now.saturating_add(1), Ordering::Relaxed);
+        self.failed[kind as usize].store(false, Ordering::Relaxed);
+    }
+
+    /// Notes that the watch of a kind has failed: until it is confirmed anew, what is known of it may be old.
+    pub fn fail(&self, kind: Watched) {
+        self.failed[kind as usize].store(true, Ordering::Relaxed);
+    }
+
+    /// The kinds of which what is known may be old, each with how long ago all of it was known: their watches have failed
+    /// since, or nothing was heard for as long as no watch is silent.
+    pub fn doubtful(&self) -> Vec<(Watched, Duration)> {
+        let of = |kind: Watched| Some((kind, self.age(kind)?));
+        let failed = |kind: Watched| self.failed[kind as usize].load(Ordering::Relaxed);
+        let all = Watched::ALL.into_iter().filter_map(of);
+        all.filter(|(kind, age)| failed(*kind) || *age >= FRESH).collect()
     }
 
     /// How long ago everything of a kind was known last; `None`: never.
@@ -160,6 +178,21 @@ mod tests {
         let world = cache.world();
         let left: Vec<&str> = world.statements().approvals().map(|(_, a)| a.metadata.name.as_str()).collect();
         assert_eq!(left, ["c", "a"], "an Approval and a ClusterApproval are known apart");
+    }
+
+    #[test]
+    fn what_has_failed_is_in_doubt_until_it_is_confirmed() {
+        let cache = Cache::default();
+        let doubtful = || cache.doubtful().into_iter().map(|(kind, _)| kind).collect::<Vec<_>>();
+        cache.fail(Watched::Pod);
+        assert_eq!(doubtful(), [], "nothing was ever known of it: that is told otherwise");
+        cache.confirm(Watched::Pod);
+        cache.confirm(Watched::Service);
+        assert_eq!(doubtful(), []);
+        cache.fail(Watched::Pod);
+        assert_eq!(doubtful(), [Watched::Pod]);
+        cache.confirm(Watched::Pod);
+        assert_eq!(doubtful(), []);
     }
 
     #[test]

@@ -25,6 +25,8 @@ use crate::world::World;
 /// How long all reads of one question may take together, of the ten seconds that the API server waits for an answer. Half of
 /// it may go into waiting for a turn: an API server that is slow makes all wait, and who waits in vain is refused.
 pub const DEADLINE: Duration = Duration::from_secs(8);
+/// How long to wait each time before what has failed in passing is read again.
+const AGAIN: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(800)];
 /// How many questions may read at the same time.
 const AT_ONCE: usize = 24;
 /// How many of them may be of one namespace, so that nobody keeps the others from being answered.
@@ -51,18 +53,44 @@ pub enum LiveError {
     /// The API server did not answer as it should.
     #[error("the API server can't be read: {0}")]
     Failed(String),
+    /// It did not this time, and may the next.
+    #[error("the API server can't be read: {0}")]
+    Passing(String),
 }
 
 impl From<kube::Error> for LiveError {
     fn from(error: kube::Error) -> Self {
-        Self::Failed(said(&error))
+        if is_passing(&error) { Self::Passing(said(&error)) } else { Self::Failed(said(&error)) }
     }
 }
 
 impl From<ListError> for LiveError {
     fn from(error: ListError) -> Self {
-        Self::Failed(error.to_string())
+        match error {
+            ListError::Client(error) => error.into(),
+            error => Self::Failed(error.to_string()),
+        }
     }
+}
+
+/// Whether it says nothing of what was asked: the API server is busy or has failed, or the connection has.
+fn is_passing(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => status.code == 429 || status.code >= 500,
+        kube::Error::BuildRequest(_) | kube::Error::SerdeError(_) => false,
+        _ => true,
+    }
+}
+
+/// Reads, and again where that has failed in passing.
+async fn again<T, F: Future<Output = Result<T, LiveError>>>(read: impl Fn() -> F) -> Result<T, LiveError> {
+    for wait in AGAIN {
+        match read().await {
+            Err(LiveError::Passing(_)) => tokio::time::sleep(wait).await,
+            answer => return answer,
+        }
+    }
+    read().await
 }
 
 /// Reads from the API server, bounded in time and number.
@@ -254,17 +282,23 @@ impl Reader<'_> {
             if kind.is_metadata_only() { request.get_metadata(name, &params) } else { request.get(name, &params) };
         // No object has a name that can't be asked for.
         let Ok(request) = request else { return Ok(None) };
-        match self.client.request::<Lean>(request).await {
-            Ok(Lean(object)) => Ok(Some((kind, object))),
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        again(|| async {
+            match self.client.request::<Lean>(request.clone()).await {
+                Ok(Lean(object)) => Ok(Some((kind, object))),
+                Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await
     }
 
     async fn list(self, kind: Watched, namespace: Option<&str>) -> Result<Objects, LiveError> {
-        let mut all = Vec::new();
-        list(self.client, kind, namespace, |items| all.extend(items.into_iter().map(|item| (kind, item)))).await?;
-        Ok(all)
+        again(|| async {
+            let mut all = Vec::new();
+            list(self.client, kind, namespace, |items| all.extend(items.into_iter().map(|item| (kind, item)))).await?;
+            Ok(all)
+        })
+        .await
     }
 
     /// The former templates that are kept of a workload, of `ReplicaSets` or of `ControllerRevisions`: those of which `keep`
@@ -283,7 +317,7 @@ impl Reader<'_> {
         let mut kept = Vec::new();
         loop {
             let request = Request::new(path).list(&params).map_err(|error| LiveError::Failed(error.to_string()))?;
-            let page: Page = self.client.request(request).await?;
+            let page = again(|| async { Ok(self.client.request::<Page>(request.clone()).await?) }).await?;
             let next = page.next();
             kept.extend(page.objects().iter().filter_map(&keep));
             match next {
@@ -297,4 +331,28 @@ impl Reader<'_> {
 /// What is malformed is left out, as the watches leave it out.
 fn add(world: &mut World, objects: impl IntoIterator<Item = (Watched, Value)>) {
     objects.into_iter().for_each(|(kind, object)| drop(world.apply(kind, &object)));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use kube::core::Status;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_in_passing_is_read_again_and_nothing_else() {
+        for (code, fails, expected) in [(503, 2, (3, true)), (429, 9, (4, false)), (403, 1, (1, false))] {
+            let asked = AtomicUsize::new(0);
+            let read = || async {
+                if asked.fetch_add(1, Ordering::Relaxed) >= fails {
+                    return Ok(());
+                }
+                let status = Status { code, ..Status::default() };
+                Err(LiveError::from(kube::Error::Api(Box::new(status))))
+            };
+            let answer = again(read).await;
+            assert_eq!((asked.load(Ordering::Relaxed), answer.is_ok()), expected, "{code}");
+        }
+    }
 }

@@ -264,8 +264,8 @@ impl Metrics {
         self.malformed.get_or_create_owned(&OfKind { kind: kind.kind() })
     }
 
-    pub(crate) fn watch_failures(&self, kind: Watched) -> Counter {
-        self.watch_failures.get_or_create_owned(&OfKind { kind: kind.kind() })
+    pub(crate) fn watch_failures(&self, kind: &'static str) -> Counter {
+        self.watch_failures.get_or_create_owned(&OfKind { kind })
     }
 
     pub(crate) fn confirmations(&self, kind: Watched) -> Counter {

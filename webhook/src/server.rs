@@ -33,6 +33,7 @@ mod seldom;
 use crate::admission::{Admission, Undecided};
 use crate::certificates::Served;
 use crate::metrics::{Metrics, Outcome, Registration};
+use crate::watched::Watched;
 use asker::Asker;
 use body::{BodyError, Room};
 pub use life::{Life, Phase};
@@ -109,13 +110,24 @@ impl Observed {
             Some("there is no certificate yet that the webhook configurations trust; the log says why\n".to_owned())
         }
     }
+
+    /// That it can be asked, and what of it may be old. Without the API server it answers by what was known last, and asks
+    /// before anything hangs on what is too old: it is no less ready than another replica.
+    fn is_ready(&self) -> String {
+        let age = |(kind, age): (Watched, Duration)| format!("{} for {} s", kind.kind(), age.as_secs());
+        let doubtful: Vec<String> = self.admission.cache.doubtful().into_iter().map(age).collect();
+        if doubtful.is_empty() {
+            return "ok\n".to_owned();
+        }
+        format!("ok; not confirmed by the API server: {}; what was known last holds\n", doubtful.join(", "))
+    }
 }
 
 /// The paths for whoever watches over the program: alive, ready, and what it counted.
 pub fn observed(admission: Arc<Admission>, served: Arc<Served>, life: Life) -> Router {
     let ready = |State(observed): State<Observed>| async move {
         let why = observed.is_not_ready();
-        why.map_or((StatusCode::OK, "ok\n".to_owned()), |why| (StatusCode::SERVICE_UNAVAILABLE, why))
+        why.map_or_else(|| (StatusCode::OK, observed.is_ready()), |why| (StatusCode::SERVICE_UNAVAILABLE, why))
     };
     let metrics = |State(observed): State<Observed>| async move {
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";

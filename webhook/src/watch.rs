@@ -31,6 +31,8 @@ const SILENCE: Duration = Duration::from_secs(35);
 const EARLY: Duration = Duration::from_secs(2);
 /// How many objects one page of a list has.
 const PAGE: u32 = 500;
+/// After how long a watch that fails has worked: it is begun again as soon as one that fails for the first time.
+const WORKED: Duration = Duration::from_secs(5);
 /// How long to wait after a failure, at first and at most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
@@ -161,7 +163,8 @@ impl Kept for Cached {
     }
 
     fn failed(&self) {
-        self.metrics.watch_failures(self.kind).inc();
+        self.cache.fail(self.kind);
+        self.metrics.watch_failures(self.kind.kind()).inc();
     }
 }
 
@@ -171,7 +174,8 @@ pub(crate) async fn keep(client: Client, kept: impl Kept) {
     let mut backoff = BACKOFF.0;
     let mut version: Option<String> = None;
     loop {
-        let result = match version.clone() {
+        let (began, before) = (Instant::now(), version.clone());
+        let result = match before.clone() {
             None => watch.list().await.map(|listed| version = Some(listed)),
             Some(known) => watch.follow(known, &mut version).await,
         };
@@ -179,12 +183,16 @@ pub(crate) async fn keep(client: Client, kept: impl Kept) {
             Ok(()) => backoff = BACKOFF.0,
             Err(failure) => {
                 match &failure {
-                    Failure::Expired => version = None,
+                    // After so long a silence all is listed anew. Then it is known at once, and by a watch only at its end.
+                    Failure::Expired | Failure::Silent => version = None,
                     Failure::Client(kube::Error::Api(status)) if status.code == 410 => version = None,
                     _ => {}
                 }
                 warn!(kind = watch.kept.kind(), error = %failure, "the watch is begun again");
                 watch.kept.failed();
+                if began.elapsed() >= WORKED || version.is_some() && version != before {
+                    backoff = BACKOFF.0;
+                }
                 tokio::time::sleep(backoff).await;
                 backoff = (backoff * 2).min(BACKOFF.1);
             }

@@ -9,8 +9,8 @@ use crate::Result;
 use crate::cluster::{leader, namespaces, settles, until_labels, wanted};
 use crate::objects::{approval, create, delete, deployment, path, revoke, service, set_mode};
 
-/// The replica that leads, by its own metrics.
-fn leading(installed: &Installed) -> Vec<usize> {
+/// The replicas that lead, by their own metrics.
+pub(crate) fn leading(installed: &Installed) -> Vec<usize> {
     let leads = |text: &String| text.lines().any(|line| line == "netintent_controller_leader 1");
     let replicas = installed.replicas().iter().enumerate();
     replicas.filter(|(_, replica)| replica.observed("/metrics").as_ref().is_some_and(leads)).map(|(at, _)| at).collect()

@@ -4,11 +4,13 @@
 mod cluster;
 mod errors;
 mod failover;
+mod faults;
 mod labels;
-mod objects;
 mod order;
 mod policies;
 mod sequences;
 mod told;
+
+use netintent_tests::objects;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;

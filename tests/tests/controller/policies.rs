@@ -73,7 +73,7 @@ fn what_somebody_edits_or_deletes_is_put_right() -> Result {
         installed.until(&format!("{edit} is put right"), || {
             let policy = admin.get(&at)?.body;
             let right = policy["metadata"]["annotations"]["netintent.dev/service"] == "ledger";
-            let differences = crate::cluster::differences(installed, &[bank])?;
+            let differences = installed.differences(&[bank])?;
             Ok((right && differences.is_empty()).then_some(()))
         })?;
     }

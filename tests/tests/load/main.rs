@@ -8,7 +8,10 @@
 //! The client never tries again. The API server's own client of webhooks may: where a replica says that it takes no more
 //! questions on a connection (GOAWAY), HTTP/2 sends those that were not taken over another one. They were never read, and
 //! so are counted once.
+//!
+//! Beside them ten minutes pass without any replica, on a control plane of their own where next to nothing happens.
 
+mod absent;
 mod answer;
 mod api_server;
 mod approvals;

@@ -47,8 +47,8 @@ pub(crate) async fn lead(controller: &Controller, me: &str) {
     // Whatever changes from here on is heard.
     let changes = controller.cache.listen();
     let (sender, news) = unbounded_channel();
-    let pods = Arc::new(Pods::new(sender.clone()));
-    let policies = Arc::new(Policies::new(sender));
+    let pods = Arc::new(Pods::new(sender.clone(), controller.metrics.watch_failures("Pod")));
+    let policies = Arc::new(Policies::new(sender, controller.metrics.watch_failures("NetworkPolicy")));
     let mut watches = JoinSet::new();
     watches.spawn(keep(controller.client.clone(), Arc::clone(&pods)));
     watches.spawn(keep(controller.client.clone(), Arc::clone(&policies)));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use prometheus_client::metrics::counter::Counter;
 use rustc_hash::FxHashSet;
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
@@ -53,12 +54,13 @@ pub(crate) struct Pods {
     all: RwLock<BTreeMap<Key, Pod>>,
     known: AtomicBool,
     news: UnboundedSender<Touched>,
+    failures: Counter,
 }
 
 impl Pods {
-    /// None yet; who is touched is told.
-    pub(crate) fn new(news: UnboundedSender<Touched>) -> Self {
-        Self { all: RwLock::default(), known: AtomicBool::new(false), news }
+    /// None yet; who is touched is told, and failures of their watch are counted.
+    pub(crate) fn new(news: UnboundedSender<Touched>, failures: Counter) -> Self {
+        Self { all: RwLock::default(), known: AtomicBool::new(false), news, failures }
     }
 
     /// Whether all were known once.
@@ -130,7 +132,9 @@ impl Kept for Arc<Pods> {
         self.known.store(true, Ordering::Relaxed);
     }
 
-    fn failed(&self) {}
+    fn failed(&self) {
+        self.failures.inc();
+    }
 }
 
 /// The namespace and name of an object.

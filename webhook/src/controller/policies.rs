@@ -1,12 +1,13 @@
 //! The policies that there are of the names that are netintent's, and what to do about one: that is pure.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use netintent::compile::NAMESPACE_POLICY;
 use netintent::names;
 use netintent::policy::NetworkPolicy;
 use netintent::render::same;
+use prometheus_client::metrics::counter::Counter;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
@@ -40,6 +41,11 @@ impl Held {
             version: text("/metadata/resourceVersion"),
             uid: text("/metadata/uid"),
         }
+    }
+
+    /// Its version as a number: the API server counts all changes in one order.
+    fn number(&self) -> Option<u64> {
+        self.version.parse().ok()
     }
 
     /// Whether it says what it should.
@@ -83,13 +89,16 @@ pub(crate) fn act(wanted: Option<NetworkPolicy>, held: Option<&Held>) -> Act {
 pub(crate) struct Policies {
     all: RwLock<FxHashMap<Key, Held>>,
     known: AtomicBool,
+    /// The latest version that the watch has told of.
+    heard: AtomicU64,
     news: UnboundedSender<Touched>,
+    failures: Counter,
 }
 
 impl Policies {
-    /// None yet; what is touched is told.
-    pub(crate) fn new(news: UnboundedSender<Touched>) -> Self {
-        Self { all: RwLock::default(), known: AtomicBool::new(false), news }
+    /// None yet; what is touched is told, and failures of their watch are counted.
+    pub(crate) fn new(news: UnboundedSender<Touched>, failures: Counter) -> Self {
+        Self { all: RwLock::default(), known: AtomicBool::new(false), heard: AtomicU64::new(0), news, failures }
     }
 
     /// Whether all were known once.
@@ -106,12 +115,12 @@ impl Policies {
         self.all.read().unwrap_or_else(PoisonError::into_inner).keys().filter_map(belongs).collect()
     }
 
-    /// Takes in what the API server has answered: it is there now, or gone.
-    pub(crate) fn answered(&self, key: &Key, held: Option<Held>) {
+    /// Takes in what the API server has answered, unless the watch was faster: what is as old as what that told of may be gone
+    /// since.
+    pub(crate) fn answered(&self, key: &Key, held: Held) {
         let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
-        match held {
-            Some(held) => drop(all.insert(key.clone(), held)),
-            None => drop(all.remove(key)),
+        if held.number().is_none_or(|version| version > self.heard.load(Ordering::Relaxed)) {
+            all.insert(key.clone(), held);
         }
     }
 
@@ -145,14 +154,18 @@ impl Kept for Arc<Policies> {
     fn put(&self, object: &Value) -> Option<Key> {
         let key = key(object)?;
         if belongs(&key).is_some() {
-            self.answered(&key, Some(Held::read(&key, object)));
+            let held = Held::read(&key, object);
+            let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
+            self.heard.fetch_max(held.number().unwrap_or_default(), Ordering::Relaxed);
+            all.insert(key.clone(), held);
+            drop(all);
             self.tell(&key);
         }
         Some(key)
     }
 
     fn delete(&self, key: &Key) {
-        self.answered(key, None);
+        self.all.write().unwrap_or_else(PoisonError::into_inner).remove(key);
         self.tell(key);
     }
 
@@ -167,7 +180,9 @@ impl Kept for Arc<Policies> {
         self.known.store(true, Ordering::Relaxed);
     }
 
-    fn failed(&self) {}
+    fn failed(&self) {
+        self.failures.inc();
+    }
 }
 
 #[cfg(test)]
@@ -205,6 +220,23 @@ mod tests {
         assert_eq!(act(None, Some(&theirs)), Act::Nothing);
         assert_eq!(act(None, Some(&held(|_| {}))), Act::Remove);
         assert_eq!(act(None, None), Act::Nothing);
+    }
+
+    /// A policy is made, and somebody deletes it before the answer is read.
+    #[test]
+    fn an_answer_that_comes_after_the_watch_changes_nothing() {
+        let (news, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let policies = Arc::new(Policies::new(news, Counter::default()));
+        let object =
+            |version: &str| json!({"metadata": {"namespace": "bank", "name": "netintent", "resourceVersion": version}});
+        let key = key(&object("7")).unwrap();
+        policies.put(&object("7"));
+        policies.delete(&key);
+        policies.answered(&key, Held::read(&key, &object("7")));
+        assert!(policies.get(&key).is_none());
+        policies.answered(&key, Held::read(&key, &object("8")));
+        assert!(policies.get(&key).is_some(), "the watch has still to tell of it");
+        assert_eq!((told.try_recv().is_ok(), told.try_recv().is_ok(), told.try_recv().is_ok()), (true, true, false));
     }
 
     #[test]

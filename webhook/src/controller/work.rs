@@ -150,18 +150,33 @@ impl Work {
     }
 
     async fn labels(&self, key: &Key) -> Result<(), Failure> {
-        let Some(pod) = self.pods.get(key) else { return Ok(()) };
+        let Some((pod, mut difference)) = self.difference(key).await? else { return Ok(()) };
+        if !difference.removes.is_empty() && !difference.adds.is_empty() {
+            // What is too much goes, whether or not what is missing can be had: that takes an answer of admission, which
+            // mostly adds it by itself.
+            difference.adds.clear();
+            self.write(key, &pod, &difference).await?;
+            let Some(left) = self.difference(key).await? else { return Ok(()) };
+            return self.write(key, &left.0, &left.1).await;
+        }
+        self.write(key, &pod, &difference).await
+    }
+
+    /// How the labels of a pod differ, if they do.
+    async fn difference(&self, key: &Key) -> Result<Option<(Pod, Difference)>, Failure> {
+        let Some(pod) = self.pods.get(key) else { return Ok(None) };
         let mut difference = self.planned(|plan| plan.labels(&pod));
         // Of a Job that was made a moment ago its CronJob may not be known yet.
         if !difference.removes.is_empty() && !difference.owner_known {
             let world = self.live.world(&pod.subject).await?;
             difference = Plan { world: &world, own: &self.own, now: Timestamp::now() }.labels(&pod);
         }
-        if difference.is_empty() {
-            return Ok(());
-        }
+        Ok((!difference.is_empty()).then_some((pod, difference)))
+    }
+
+    async fn write(&self, key: &Key, pod: &Pod, difference: &Difference) -> Result<(), Failure> {
         let path = Watched::Pod.path(Some(&key.0));
-        let patch = Patch::Merge(difference.patch(&pod));
+        let patch = Patch::Merge(difference.patch(pod));
         let request = Request::new(path).patch_subresource("status", &key.1, &PatchParams::default(), &patch);
         let answer = match self.ask(request).await {
             // It is gone.
@@ -266,7 +281,7 @@ impl Work {
         info!(policy = format!("{}/{}", key.0, key.1), "the policy was {what}");
         let held = Held::read(key, &answer);
         let is = held.is(wanted);
-        self.policies.answered(key, Some(held));
+        self.policies.answered(key, held);
         if is { Ok(()) } else { Err(Failure::NotKept) }
     }
 
@@ -286,7 +301,7 @@ impl Work {
                 info!(policy = format!("{}/{}", key.0, key.1), "the policy was removed");
             }
         }
-        self.policies.answered(key, None);
+        // That it is gone the watch tells, in its turn: somebody may have made it anew.
         Ok(())
     }
 
@@ -296,7 +311,9 @@ impl Work {
             Err(Failure::Client(kube::Error::Api(status))) if status.code == 404 => None,
             answer => Some(Held::read(key, &answer?)),
         };
-        self.policies.answered(key, held.clone());
+        if let Some(held) = &held {
+            self.policies.answered(key, held.clone());
+        }
         Ok(held)
     }
 

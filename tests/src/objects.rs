@@ -1,14 +1,14 @@
-//! The objects that the tests apply.
+//! The objects that the tests of the controller apply.
 
-use netintent_tests::User;
 use serde_json::{Value, json};
 
-use crate::Result;
+use crate::{Error, Reply, User};
 
 /// Where the API server has the objects of a kind, in a namespace or in none.
-pub(crate) fn path(kind: &str, namespace: &str) -> String {
+pub fn path(kind: &str, namespace: &str) -> String {
     let root = match kind {
-        "Deployment" => "apis/apps/v1",
+        "Deployment" | "ReplicaSet" => "apis/apps/v1",
+        "Job" => "apis/batch/v1",
         "NetworkPolicy" => "apis/networking.k8s.io/v1",
         "Event" => "apis/events.k8s.io/v1",
         "Lease" => "apis/coordination.k8s.io/v1",
@@ -23,7 +23,7 @@ pub(crate) fn path(kind: &str, namespace: &str) -> String {
 }
 
 /// A Deployment of one pod that declares these calls.
-pub(crate) fn deployment(namespace: &str, name: &str, calls: &str) -> Value {
+pub fn deployment(namespace: &str, name: &str, calls: &str) -> Value {
     let mut template = json!({"metadata": {"labels": {"app": name}},
         "spec": {"containers": [{"name": "main", "image": "example.invalid/none"}]}});
     if !calls.is_empty() {
@@ -34,50 +34,76 @@ pub(crate) fn deployment(namespace: &str, name: &str, calls: &str) -> Value {
 }
 
 /// A Service with the ports rpc and admin.
-pub(crate) fn service(namespace: &str, name: &str) -> Value {
+pub fn service(namespace: &str, name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": namespace, "name": name},
         "spec": {"selector": {"app": name}, "ports": [{"name": "rpc", "port": 80}, {"name": "admin", "port": 70}]}})
 }
 
 /// An Approval.
-pub(crate) fn approval(namespace: &str, name: &str, callers: &[&str], callees: &[&str]) -> Value {
+pub fn approval(namespace: &str, name: &str, callers: &[&str], callees: &[&str]) -> Value {
     json!({"apiVersion": "netintent.dev/v1alpha1", "kind": "Approval",
         "metadata": {"namespace": namespace, "name": name}, "spec": {"callers": callers, "callees": callees}})
 }
 
-/// Where an object is, or would be.
+/// Where an object is, or would be: the collection.
 fn at(object: &Value) -> String {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     path(text("/kind"), text("/metadata/namespace"))
 }
 
+fn done(what: &str, reply: &Reply) -> Result<(), Error> {
+    if reply.is_success() { Ok(()) } else { Err(Error::Client { what: format!("{what}: {}", reply.body) }) }
+}
+
 /// Creates an object, which must go.
-pub(crate) fn create(user: &User, object: &Value) -> Result {
-    let reply = user.post(&at(object), object)?;
-    if reply.is_success() { Ok(()) } else { Err(format!("{}: {}", at(object), reply.body).into()) }
+///
+/// # Errors
+///
+/// If it does not.
+pub fn create(user: &User, object: &Value) -> Result<(), Error> {
+    done(&at(object), &user.post(&at(object), object)?)
 }
 
 /// Changes an object, which must go.
-pub(crate) fn merge(user: &User, path: &str, patch: &Value) -> Result {
-    let reply = user.patch(path, "merge", patch)?;
-    if reply.is_success() { Ok(()) } else { Err(format!("{path}: {}", reply.body).into()) }
+///
+/// # Errors
+///
+/// If it does not.
+pub fn merge(user: &User, path: &str, patch: &Value) -> Result<(), Error> {
+    done(path, &user.patch(path, "merge", patch)?)
 }
 
 /// Deletes an object, which must go.
-pub(crate) fn delete(user: &User, path: &str) -> Result {
-    let reply = user.delete(path)?;
-    if reply.is_success() { Ok(()) } else { Err(format!("{path}: {}", reply.body).into()) }
+///
+/// # Errors
+///
+/// If it does not.
+pub fn delete(user: &User, path: &str) -> Result<(), Error> {
+    done(path, &user.delete(path)?)
 }
 
 /// Revokes an Approval, as an act.
-pub(crate) fn revoke(user: &User, namespace: &str, name: &str) -> Result {
+///
+/// # Errors
+///
+/// If it does not go.
+pub fn revoke(user: &User, namespace: &str, name: &str) -> Result<(), Error> {
     let path = format!("{}/{name}", path("Approval", namespace));
     merge(user, &path, &json!({"metadata": {"annotations": {"netintent.dev/revoked": "a test"}}}))?;
     delete(user, &path)
 }
 
 /// Changes the mode of a namespace.
-pub(crate) fn set_mode(user: &User, namespace: &str, mode: &str) -> Result {
+///
+/// # Errors
+///
+/// If it does not go.
+pub fn set_mode(user: &User, namespace: &str, mode: &str) -> Result<(), Error> {
     let path = format!("{}/{namespace}", path("Namespace", ""));
     merge(user, &path, &json!({"metadata": {"labels": {"netintent.dev/mode": mode}}}))
+}
+
+/// A peer that needs no intent.
+pub fn from_block(cidr: &str) -> Value {
+    json!([{"ipBlock": {"cidr": cidr}}])
 }
