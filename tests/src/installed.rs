@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::balancer::Balancer;
 use crate::tools::crate_folder;
-use crate::webhook::Certificates;
+use crate::webhook::{Certificates, NAMESPACE};
 use crate::{ControlPlane, Error, Options, User, Webhook};
 
 /// How long anything may take to come true.
@@ -34,11 +34,20 @@ pub struct Installation {
     /// Whether netintent's own controller runs: without it pods keep the labels that they were given, and nobody writes
     /// policies.
     pub controller: bool,
+    /// Whether the API server writes down what netintent asks it.
+    pub audited: bool,
 }
 
 impl Default for Installation {
     fn default() -> Self {
-        Self { replicas: 1, balanced: false, certificates: Certificates::Folder, controllers: true, controller: false }
+        Self {
+            replicas: 1,
+            balanced: false,
+            certificates: Certificates::Folder,
+            controllers: true,
+            controller: false,
+            audited: false,
+        }
     }
 }
 
@@ -97,7 +106,9 @@ impl Installed {
     ///
     /// As [`shared`](Self::shared).
     pub fn prepare(wanted: &Installation) -> Result<Self, Error> {
-        let plane = ControlPlane::start_with(&Options { controllers: wanted.controllers, ..Options::default() })?;
+        let audited = wanted.audited.then(|| format!("system:serviceaccount:{NAMESPACE}:netintent"));
+        let options = Options { controllers: wanted.controllers, audited, ..Options::default() };
+        let plane = ControlPlane::start_with(&options)?;
         let admin = plane.administrator()?;
         let manifests = crate_folder("../manifests");
         plane.apply_kustomization(&manifests.join("crd"))?;

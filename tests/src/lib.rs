@@ -7,6 +7,7 @@
 //! error says what to install.
 
 mod api;
+mod audit;
 mod balancer;
 mod certificates;
 mod control_plane;
@@ -27,6 +28,7 @@ mod tools;
 mod webhook;
 
 pub use api::{Reply, User, runtime};
+pub use audit::Asked;
 pub use balancer::Balancer;
 pub use certificates::{Authority, Identity};
 pub use control_plane::{ControlPlane, Options};

@@ -96,8 +96,9 @@ enum Woken {
 
 impl Leader {
     async fn run(&mut self, mut changes: UnboundedReceiver<Change>, mut news: UnboundedReceiver<Touched>) {
+        let began = Instant::now();
         self.everything();
-        info!(differs = self.queue.len(), "everything was looked at");
+        info!(differs = self.queue.len(), took = ?began.elapsed(), "everything was looked at");
         loop {
             let wake = self.hand_out();
             self.work.metrics.controller_queue.set(i64::try_from(self.queue.len()).unwrap_or(i64::MAX));
