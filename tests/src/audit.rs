@@ -27,6 +27,18 @@ pub struct Asked {
     pub code: u64,
 }
 
+impl Asked {
+    /// Whether it is one that netintent makes now and then whatever happens: a watch that is begun again, or the Lease.
+    pub fn is_upkeep(&self) -> bool {
+        self.verb == "watch" || self.resource == "leases"
+    }
+
+    /// What it is for, such as `patch pods/status`.
+    pub fn what(&self) -> String {
+        format!("{} {}", self.verb, self.resource)
+    }
+}
+
 /// The arguments by which an API server writes down what a user asks for, and nothing else.
 pub(crate) fn args(scratch: &Scratch, user: &str) -> Result<Vec<String>, Error> {
     let policy = format!(

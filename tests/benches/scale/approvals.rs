@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use kube::core::WatchEvent;
-use netintent_tests::{Asked, Installed, User, runtime};
+use netintent_tests::{Installed, User, runtime};
 use serde_json::{Value, json};
 
 use crate::Result;
@@ -55,7 +55,7 @@ pub(crate) fn measure(installed: &Installed, pods: usize) -> Result {
 
     let took: Result<Vec<Duration>> = (0..approvals)
         .map(|number| {
-            let path = announce(admin, number)?;
+            let path = announce(installed, number)?;
             let sent = Instant::now();
             gone(admin, &path)?;
             Ok(watch.until(&[caller(number)], false)?.at.duration_since(sent))
@@ -161,14 +161,21 @@ fn approve(admin: &User, number: usize, ends: Option<&str>) -> Result {
 }
 
 /// Says why an approval goes, and gives its path.
-fn announce(admin: &User, number: usize) -> Result<String> {
+///
+/// The API server asks about a deletion by what its cache has, and once more where that was old: waits until it is not.
+fn announce(installed: &Installed, number: usize) -> Result<String> {
+    let admin = installed.admin();
     let path = format!("/apis/netintent.dev/v1alpha1/namespaces/{CALLEES}/approvals/{}", caller(number));
-    let reply = admin.patch(
-        &path,
-        "merge",
-        &json!({"metadata": {"annotations": {"netintent.dev/revoked": "a measurement"}}}),
-    )?;
-    if reply.is_success() { Ok(path) } else { Err(reply.body.to_string().into()) }
+    let why = json!({"metadata": {"annotations": {"netintent.dev/revoked": "a measurement"}}});
+    let reply = admin.patch(&path, "merge", &why)?;
+    if !reply.is_success() {
+        return Err(reply.body.to_string().into());
+    }
+    installed.until("the API server's cache has it", || {
+        let cached = admin.get(&format!("{path}?resourceVersion=0"))?.body;
+        Ok(cached.pointer("/metadata/annotations/netintent.dev~1revoked").map(drop))
+    })?;
+    Ok(path)
 }
 
 fn gone(admin: &User, path: &str) -> Result {
@@ -278,8 +285,7 @@ impl<'i> Mark<'i> {
 /// What netintent has asked for, without the watches and the Lease, which go on whatever happens.
 fn asked(installed: &Installed) -> Result<BTreeMap<String, usize>> {
     let all = installed.plane().requests()?;
-    let counts = |call: &&Asked| call.verb != "watch" && call.resource != "leases";
-    Ok(counted(all.iter().filter(counts)))
+    Ok(counted(all.iter().filter(|call| !call.is_upkeep())))
 }
 
 /// The leader ends, and the other looks at everything.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::Result;
-use crate::creation::percentile;
+use crate::creation::{Times, percentile};
 use crate::objects::Cluster;
 use crate::round::{Netintent, Round};
 
@@ -30,30 +30,26 @@ pub(crate) fn cluster(cluster: &Cluster) -> Result {
 
 /// All rounds: the median, and in brackets each round's.
 pub(crate) fn rounds(without: &[Round], with: &[Round]) -> Result {
-    let whats: Vec<&str> =
-        with.first().into_iter().flat_map(|round| round.times.iter().map(|(what, _)| *what)).collect();
-    for what in whats {
-        let of = |rounds: &[Round], figure: &dyn Fn(&crate::creation::Times) -> f64| -> Vec<f64> {
-            let times = rounds.iter().filter_map(|round| round.times.iter().find(|(name, _)| *name == what));
-            times.map(|(_, times)| figure(times)).collect()
-        };
-        let count = of(with, &|times| f64::from(u32::try_from(times.count()).unwrap_or(u32::MAX)));
-        let mut text = format!("{what}: {}", count.first().copied().unwrap_or_default());
-        let seconds = |times: &crate::creation::Times| times.whole.as_secs_f64();
-        let half = |times: &crate::creation::Times| times.percentile(50).as_secs_f64() * 1e3;
-        let most = |times: &crate::creation::Times| times.percentile(99).as_secs_f64() * 1e3;
-        let figures: [(&str, &dyn Fn(&crate::creation::Times) -> f64); 3] =
-            [("s in all", &seconds), ("ms half", &half), ("ms 99 %", &most)];
+    type Figure = fn(&(&'static str, Times, Duration)) -> f64;
+    let figures: [(&str, Figure); 4] = [
+        ("s in all", |(_, times, _)| times.whole.as_secs_f64()),
+        ("ms, half of them", |(_, times, _)| times.percentile(50).as_secs_f64() * 1e3),
+        ("ms, 99 % of them", |(_, times, _)| times.percentile(99).as_secs_f64() * 1e3),
+        ("ms of the API server and etcd on processors for one", |(_, times, server)| {
+            server.as_secs_f64() * 1e3 / f64::from(u32::try_from(times.count()).unwrap_or(u32::MAX))
+        }),
+    ];
+    for (what, times, _) in with.first().into_iter().flat_map(|round| &round.phases) {
+        let mut text = format!("{what}: {}", times.count());
         for (unit, figure) in figures {
-            write!(text, "\n  {unit}: {}", beside(&of(with, figure), &of(without, figure)))?;
+            let of = |rounds: &[Round]| -> Vec<f64> {
+                let phases = rounds.iter().filter_map(|round| round.phases.iter().find(|(name, ..)| name == what));
+                phases.map(figure).collect()
+            };
+            write!(text, "\n  {unit}: {}", beside(&of(with), &of(without)))?;
         }
         line(&text);
     }
-    let server = |rounds: &[Round]| rounds.iter().map(|round| round.server.as_secs_f64()).collect::<Vec<_>>();
-    line(&format!(
-        "API server and etcd on processors while pods are created, s: {}",
-        beside(&server(with), &server(without))
-    ));
     for netintent in with.iter().filter_map(|round| round.netintent.as_ref()) {
         line(&of_netintent(netintent));
     }

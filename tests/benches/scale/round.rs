@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use netintent_tests::{Asked, Certificates, ControlPlane, Installation, Installed, Options, User};
+use netintent_tests::{Asked, Certificates, ControlPlane, Installation, Installed, Options, Reply, User};
 use serde_json::Value;
 
 use crate::Result;
@@ -14,12 +14,40 @@ use crate::objects::{Cluster, reserved};
 /// What one round took.
 #[derive(Debug, Default)]
 pub(crate) struct Round {
-    /// By what was created, in order.
-    pub(crate) times: Vec<(&'static str, Times)>,
-    /// How long the API server and etcd were on processors while pods were created.
-    pub(crate) server: Duration,
+    /// By what was created, in order: what that took, and how long the API server and etcd were on processors meanwhile.
+    pub(crate) phases: Vec<(&'static str, Times, Duration)>,
     /// What netintent took.
     pub(crate) netintent: Option<Netintent>,
+}
+
+impl Round {
+    /// Creates what must all be created.
+    fn create<'o>(
+        &mut self,
+        what: &'static str,
+        plane: &ControlPlane,
+        admin: &User,
+        objects: impl IntoIterator<Item = &'o Value>,
+    ) -> Result<Vec<Reply>> {
+        let replies = self.try_create(what, plane, admin, objects)?;
+        match replies.iter().find(|reply| !reply.is_success()) {
+            Some(reply) => Err(format!("not created: {}", reply.body).into()),
+            None => Ok(replies),
+        }
+    }
+
+    fn try_create<'o>(
+        &mut self,
+        what: &'static str,
+        plane: &ControlPlane,
+        admin: &User,
+        objects: impl IntoIterator<Item = &'o Value>,
+    ) -> Result<Vec<Reply>> {
+        let began = plane.processor_time()?;
+        let (times, replies) = create(admin, objects)?;
+        self.phases.push((what, times, plane.processor_time()?.saturating_sub(began)));
+        Ok(replies)
+    }
 }
 
 /// What netintent took in one round.
@@ -44,24 +72,13 @@ pub(crate) fn without(cluster: &Cluster) -> Result<Round> {
     let plane = ControlPlane::start_with(&Options::default())?;
     let admin = plane.administrator()?;
     let mut round = Round::default();
-    before_pods(&mut round, &admin, cluster)?;
-    let (times, _) = create_all(&admin, cluster.workloads.iter().map(|(workload, _)| workload))?;
-    round.times.push(("workloads", times));
-    let (times, _) = create_all(&admin, &cluster.owners)?;
-    round.times.push(("ReplicaSets and Jobs", times));
-    let began = plane.processor_time()?;
-    let (times, _) = create_all(&admin, cluster.pods.iter().map(|pod| &pod.object))?;
-    round.times.push(("pods", times));
-    round.server = plane.processor_time()?.saturating_sub(began);
+    create_all(&admin, &cluster.namespaces)?;
+    round.create("Services", &plane, &admin, &cluster.services)?;
+    round.create("ServiceAccounts", &plane, &admin, &cluster.accounts)?;
+    round.create("workloads", &plane, &admin, cluster.workloads.iter().map(|(workload, _)| workload))?;
+    round.create("ReplicaSets and Jobs", &plane, &admin, &cluster.owners)?;
+    round.create("pods", &plane, &admin, cluster.pods.iter().map(|pod| &pod.object))?;
     Ok(round)
-}
-
-fn before_pods(round: &mut Round, admin: &User, cluster: &Cluster) -> Result {
-    create_all(admin, &cluster.namespaces)?;
-    for (what, objects) in [("Services", &cluster.services), ("ServiceAccounts", &cluster.accounts)] {
-        round.times.push((what, create_all(admin, objects)?.0));
-    }
-    Ok(())
 }
 
 /// With netintent, two replicas of it; the installation goes on to be used.
@@ -78,49 +95,37 @@ pub(crate) fn with(cluster: &Cluster) -> Result<(Round, Installed)> {
     let (admin, plane) = (installed.admin(), installed.plane());
     let mut round = Round::default();
     create_all(admin, &cluster.namespaces)?;
-    let (times, _) = create_all(admin, &cluster.statements)?;
-    round.times.push(("approvals and prohibitions", times));
+    round.create("approvals and prohibitions", plane, admin, &cluster.statements)?;
     // Those of the namespaces are there before the first Service: what is measured is what Services take.
     let of_namespaces = cluster.policies.iter().filter(|(_, name)| name == "netintent").count();
     installed.until("the namespaces have their policies", || {
         Ok((policies(&installed, cluster)?.len() == of_namespaces).then_some(()))
     })?;
     let first = Timestamp::now();
-    for (what, objects) in [("Services", &cluster.services), ("ServiceAccounts", &cluster.accounts)] {
-        round.times.push((what, create_all(admin, objects)?.0));
-    }
-    workloads(&mut round, admin, cluster)?;
-    round.times.push(("ReplicaSets and Jobs", create_all(admin, &cluster.owners)?.0));
-
-    let (began, asked) = (plane.processor_time()?, questions(&installed)?);
-    let (times, replies) = create_all(admin, cluster.pods.iter().map(|pod| &pod.object))?;
-    round.server = plane.processor_time()?.saturating_sub(began);
-    round.times.push(("pods", times));
-    let mut questions = questions(&installed)?;
-    questions.iter_mut().for_each(|(key, count)| *count -= asked.get(key).copied().unwrap_or_default());
-    let mut labels = 0;
-    for (pod, reply) in cluster.pods.iter().zip(&replies) {
-        let has = reserved(&reply.body);
-        if has != pod.labels {
-            return Err(
-                format!("{} has {has:?}, and should have {:?}", reply.body["metadata"]["name"], pod.labels).into()
-            );
-        }
-        labels += has.len();
-    }
-
+    round.create("Services", plane, admin, &cluster.services)?;
+    round.create("ServiceAccounts", plane, admin, &cluster.accounts)?;
+    let replies =
+        round.try_create("workloads", plane, admin, cluster.workloads.iter().map(|(workload, _)| workload))?;
+    decided(cluster, &replies)?;
+    round.create("ReplicaSets and Jobs", plane, admin, &cluster.owners)?;
+    // They are written meanwhile; the pods come after them, so that each time is of one thing.
     installed
         .until("all policies are there", || Ok((policies(&installed, cluster)? == cluster.policies).then_some(())))?;
+    let asked = questions(&installed)?;
+    let replies = round.create("pods", plane, admin, cluster.pods.iter().map(|pod| &pod.object))?;
+    let labels = labelled(cluster, &replies)?;
+    let mut questions = questions(&installed)?;
+    questions.iter_mut().for_each(|(key, count)| *count -= asked.get(key).copied().unwrap_or_default());
+
     let calls = plane.requests()?;
     let last = calls.iter().filter(|call| call.verb == "create" && call.resource == "networkpolicies");
     let last: Timestamp = last.map(|call| call.at.as_str()).max().ok_or("no policy was made")?.parse()?;
-    let leads = leads(&installed)?;
-    let replicas = installed.replicas();
-    let [memory, processors] = [(), ()].map(|()| [&replicas[leads], &replicas[1 - leads]]);
+    let leader = leads(&installed)?;
+    let of = [&installed.replicas()[leader], &installed.replicas()[1 - leader]];
     round.netintent = Some(Netintent {
         policies: Duration::try_from(last.duration_since(first))?,
-        memory: [memory[0].peak_memory()?, memory[1].peak_memory()?],
-        processors: [processors[0].processor_time()?, processors[1].processor_time()?],
+        memory: [of[0].peak_memory()?, of[1].peak_memory()?],
+        processors: [of[0].processor_time()?, of[1].processor_time()?],
         calls: counted(&calls),
         questions,
         labels,
@@ -128,17 +133,29 @@ pub(crate) fn with(cluster: &Cluster) -> Result<(Round, Installed)> {
     Ok((round, installed))
 }
 
-/// Creates the workloads; those that declare what is refused must be denied.
-fn workloads(round: &mut Round, admin: &User, cluster: &Cluster) -> Result {
-    let (times, replies) = create(admin, cluster.workloads.iter().map(|(workload, _)| workload))?;
+/// Workloads that declare what is refused must be denied, and all others created.
+fn decided(cluster: &Cluster, replies: &[Reply]) -> Result {
     for ((workload, refused), reply) in cluster.workloads.iter().zip(replies) {
         let denied = !reply.is_success() && reply.message().contains("may not call");
         if denied != *refused || !denied && !reply.is_success() {
             return Err(format!("{}: {}", workload["metadata"]["name"], reply.body).into());
         }
     }
-    round.times.push(("workloads", times));
     Ok(())
+}
+
+/// Each pod must have been answered with the labels that the library derives; returns how many these are.
+fn labelled(cluster: &Cluster, replies: &[Reply]) -> Result<usize> {
+    let mut labels = 0;
+    for (pod, reply) in cluster.pods.iter().zip(replies) {
+        let has = reserved(&reply.body);
+        if has != pod.labels {
+            let name = &reply.body["metadata"]["name"];
+            return Err(format!("{name} has {has:?}, and should have {:?}", pod.labels).into());
+        }
+        labels += has.len();
+    }
+    Ok(labels)
 }
 
 /// Which replica leads.
@@ -180,7 +197,7 @@ fn questions(installed: &Installed) -> Result<BTreeMap<String, u64>> {
 pub(crate) fn counted<'a>(calls: impl IntoIterator<Item = &'a Asked>) -> BTreeMap<String, usize> {
     let mut all = BTreeMap::new();
     for call in calls {
-        *all.entry(format!("{} {}", call.verb, call.resource)).or_default() += 1;
+        *all.entry(call.what()).or_default() += 1;
     }
     all
 }

@@ -5,6 +5,7 @@ mod cluster;
 mod errors;
 mod failover;
 mod labels;
+mod large;
 mod objects;
 mod order;
 mod policies;
