@@ -28,9 +28,11 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Whether it is one that netintent makes now and then whatever happens: a watch that is begun again, or the Lease.
+    /// Whether it is one that netintent makes now and then whatever happens: a watch that is begun again, the Lease, and for
+    /// its own authority.
     pub fn is_upkeep(&self) -> bool {
-        self.verb == "watch" || self.resource == "leases"
+        let always = ["leases", "secrets", "mutatingwebhookconfigurations", "validatingwebhookconfigurations"];
+        self.verb == "watch" || always.contains(&self.resource.as_str())
     }
 
     /// What it is for, such as `patch pods/status`.

@@ -30,7 +30,7 @@ use crate::world::{Change, Key, Known};
 /// How much is done at the same time.
 const WORKERS: usize = 8;
 /// How much is begun in a second, and at once.
-const RATE: (u32, u32) = (50, 100);
+const RATE: (u32, u32) = (100, 200);
 /// How long a pod keeps a label that seems to be too much by the pod alone. The watch of pods may be ahead of what says that
 /// it has a right to it.
 const AHEAD: Duration = Duration::from_secs(1);
