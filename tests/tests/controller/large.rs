@@ -26,14 +26,15 @@ fn fill() -> Result<Installed> {
     create(installed.admin(), &service(BANK, "ledger"))?;
     let pods: Vec<Value> = (0..CALLERS * REPLICAS).map(pod).collect();
     thread::scope(|scope| {
-        let create = |pods: &[Value], user: &User| {
-            pods.iter().try_for_each(|pod| create(user, pod)).map_err(|error| error.to_string())
-        };
-        let clients: Vec<_> =
-            pods.chunks(pods.len() / 4).map(|some| scope.spawn(|| create(some, installed.admin()))).collect();
+        let clients = pods.chunks(pods.len() / 4).map(|some| scope.spawn(|| create_all(installed.admin(), some)));
+        let clients: Vec<_> = clients.collect();
         clients.into_iter().try_for_each(|client| client.join().map_err(|_| "a client panicked".to_owned())?)
     })?;
     Ok(installed)
+}
+
+fn create_all(user: &User, pods: &[Value]) -> std::result::Result<(), String> {
+    pods.iter().try_for_each(|pod| create(user, pod)).map_err(|error| error.to_string())
 }
 
 /// One as its StatefulSet makes it.
