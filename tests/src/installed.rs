@@ -21,6 +21,7 @@ pub(crate) const POLL: Duration = Duration::from_millis(50);
 
 /// What a test may want of an installation of its own.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each says by itself what a test wants")]
 pub struct Installation {
     /// How many replicas there may be. They are all started; a test ends and starts them as it likes.
     pub replicas: usize,

@@ -103,7 +103,7 @@ pub(crate) fn measure(installed: &Installed, pods: usize) -> Result {
     handover(installed)
 }
 
-/// Creates what is measured: callers of a callee that has approved nobody, as their ReplicaSets would. Returns how many.
+/// Creates what is measured: callers of a callee that has approved nobody, as their `ReplicaSets` would. Returns how many.
 fn fill(installed: &Installed, pods: usize) -> Result<usize> {
     let admin = installed.admin();
     installed.namespace(CALLERS, "enforce")?;

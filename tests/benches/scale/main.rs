@@ -33,7 +33,7 @@ fn main() -> Result {
     };
     let (services, rounds) = (number("--services", SERVICES)?, number("--rounds", ROUNDS)?.max(1));
     let cluster = objects::Cluster::of(services)?;
-    report::cluster(&cluster)?;
+    report::cluster(&cluster);
     let (mut without, mut with, mut last) = (Vec::new(), Vec::new(), None);
     for _ in 0..rounds {
         without.push(round::without(&cluster)?);

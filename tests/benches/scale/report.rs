@@ -15,7 +15,7 @@ pub(crate) fn line(text: &str) {
 }
 
 /// What is created.
-pub(crate) fn cluster(cluster: &Cluster) -> Result {
+pub(crate) fn cluster(cluster: &Cluster) {
     let labels: usize = cluster.pods.iter().map(|pod| pod.labels.len()).sum();
     line(&format!(
         "{} Services, {} approved intents, {} approvals and prohibitions, {} pods with {labels} labels, {} policies",
@@ -25,7 +25,6 @@ pub(crate) fn cluster(cluster: &Cluster) -> Result {
         cluster.pods.len(),
         cluster.policies.len(),
     ));
-    Ok(())
 }
 
 /// All rounds: the median, and in brackets each round's.
