@@ -100,6 +100,11 @@ impl User {
         &self.kubeconfig
     }
 
+    /// The client itself, for what is more than a question and an answer.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// Asks for `path` with a body of this content type; a refusal is an answer, not an error.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::audit::{self, Asked};
 use crate::{Authority, Error, Identity, Kubectl, Scratch, Server, Tool, Tools, User, free_ports};
 
 /// How long a start may take. It takes seconds; a machine busy with builds needs more.
@@ -24,6 +25,8 @@ pub struct Options {
     pub apiserver: Vec<String>,
     /// Whether a kube-controller-manager runs, so that workloads get their pods, each controller as a user of its own.
     pub controllers: bool,
+    /// Whose requests the API server writes down, for [`ControlPlane::requests`].
+    pub audited: Option<String>,
 }
 
 /// A real API server with RBAC, its etcd, and an administrator's kubectl. Unless asked for
@@ -93,6 +96,9 @@ impl ControlPlane {
         let args = etcd_args(scratch.path(), client, peer);
         let etcd = Server::spawn(&etcd, args, &log("etcd.log"))?;
         let mut args = apiserver_args(&scratch, &authority, client, secure)?;
+        args.extend(
+            options.audited.iter().map(|user| audit::args(&scratch, user)).collect::<Result<Vec<_>, _>>()?.concat(),
+        );
         args.extend(options.apiserver.iter().cloned());
         // It waits for etcd by itself.
         let runs = (apiserver, args);
@@ -140,6 +146,25 @@ impl ControlPlane {
     /// If it has ended.
     pub fn signal_api_server(&self, name: &str) -> Result<(), Error> {
         self.apiserver.lock().unwrap_or_else(PoisonError::into_inner).signal(name)
+    }
+
+    /// What the user of [`Options::audited`] has asked for so far, in no order; nothing where there is none.
+    ///
+    /// # Errors
+    ///
+    /// If the log of the API server cannot be read.
+    pub fn requests(&self) -> Result<Vec<Asked>, Error> {
+        audit::read(self.kubectl.scratch())
+    }
+
+    /// How long the API server and its etcd were on processors so far.
+    ///
+    /// # Errors
+    ///
+    /// If one of them has ended.
+    pub fn processor_time(&self) -> Result<Duration, Error> {
+        let time = |server: &Mutex<Server>| server.lock().unwrap_or_else(PoisonError::into_inner).processor_time();
+        Ok(time(&self.apiserver)? + time(&self.etcd)?)
     }
 
     /// Where etcd answers its clients, address and port.

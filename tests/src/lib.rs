@@ -7,6 +7,7 @@
 //! error says what to install.
 
 mod api;
+mod audit;
 mod balancer;
 mod certificates;
 mod changes;
@@ -33,6 +34,7 @@ mod tools;
 mod webhook;
 
 pub use api::{Reply, User, runtime};
+pub use audit::Asked;
 pub use balancer::Balancer;
 pub use certificates::{Authority, Identity};
 pub use changes::{Changes, Made};

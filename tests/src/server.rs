@@ -157,6 +157,21 @@ impl Server {
         Ok(kib * 1024)
     }
 
+    /// How long the program was on processors so far, all of its threads together.
+    ///
+    /// # Errors
+    ///
+    /// If it has ended.
+    pub fn processor_time(&self) -> Result<Duration, Error> {
+        let path = PathBuf::from(format!("/proc/{}/stat", self.id()?));
+        let text = fs::read_to_string(&path).map_err(Error::path("read", &path))?;
+        // In hundredths of a second, of this program and of the kernel for it. Its name may have spaces, and is in brackets.
+        let times = text.rsplit_once(") ").map(|(_, rest)| rest.split(' ').skip(11).take(2).map(str::parse::<u64>));
+        let ticks: Option<Vec<u64>> = times.and_then(|times| times.collect::<Result<_, _>>().ok());
+        let ticks = ticks.ok_or_else(|| Error::Client { what: format!("no times in {}", path.display()) })?;
+        Ok(Duration::from_millis(10 * ticks.iter().sum::<u64>()))
+    }
+
     /// The whole log.
     pub fn log(&self) -> String {
         match fs::read(&self.log) {

@@ -181,6 +181,24 @@ impl Webhook {
         self.of_server(|server| server.peak_memory())
     }
 
+    /// How long it was on processors so far.
+    ///
+    /// # Errors
+    ///
+    /// If it does not run.
+    pub fn processor_time(&self) -> Result<Duration, Error> {
+        self.of_server(|server| server.processor_time())
+    }
+
+    /// Its log, of this life.
+    ///
+    /// # Errors
+    ///
+    /// If it does not run.
+    pub fn log(&self) -> Result<String, Error> {
+        self.of_server(|server| Ok(server.log()))
+    }
+
     /// How often a counter has counted, over all its labels that contain `label`; 0 where it has not.
     ///
     /// # Errors

@@ -104,7 +104,7 @@ impl Admission {
         // Of a Job that was made a moment ago its CronJob may not be known yet.
         let read = if must || told && !judged.owner_known {
             Some(self.read(&subject).await)
-        } else if told && self.live.may_spare(&request.namespace) {
+        } else if told && pods::hangs_on_refusals(request, &judged) && self.live.may_spare(&request.namespace) {
             self.metrics.live_reads.inc();
             Some(self.live.spare_world(&subject).await)
         } else {

@@ -40,6 +40,9 @@ const SPARED: Duration = Duration::from_secs(1);
 const TEMPLATES: u32 = 50;
 /// Of how many namespaces objects are read one by one; of more all are read at once.
 const NAMESPACES: usize = 8;
+/// How many may read those of all namespaces at the same time: in a large cluster that is much, for the API server and in
+/// memory.
+const WHOLE: usize = 4;
 
 /// Why a question could not be decided.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +102,8 @@ pub struct Live {
     permits: Semaphore,
     /// By namespace; kept as long as somebody waits or reads.
     turns: Mutex<FxHashMap<String, Arc<Semaphore>>>,
+    /// For reads of all namespaces, beside the others.
+    whole: Semaphore,
     /// For spare reads, which take nobody's turn.
     aside: Semaphore,
     /// The second of the last spare reads, and how many there were in it by namespace.
@@ -114,8 +119,8 @@ impl std::fmt::Debug for Live {
 impl Live {
     /// Reads with this client.
     pub fn new(client: Client) -> Self {
-        let [permits, aside] = [AT_ONCE, ASIDE].map(Semaphore::new);
-        Self { client, permits, turns: Mutex::default(), aside, spare: Mutex::default() }
+        let [permits, whole, aside] = [AT_ONCE, WHOLE, ASIDE].map(Semaphore::new);
+        Self { client, permits, turns: Mutex::default(), whole, aside, spare: Mutex::default() }
     }
 
     /// Whether a read may be made for what could as well be put right later.
@@ -146,7 +151,11 @@ impl Live {
         let permits = tokio::time::timeout(DEADLINE / 2, permits).await.map_err(|_| LiveError::Busy)?;
         let _permits = permits.map_err(|_| LiveError::Busy)?;
         let left = DEADLINE.saturating_sub(began.elapsed());
-        tokio::time::timeout(left, reads(Reader { client: &self.client })).await.map_err(|_| LiveError::Slow)?
+        tokio::time::timeout(left, reads(self.reader())).await.map_err(|_| LiveError::Slow)?
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader { client: &self.client, whole: &self.whole }
     }
 
     /// What the questions of one namespace wait for.
@@ -174,7 +183,7 @@ impl Live {
     /// As [`Live::within`].
     pub async fn spare_world(&self, subject: &Subject) -> Result<World, LiveError> {
         let _permit = self.aside.try_acquire().map_err(|_| LiveError::Busy)?;
-        let world = Reader { client: &self.client }.world(subject);
+        let world = self.reader().world(subject);
         tokio::time::timeout(SPARED, world).await.map_err(|_| LiveError::Slow)?
     }
 }
@@ -184,6 +193,7 @@ impl Live {
 #[derive(Clone, Copy)]
 pub struct Reader<'c> {
     client: &'c Client,
+    whole: &'c Semaphore,
 }
 
 type Objects = Vec<(Watched, Value)>;
@@ -211,8 +221,7 @@ impl Reader<'_> {
         let found = try_join_all(first.into_iter().map(|(kind, namespace, name)| self.get(kind, namespace, name)));
         add(&mut world, found.await?.into_iter().flatten());
         let callees: Vec<Arc<CalleePattern>> = subject.callees(&world);
-        let lists = self.lists(&callees).await?;
-        add(&mut world, lists.into_iter().flatten());
+        self.hung_on(&callees, &mut world).await?;
         Ok(world)
     }
 
@@ -233,10 +242,10 @@ impl Reader<'_> {
         Ok(world)
     }
 
-    /// What the callees of one subject hang on.
-    async fn lists(self, callees: &[Arc<CalleePattern>]) -> Result<Vec<Objects>, LiveError> {
+    /// Takes in what the callees of one subject hang on: page by page, since all of it may be much.
+    async fn hung_on(self, callees: &[Arc<CalleePattern>], world: &mut World) -> Result<(), LiveError> {
         if callees.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let mut namespaces: BTreeSet<&str> = BTreeSet::new();
         let mut everywhere = false;
@@ -247,20 +256,32 @@ impl Reader<'_> {
             }
         }
         let mut wanted = vec![(Watched::ClusterApproval, None), (Watched::ClusterProhibition, None)];
-        if everywhere || namespaces.len() > NAMESPACES {
+        let whole = everywhere || namespaces.len() > NAMESPACES;
+        if whole {
             wanted.extend([Watched::Approval, Watched::Service, Watched::Namespace].map(|kind| (kind, None)));
         } else {
             for namespace in &namespaces {
                 wanted.extend([Watched::Approval, Watched::Service].map(|kind| (kind, Some(*namespace))));
             }
         }
-        let one_by_one =
-            if wanted.iter().any(|(kind, _)| *kind == Watched::Namespace) { BTreeSet::new() } else { namespaces };
-        let lists = try_join_all(wanted.into_iter().map(|(kind, namespace)| self.list(kind, namespace)));
-        let gets = try_join_all(one_by_one.into_iter().map(|name| self.get(Watched::Namespace, None, name)));
-        let (mut lists, gets) = tokio::try_join!(lists, gets)?;
-        lists.push(gets.into_iter().flatten().collect());
-        Ok(lists)
+        let _permit = if whole { Some(self.whole.acquire().await.map_err(|_| LiveError::Busy)?) } else { None };
+        let world = Mutex::new(world);
+        let take = |kind: Watched, items: Vec<Value>| {
+            let meant = |item: &Value| everywhere || is_within(kind, item, &namespaces);
+            let items = items.into_iter().filter(meant).map(|item| (kind, item));
+            add(&mut world.lock().unwrap_or_else(PoisonError::into_inner), items);
+        };
+        let take = &take;
+        let lists = wanted.into_iter().map(|(kind, namespace)| async move {
+            list(self.client, kind, namespace, |items| take(kind, items)).await.map_err(LiveError::from)
+        });
+        let one_by_one = if whole { BTreeSet::new() } else { namespaces.clone() };
+        let gets = one_by_one.into_iter().map(|name| async move {
+            let found = self.get(Watched::Namespace, None, name).await?;
+            found.into_iter().for_each(|(kind, object)| take(kind, vec![object]));
+            Ok(())
+        });
+        tokio::try_join!(try_join_all(lists), try_join_all(gets)).map(drop)
     }
 
     /// One object, if there is one of the name.
@@ -326,6 +347,12 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// Whether an object is in one of these namespaces, is one of them, or is in none.
+fn is_within(kind: Watched, object: &Value, namespaces: &BTreeSet<&str>) -> bool {
+    let pointer = if kind == Watched::Namespace { "/metadata/name" } else { "/metadata/namespace" };
+    object.pointer(pointer).and_then(Value::as_str).is_none_or(|namespace| namespaces.contains(namespace))
 }
 
 /// What is malformed is left out, as the watches leave it out.

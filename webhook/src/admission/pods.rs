@@ -42,6 +42,12 @@ pub(super) fn denies(request: &Pods<'_>, judged: &Judged) -> bool {
     wrong || is_bare(request) && judged.is_rejected() || controlled && !forged(request, &judged.keys).is_empty()
 }
 
+/// Whether a pod would get another answer if what is refused were approved: one that is made, and one that has or is to have a
+/// label that would go. To any other the controller gives what was approved since.
+pub(super) fn hangs_on_refusals(request: &Pods<'_>, judged: &Judged) -> bool {
+    request.operation == Operation::Create || !forged(request, &judged.keys).is_empty()
+}
+
 /// What a pod's creator, or who changes it, is answered.
 pub(super) fn answer(request: &Pods<'_>, judged: &Judged, told: &[Told], metrics: &Metrics) -> Answer {
     let Some(pod) = &request.object else { return Answer::allowed() };

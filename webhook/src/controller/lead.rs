@@ -31,7 +31,7 @@ use crate::world::{Change, Key, Known};
 /// How much is done at the same time.
 const WORKERS: usize = 8;
 /// How much is begun in a second, and at once.
-const RATE: (u32, u32) = (50, 100);
+const RATE: (u32, u32) = (100, 200);
 /// How long a pod keeps a label that seems to be too much by the pod alone. The watch of pods may be ahead of what says that
 /// it has a right to it.
 const AHEAD: Duration = Duration::from_secs(1);
@@ -103,9 +103,10 @@ enum Woken {
 
 impl Leader {
     async fn run(&mut self, mut changes: UnboundedReceiver<Change>, mut news: UnboundedReceiver<Touched>) {
+        let began = Instant::now();
         self.everything();
         self.teller.everything();
-        info!(differs = self.queue.len(), "everything was looked at");
+        info!(differs = self.queue.len(), took = ?began.elapsed(), "everything was looked at");
         loop {
             let wake = self.hand_out().min(self.teller.tell());
             self.work.metrics.controller_queue.set(i64::try_from(self.queue.len()).unwrap_or(i64::MAX));
