@@ -85,11 +85,6 @@ impl User {
         Ok(Self { client, kubectl: kubectl.with_config(kubeconfig.clone()), kubeconfig })
     }
 
-    /// The client.
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
-    }
-
     /// The user's kubectl.
     pub fn kubectl(&self) -> &Kubectl {
         &self.kubectl

@@ -35,6 +35,21 @@ impl Asked {
         self.verb == "watch" || always.contains(&self.resource.as_str())
     }
 
+    /// Whether it is for an Event: to write it, or to learn the uid of what it is about.
+    pub fn tells(&self) -> bool {
+        const ABOUT: [&str; 8] = [
+            "approvals",
+            "clusterapprovals",
+            "clusterprohibitions",
+            "cronjobs",
+            "daemonsets",
+            "deployments",
+            "replicationcontrollers",
+            "statefulsets",
+        ];
+        self.resource == "events" || self.verb == "get" && ABOUT.contains(&self.resource.as_str())
+    }
+
     /// What it is for, such as `patch pods/status`.
     pub fn what(&self) -> String {
         format!("{} {}", self.verb, self.resource)

@@ -11,13 +11,8 @@ use serde_json::{Value, json};
 
 use crate::balancer::Balancer;
 use crate::tools::crate_folder;
-<<<<<<< HEAD
-use crate::webhook::Certificates;
-use crate::{ControlPlane, Error, Options, Proxy, User, Webhook};
-=======
 use crate::webhook::{Certificates, NAMESPACE};
-use crate::{ControlPlane, Error, Options, User, Webhook};
->>>>>>> scale
+use crate::{ControlPlane, Error, Options, Proxy, User, Webhook};
 
 /// How long anything may take to come true.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
@@ -26,11 +21,7 @@ pub(crate) const POLL: Duration = Duration::from_millis(50);
 
 /// What a test may want of an installation of its own.
 #[derive(Debug, Clone)]
-<<<<<<< HEAD
 #[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
-=======
-#[expect(clippy::struct_excessive_bools, reason = "each says by itself what a test wants")]
->>>>>>> scale
 pub struct Installation {
     /// How many replicas there may be. They are all started; a test ends and starts them as it likes.
     pub replicas: usize,
@@ -44,13 +35,10 @@ pub struct Installation {
     /// Whether netintent's own controller runs: without it pods keep the labels that they were given, and nobody writes
     /// policies.
     pub controller: bool,
-<<<<<<< HEAD
     /// Whether a [`Proxy`] stands between the webhook and the API server.
     pub proxied: bool,
-=======
     /// Whether the API server writes down what netintent asks it.
     pub audited: bool,
->>>>>>> scale
 }
 
 impl Default for Installation {
@@ -61,11 +49,8 @@ impl Default for Installation {
             certificates: Certificates::Folder,
             controllers: true,
             controller: false,
-<<<<<<< HEAD
             proxied: false,
-=======
             audited: false,
->>>>>>> scale
         }
     }
 }

@@ -275,7 +275,7 @@ impl<'i> Mark<'i> {
         })?;
         let others: usize = now.keys().filter(|other| **other != key).map(|other| since(&now, other)).sum();
         line(&format!(
-            "  requests of netintent for {what}, of {patches} pods: {} patches of pods/status, {others} others",
+            "  requests of netintent for {what}, of {patches} pods: {} patches of pods/status, {others} others, Events apart",
             since(&now, &key)
         ));
         self.before = now;
@@ -286,7 +286,7 @@ impl<'i> Mark<'i> {
 /// What netintent has asked for, without the watches and the Lease, which go on whatever happens.
 fn asked(installed: &Installed) -> std::result::Result<BTreeMap<String, usize>, netintent_tests::Error> {
     let all = installed.plane().requests()?;
-    Ok(counted(all.iter().filter(|call| !call.is_upkeep())))
+    Ok(counted(all.iter().filter(|call| !call.is_upkeep() && !call.tells())))
 }
 
 /// The leader ends, and the other looks at everything.

@@ -90,6 +90,7 @@ pub(crate) fn with(cluster: &Cluster) -> Result<(Round, Installed)> {
         controllers: false,
         controller: true,
         audited: true,
+        ..Installation::default()
     })?;
     let (admin, plane) = (installed.admin(), installed.plane());
     let mut round = Round::default();

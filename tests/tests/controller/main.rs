@@ -6,11 +6,7 @@ mod errors;
 mod failover;
 mod faults;
 mod labels;
-<<<<<<< HEAD
-=======
 mod large;
-mod objects;
->>>>>>> scale
 mod order;
 mod policies;
 mod sequences;
