@@ -3,6 +3,7 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help that users read")]
 
 mod check;
+mod connection;
 mod render;
 
 use std::ffi::OsString;
@@ -13,6 +14,7 @@ use netintent::mode::ModeOverride;
 use netintent::names;
 
 pub(crate) use check::{Check, CheckFormat};
+pub(crate) use connection::Connection;
 pub(crate) use render::{ManifestFormat, Render};
 
 const EXAMPLES: &str = "\
@@ -300,15 +302,15 @@ pub(crate) struct Completion {
 /// Where manifests come from.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Input {
-    /// Manifests: a file, a folder (in full) or `-` for standard input (repeatable)
-    #[arg(short = 'f', long = "filename", value_name = "PATH", required = true)]
+    /// Manifests: a file, a folder (in full) or `-` for standard input (repeatable); without it, the cluster is read
+    #[arg(short = 'f', long = "filename", value_name = "PATH")]
     pub(crate) files: Vec<String>,
 
-    /// The namespace of objects and of names that say none
+    /// The namespace of objects and of names that say none; of a cluster, by default that of the context
     #[arg(short, long, value_name = "NAMESPACE", value_parser = namespace)]
     pub(crate) namespace: Option<String>,
 
-    /// Look for names without namespace in every namespace
+    /// Every namespace: with -f for names that say none, of a cluster for what is shown
     #[arg(short = 'A', long)]
     pub(crate) all_namespaces: bool,
 
@@ -323,6 +325,16 @@ pub(crate) struct Input {
     /// Say what was read, and how many objects of other kinds were passed over
     #[arg(short, long)]
     pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+impl Input {
+    /// Whether a cluster is read, and no file.
+    pub(crate) fn is_live(&self) -> bool {
+        self.files.is_empty()
+    }
 }
 
 /// A slip in a namespace would put objects where nothing else is.
