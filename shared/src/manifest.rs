@@ -4,6 +4,7 @@
 //! of all documents together. Everything that decides who may call whom is checked as the API server checks it, unknown
 //! fields included; of other fields only what is read is looked at.
 
+mod api;
 mod approvals;
 mod collect;
 pub mod edit;
@@ -23,6 +24,7 @@ mod settings;
 pub mod text;
 mod workload;
 
+pub use api::{decode_from_api, from_api};
 pub use collect::collect;
 pub use field::field;
 pub use quote::quoted;

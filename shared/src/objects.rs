@@ -22,6 +22,11 @@ pub struct Origin {
     pub span: Span,
 }
 
+impl Origin {
+    /// In place of a file's number, for what stands in none.
+    pub(crate) const CLUSTER: u32 = u32::MAX;
+}
+
 /// A string of a manifest, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {

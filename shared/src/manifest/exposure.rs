@@ -59,7 +59,7 @@ impl Named<'_> {
         let name = name.to_owned();
         // An Ingress names one Service for many paths.
         if !self.services.iter().any(|service| service.namespace == namespace && service.name == name) {
-            self.services.push(ServiceName { namespace, name, origin: Some(self.context.origin(node.span)) });
+            self.services.push(ServiceName { namespace, name, origin: self.context.origin(node.span) });
         }
     }
 

@@ -85,7 +85,7 @@ fn metadata(context: &Context<'_>, node: &Node, is_name: fn(&str) -> bool, expec
         labels: labels(context, written)?,
         annotations: annotations(context, written)?,
         controller: controller(context, written)?,
-        origin: Some(context.origin(head(node))),
+        origin: context.origin(head(node)),
     })
 }
 
