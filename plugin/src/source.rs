@@ -115,7 +115,12 @@ pub(crate) fn load_both(
 }
 
 fn options(input: &Input) -> Options {
-    Options { modes: input.modes.clone(), now: jiff::Timestamp::now(), pod_cidrs: input.pod_cidrs.clone() }
+    Options {
+        modes: input.modes.clone(),
+        now: jiff::Timestamp::now(),
+        pod_cidrs: input.pod_cidrs.clone(),
+        observed: input.is_live(),
+    }
 }
 
 fn read(files: Vec<File>, input: &Input, options: &Options) -> Result<Loaded> {
