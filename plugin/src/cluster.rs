@@ -1,6 +1,9 @@
 //! A cluster: whom to speak to and as whom, by kubectl's own rules, and what went wrong in words.
 
 mod failure;
+mod kinds;
+mod list;
+mod world;
 
 use std::future::Future;
 use std::io::ErrorKind;
@@ -13,6 +16,7 @@ use netintent::names::printable;
 use crate::cli::Connection;
 use crate::error::{Error, Result};
 pub(crate) use failure::Failure;
+pub(crate) use world::{Wanted, World, read};
 
 /// A connection to an API server, and the runtime that its requests run on.
 pub(crate) struct Cluster {

@@ -2,6 +2,7 @@
 
 mod files;
 mod git;
+mod live;
 mod parallel;
 mod places;
 mod read;
@@ -24,6 +25,8 @@ pub(crate) struct Loaded {
     /// What was read with reservations.
     pub(crate) findings: Vec<Finding>,
     pub(crate) sources: Sources,
+    /// The namespace of what names none.
+    pub(crate) namespace: String,
 }
 
 /// Standard input can be read once: read again it would be empty, and a whole side of a comparison with it.
@@ -34,15 +37,21 @@ fn stdin_once<'a>(paths: impl Iterator<Item = &'a String>) -> Result<()> {
     }
 }
 
-/// Reads the manifests of `-f`.
-pub(crate) fn load(input: &Input) -> Result<Loaded> {
+/// Reads the manifests of `-f`, or the cluster; `names` are what is asked about, as typed.
+pub(crate) fn load(input: &Input, names: &[&str]) -> Result<Loaded> {
+    if input.is_live() {
+        return Ok(announced(live::load(input, names, false)?, input));
+    }
     stdin_once(input.files.iter())?;
     let read = read(files::collect(&input.files)?, input, &options(input))?;
     Ok(announced(read, input))
 }
 
-/// The same without a word about what was read with reservations.
-pub(crate) fn load_silently(input: &Input) -> Result<Loaded> {
+/// The same for a check: without a word about what was read with reservations, and with what calls Services.
+pub(crate) fn load_for_check(input: &Input) -> Result<Loaded> {
+    if input.is_live() {
+        return live::load(input, &[], true);
+    }
     stdin_once(input.files.iter())?;
     read(files::collect(&input.files)?, input, &options(input))
 }
@@ -74,7 +83,8 @@ pub(crate) fn edited(before: &Loaded, input: &Input, edits: Vec<File>) -> Result
     }
     let sources = Sources::new(files);
     let (objects, findings) = read::objects(&sources, namespace(input), true)?;
-    Ok(Loaded { snapshot: Snapshot::new(objects, &before.snapshot.options), findings, sources })
+    let namespace = before.namespace.clone();
+    Ok(Loaded { snapshot: Snapshot::new(objects, &before.snapshot.options), findings, sources, namespace })
 }
 
 /// Whether two paths lead to one file.
@@ -82,8 +92,8 @@ pub(crate) fn is_same(a: &str, b: &str) -> bool {
     a == b || matches!((std::fs::canonicalize(a), std::fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
 }
 
-/// The namespace of objects that name none.
-pub(crate) fn namespace(input: &Input) -> &str {
+/// The namespace of objects in files that name none.
+fn namespace(input: &Input) -> &str {
     input.namespace.as_deref().unwrap_or("default")
 }
 
@@ -128,14 +138,16 @@ fn read(files: Vec<File>, input: &Input, options: &Options) -> Result<Loaded> {
     let (objects, mut findings) = read::objects(&sources, namespace(input), false)?;
     let mut snapshot = Snapshot::new(objects, options);
     findings.append(&mut snapshot.findings);
-    Ok(Loaded { snapshot, findings, sources })
+    Ok(Loaded { snapshot, findings, sources, namespace: namespace(input).to_owned() })
 }
 
 /// What was read, once it was said what there is to say about it.
 fn announced(loaded: Loaded, input: &Input) -> Loaded {
     if input.verbose {
-        report_kinds(&loaded.snapshot.objects, loaded.sources.len());
+        let from = if input.is_live() { "the cluster".to_owned() } else { format!("{} files", loaded.sources.len()) };
+        report_kinds(&loaded.snapshot.objects, &from);
     }
+    live::report_unread(&loaded.snapshot.objects.unread);
     report_warnings(&loaded, input.verbose);
     loaded
 }
@@ -151,9 +163,9 @@ fn report_warnings(loaded: &Loaded, all: bool) {
     }
 }
 
-fn report_kinds(objects: &Objects, files: usize) {
+fn report_kinds(objects: &Objects, from: &str) {
     printer::note(&format!(
-        "read {} workloads and pods, {} Services, {} NetworkPolicies and {} approvals from {files} files",
+        "read {} workloads and pods, {} Services, {} NetworkPolicies and {} approvals from {from}",
         objects.workloads.len(),
         objects.services.len(),
         objects.policies.len(),
@@ -165,8 +177,10 @@ fn report_kinds(objects: &Objects, files: usize) {
 }
 
 /// Where names without a namespace are looked for.
-pub(crate) fn home(input: &Input) -> Home<'_> {
-    Home { namespace: namespace(input), only: input.namespace.is_some() && !input.all_namespaces }
+pub(crate) fn home<'l>(input: &Input, loaded: &'l Loaded) -> Home<'l> {
+    // As kubectl does, a cluster is asked for what is in the namespace of the context.
+    let one = input.namespace.is_some() || input.is_live();
+    Home { namespace: &loaded.namespace, only: one && !input.all_namespaces }
 }
 
 /// Reading failed before there was any manifest.

@@ -24,9 +24,11 @@ mod settings;
 pub mod text;
 mod workload;
 
-pub use api::{decode_from_api, from_api};
+pub use api::{decode_from_api, decode_owned, from_api};
 pub use collect::collect;
+pub use exposure::is_exposure;
 pub use field::field;
+pub use foreign::is_foreign;
 pub use quote::quoted;
 
 pub(crate) use approvals::{TOO_LATE, is_rfc3339};
@@ -197,7 +199,7 @@ fn object(
             Object::Prohibition(Box::new(approvals::prohibition(context, node)?))
         }
         ("apps", "ControllerRevision") => Object::Revision(Box::new(workload::revision(context, node)?)),
-        _ if exposure::is_exposure(group, kind) => {
+        _ if is_exposure(group, kind) => {
             outdated::passed_over(context, node, api_version, kind);
             Object::Exposure(Box::new(exposure::exposure(context, node, group, kind)?))
         }

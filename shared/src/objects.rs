@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use crate::approval::{Approval, Prohibition};
 use crate::callee::Port;
 use crate::manifest::text::{Span, Style};
+use crate::unread::Unread;
 use crate::names;
 use crate::policy::NetworkPolicy;
 use crate::port::Protocol;
@@ -342,4 +343,6 @@ pub struct Objects {
     pub revisions: Vec<Revision>,
     /// Kinds that decide nothing here, with how many objects of each were passed over.
     pub skipped: std::collections::BTreeMap<String, usize>,
+    /// What there may be besides, and could not be read.
+    pub unread: Vec<Unread>,
 }

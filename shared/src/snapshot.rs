@@ -50,6 +50,11 @@ pub struct Options {
 }
 
 impl Options {
+    /// What was read, in a word.
+    pub fn place(&self) -> &'static str {
+        if self.observed { "the cluster" } else { "the input" }
+    }
+
     /// No overrides, at `now`.
     pub fn at(now: Timestamp) -> Self {
         Self { modes: Vec::new(), now, pod_cidrs: Vec::new(), observed: false }
@@ -168,7 +173,7 @@ impl Snapshot {
 
     fn of(objects: Objects, options: &Options, expected: Option<Expected>) -> Self {
         let mut namespaces = namespaces(&objects, options);
-        let mut findings = warnings::of_namespaces(&objects, &namespaces);
+        let mut findings = warnings::of_namespaces(&objects, &namespaces, options);
         findings.extend(warnings::of_unknown(&objects, &namespaces, options));
         let mut pods = pods::derived(&objects, &namespaces, options, &mut findings);
         if objects.workloads.iter().any(|w| w.pod.ended) {
@@ -254,6 +259,11 @@ impl Snapshot {
     /// The mode of a namespace.
     pub fn mode(&self, namespace: &str) -> Mode {
         Catalogue::mode(self, namespace)
+    }
+
+    /// Whether there may be objects of a kind in a namespace that could not be read.
+    pub fn is_unread(&self, kind: &str, namespace: &str) -> bool {
+        self.objects.unread.iter().any(|unread| unread.kind == kind && unread.touches(namespace))
     }
 
     /// The workload of a pod.

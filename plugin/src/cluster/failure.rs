@@ -1,6 +1,5 @@
 //! What went wrong between us and an API server, as a person reads it.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 use netintent::names::printable;
@@ -12,6 +11,10 @@ use crate::error::Error;
 pub(crate) enum Failure {
     /// Not permitted: what the API server says.
     Forbidden(String),
+    /// No longer permitted, after a part was read.
+    Lost(String),
+    /// An API server that can't say what it has.
+    TooOld,
     /// There is no such thing.
     NotFound(String),
     /// What a list was read from is no longer kept.
@@ -95,6 +98,14 @@ impl Failure {
             Self::Forbidden(message) => {
                 let help = "kubectl auth whoami says who asks; whoever administers the cluster may grant it";
                 (format!("not permitted: {message}"), Some(help.to_owned()))
+            }
+            Self::Lost(message) => {
+                let help = "what was read by then is no answer: run the command again".to_owned();
+                (format!("permission was lost while reading: {message}"), Some(help))
+            }
+            Self::TooOld => {
+                let help = "netintent needs Kubernetes 1.33 or later; write the objects to a file, and read that with -f";
+                ("the API server is too old: it can't say which kinds it has".to_owned(), Some(help.to_owned()))
             }
             Self::NotFound(message) => (message, None),
             Self::Expired => {

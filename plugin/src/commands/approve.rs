@@ -55,7 +55,7 @@ pub(super) fn run(args: &Approve) -> Result<Status> {
 
 /// Who is to call whom.
 fn ends(loaded: &Loaded, args: &Approve) -> Result<(CallerPattern, Called)> {
-    let home = source::home(&args.input);
+    let home = source::home(&args.input, loaded);
     let called = callee_pattern(&loaded.snapshot, &args.to, home)?;
     let own = match &called.pattern.scope {
         Scope::Service { namespace, .. } | Scope::Namespace(namespace) => Some(namespace.as_str()),

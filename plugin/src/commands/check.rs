@@ -21,7 +21,7 @@ pub(super) fn run(args: &Check) -> Result<Status> {
         return explain(parsed(code)?);
     }
     let ignored: Vec<Code> = args.ignore.iter().map(|code| parsed(code)).collect::<Result<_>>()?;
-    let mut loaded = ManuallyDrop::new(source::load_silently(&args.input)?);
+    let mut loaded = ManuallyDrop::new(source::load_for_check(&args.input)?);
     let read = std::mem::take(&mut loaded.findings);
     let Loaded { snapshot, sources, .. } = &*loaded;
     let comments: Vec<_> = sources

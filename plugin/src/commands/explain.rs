@@ -17,9 +17,9 @@ use crate::source::{self, Loaded};
 
 pub(super) fn run(args: &Explain) -> Result<Status> {
     // The process ends with the answer: there is no use in tidying up before.
-    let loaded = ManuallyDrop::new(source::load(&args.input)?);
+    let loaded = ManuallyDrop::new(source::load(&args.input, &[&args.caller, &args.callee])?);
     let Loaded { snapshot, sources, .. } = &*loaded;
-    let home = source::home(&args.input);
+    let home = source::home(&args.input, &loaded);
     let (callee, port) = split_port(&args.callee);
     let source = resolve(snapshot, &args.caller, Role::Caller, home)?;
     let destination = resolve(snapshot, callee, Role::Callee, home)?;

@@ -22,11 +22,11 @@ use crate::writer::Target;
 
 pub(super) fn run(args: &Revoke) -> Result<Status> {
     // The process ends with the answer: there is no use in tidying up before.
-    let loaded = ManuallyDrop::new(source::load(&args.input)?);
+    let loaded = ManuallyDrop::new(source::load(&args.input, &[&args.caller, &args.to])?);
     let (caller, callee) = ends(&loaded, args)?;
     let pair = Pair { caller: &caller, callee: &callee };
     check_wider(&loaded, pair)?;
-    let changes = changes(&loaded, args, pair)?;
+    let changes = changes(&loaded, pair)?;
     if changes.is_empty() {
         return Err(nothing(&loaded, pair));
     }
@@ -55,7 +55,7 @@ struct Change<'a> {
 
 /// Who may call whom no longer: what is in the input, or else what an approval alone still names.
 fn ends(loaded: &Loaded, args: &Revoke) -> Result<(CallerPattern, CalleePattern)> {
-    let (snapshot, home) = (&loaded.snapshot, source::home(&args.input));
+    let (snapshot, home) = (&loaded.snapshot, source::home(&args.input, loaded));
     let known = callee_pattern(snapshot, &args.to, home);
     let typed = CalleePattern::parse(&args.to, Some(home.namespace)).ok();
     let callees: Vec<&CalleePattern> = known.iter().map(|called| &called.pattern).chain(&typed).collect();
@@ -139,7 +139,7 @@ fn nothing(loaded: &Loaded, pair: Pair<'_>) -> Error {
 }
 
 /// All files that change, each once, whatever ways lead to it.
-fn changes<'a>(loaded: &'a Loaded, args: &Revoke, pair: Pair<'_>) -> Result<Vec<Change<'a>>> {
+fn changes<'a>(loaded: &'a Loaded, pair: Pair<'_>) -> Result<Vec<Change<'a>>> {
     let mut changes: Vec<Change<'a>> = Vec::new();
     for file in loaded.sources.files() {
         if changes.iter().any(|change| source::is_same(change.name, &file.name)) {
@@ -153,7 +153,7 @@ fn changes<'a>(loaded: &'a Loaded, args: &Revoke, pair: Pair<'_>) -> Result<Vec<
             let name = ObjectName { kind: draft.kind().into(), namespace, name: draft.name.clone() };
             is_taken(&loaded.snapshot.objects.approvals, draft) || added(&name)
         };
-        let namespace = source::namespace(&args.input);
+        let namespace = &loaded.namespace;
         let revoked = edit::revoke(&text, pair.caller, pair.callee, namespace, &is_taken)
             .map_err(|error| cannot_edit(&file.name, error))?;
         let Some(revoked) = revoked else { continue };

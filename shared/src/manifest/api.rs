@@ -3,14 +3,17 @@
 //! Most of a running pod decides nothing, and some of it, such as its environment, is nobody's business: only what is read
 //! later is kept, so that nothing else can be shown or stored.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::metadata::namespaced;
+use super::read::Context;
 use super::text::{Entry, Node, Span, Style, Value};
-use super::{Decoded, ManifestError, decode};
+use super::{Decoded, ManifestError, Object, decode};
 use crate::names;
-use crate::objects::Origin;
+use crate::objects::{Origin, PodSpec, Workload};
 
 /// Builds the tree of an object of a kind, without what decides nothing. Items of a list need not say what they are: the
 /// tree says it.
@@ -31,6 +34,18 @@ pub fn from_api<'de, D: Deserializer<'de>>(object: D, api_version: &str, kind: &
 /// What an API server of a version that is known would not have taken.
 pub fn decode_from_api(object: &Node) -> Result<Decoded, ManifestError> {
     decode(object, Origin::CLUSTER, "")
+}
+
+/// Reads the metadata of a `ReplicaSet` that a controller owns: its pods are its owner's, and nothing else of it counts.
+/// `None`: nothing owns it, so that all of it counts.
+///
+/// # Errors
+/// As [`decode_from_api`].
+pub fn decode_owned(object: &Node) -> Result<Option<Object>, ManifestError> {
+    let context = Context { file: Origin::CLUSTER, namespace: "", findings: RefCell::default() };
+    let metadata = namespaced(&context, object)?;
+    let owned = |metadata| Workload { kind: "ReplicaSet".into(), metadata, pod: PodSpec::default() };
+    Ok(metadata.controller.is_some().then(|| Object::Workload(Box::new(owned(metadata)))))
 }
 
 fn bare(value: Value) -> Node {
@@ -206,7 +221,6 @@ impl<'de> Visitor<'de> for Part {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::Object;
 
     fn node(kind: &str, json: &str) -> Node {
         from_api(&mut serde_json::Deserializer::from_str(json), "v1", kind).unwrap()

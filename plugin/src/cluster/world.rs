@@ -1,0 +1,167 @@
+//! All that is read of a cluster: every kind at once, and where not all of it is permitted, what is.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures::future::{join_all, try_join};
+use netintent::finding::Finding;
+use netintent::manifest::text::Node;
+use netintent::manifest::collect;
+use netintent::objects::Objects;
+use netintent::unread::{Extent, Unread};
+
+use super::kinds::{DISCOVERY, Discovery, Resource, known};
+use super::list::{Lists, Read, get};
+use super::{Cluster, Failure};
+use crate::error::Result;
+use crate::printer;
+
+/// After which time a read is long enough to say how far it is, and how often it is said then.
+const LONG: Duration = Duration::from_secs(1);
+const TICK: Duration = Duration::from_millis(200);
+
+/// What is wanted of a cluster.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wanted {
+    /// The namespaces that are read by themselves where not all may be.
+    pub(crate) namespaces: BTreeSet<String>,
+    /// Whether what calls Services and can carry no intent is read too.
+    pub(crate) exposures: bool,
+    /// Whether the objects are kept as they were read.
+    pub(crate) nodes: bool,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub(crate) struct World {
+    /// The objects, what could not be read among them.
+    pub(crate) objects: Objects,
+    /// What was read with reservations.
+    pub(crate) findings: Vec<Finding>,
+    /// The objects as they were read, where that is wanted.
+    pub(crate) nodes: Vec<Node>,
+    /// Whether the API server knows Approvals.
+    pub(crate) installed: bool,
+}
+
+/// Reads a cluster.
+///
+/// # Errors
+/// Where the API server can't be reached, or does not answer as it should. That something is not permitted is no error.
+pub(crate) fn read(cluster: &Cluster, wanted: &Wanted) -> Result<World> {
+    let lists = Lists { cluster, count: Arc::new(AtomicUsize::new(0)), nodes: wanted.nodes };
+    let all = cluster.run(async {
+        let reading = everything(&lists, wanted);
+        tokio::pin!(reading);
+        let mut wait = LONG;
+        loop {
+            tokio::select! {
+                all = &mut reading => return all,
+                () = tokio::time::sleep(wait) => {
+                    printer::progress(&format!("reading the cluster: {} objects", lists.count.load(Ordering::Relaxed)));
+                    wait = TICK;
+                }
+            }
+        }
+    });
+    printer::progress("");
+    let all = all.map_err(Failure::into_error)?;
+    let installed = all.iter().all(|kind| kind.there);
+    let mut world = World { objects: Objects::default(), findings: Vec::new(), nodes: Vec::new(), installed };
+    let (mut objects, mut unread) = (Vec::new(), Vec::new());
+    for kind in all {
+        unread.extend(kind.unread);
+        unread.extend(kind.read.unread);
+        objects.extend(kind.read.objects);
+        world.findings.extend(kind.read.findings);
+        world.nodes.extend(kind.read.nodes);
+    }
+    world.objects = collect(objects, &|_| String::new(), &mut world.findings);
+    world.objects.unread = unread;
+    Ok(world)
+}
+
+/// What came of one kind.
+struct OfKind {
+    read: Read,
+    /// Whether the API server knows it.
+    there: bool,
+    unread: Option<Unread>,
+}
+
+async fn everything(lists: &Lists<'_>, wanted: &Wanted) -> std::result::Result<Vec<OfKind>, Failure> {
+    let kinds = async { all(lists, wanted, known()).await };
+    let others = async {
+        match others(lists.cluster, wanted.exposures).await? {
+            Ok(others) => all(lists, wanted, others).await,
+            Err(unread) => Ok(vec![OfKind { read: Read::default(), there: true, unread: Some(unread) }]),
+        }
+    };
+    let (mut all, others) = try_join(kinds, others).await?;
+    all.extend(others);
+    Ok(all)
+}
+
+/// Reads some kinds at once.
+async fn all(
+    lists: &Lists<'_>,
+    wanted: &Wanted,
+    resources: Vec<Resource>,
+) -> std::result::Result<Vec<OfKind>, Failure> {
+    join_all(resources.iter().map(|resource| of_kind(lists, wanted, resource))).await.into_iter().collect()
+}
+
+/// Which kinds there are besides those that every API server has; or that this can't be known.
+async fn others(
+    cluster: &Cluster,
+    exposures: bool,
+) -> std::result::Result<std::result::Result<Vec<Resource>, Unread>, Failure> {
+    let unread = |why: String| Unread {
+        group: Unread::ANY_OTHER.to_owned(),
+        kind: "policies of other APIs".into(),
+        extent: Extent::AllBut(BTreeSet::new()),
+        why,
+    };
+    let text = match cluster.text(get("/apis", DISCOVERY)?).await {
+        Ok(text) => text,
+        Err(Failure::Forbidden(why)) => return Ok(Err(unread(why))),
+        Err(failure) => return Err(failure),
+    };
+    let discovery: Discovery = serde_json::from_str(&text).map_err(|error| Failure::Garbled(error.to_string()))?;
+    discovery.others(exposures).map(Ok).ok_or(Failure::TooOld)
+}
+
+async fn of_kind(lists: &Lists<'_>, wanted: &Wanted, resource: &Resource) -> std::result::Result<OfKind, Failure> {
+    let why = match lists.list(resource, None).await {
+        Ok(read) => return Ok(OfKind { read, there: true, unread: None }),
+        Err(Failure::NotFound(_)) => {
+            // Without its definition nobody can have written one.
+            return Ok(OfKind { read: Read::default(), there: !resource.is_ours(), unread: None });
+        }
+        Err(Failure::Forbidden(why)) => why,
+        Err(failure) => return Err(failure),
+    };
+    // Not everywhere; perhaps where it is needed.
+    let mut read = Read::default();
+    let mut there = BTreeSet::new();
+    for namespace in &wanted.namespaces {
+        let part = match (resource.namespaced, resource.kind.as_str()) {
+            (true, _) => lists.list(resource, Some(namespace)).await.map(Some),
+            (false, "Namespace") => lists.get(resource, "", namespace).await,
+            (false, _) => break,
+        };
+        match part {
+            Ok(part) => {
+                there.insert(namespace.clone());
+                read.append(part.unwrap_or_default());
+            }
+            Err(Failure::Forbidden(_)) => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    let extent = Extent::AllBut(there);
+    let unread = Unread { group: resource.group.clone(), kind: resource.kind.clone().into(), extent, why };
+    Ok(OfKind { read, there: true, unread: Some(unread) })
+}
