@@ -50,11 +50,6 @@ impl Cluster {
         &self.namespace
     }
 
-    /// The client, for requests within [`Cluster::run`].
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
-    }
-
     /// Runs requests to their end.
     pub(crate) fn run<T>(&self, requests: impl Future<Output = T>) -> T {
         self.runtime.block_on(requests)

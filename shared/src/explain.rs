@@ -15,8 +15,11 @@ mod caveats;
 mod chain;
 mod fix;
 mod parts;
+mod pods;
 mod policies;
 mod unread;
+
+pub use pods::{PodState, pods};
 
 /// What is asked.
 #[derive(Clone, Debug)]

@@ -5,14 +5,16 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use jiff::Timestamp;
+
 use crate::approval::{Approval, Prohibition};
 use crate::callee::Port;
 use crate::manifest::text::{Span, Style};
-use crate::unread::Unread;
 use crate::names;
 use crate::policy::NetworkPolicy;
 use crate::port::Protocol;
 use crate::selector::{Labels, Selector};
+use crate::unread::Unread;
 
 /// A place in an input file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +64,8 @@ pub struct Metadata {
     pub labels: Labels,
     /// The annotations under `netintent.dev/` and `a8r.io/`, in the order of the input.
     pub annotations: Vec<(String, Text)>,
+    /// When the API server made the object.
+    pub created: Option<Timestamp>,
     /// The owner that controls the object.
     pub controller: Option<Owner>,
     /// Where the object begins.
@@ -161,6 +165,10 @@ pub struct PodSpec {
     pub ports: Vec<ContainerPort>,
     /// The addresses of a running pod.
     pub addresses: Vec<IpAddr>,
+    /// The phase of a running pod.
+    pub phase: Option<String>,
+    /// The node that it runs on.
+    pub node: Option<String>,
 }
 
 /// A port of a container.
@@ -192,6 +200,8 @@ pub struct Service {
     pub ports: Vec<ServicePort>,
     /// How it is reached.
     pub r#type: ServiceType,
+    /// Its own addresses in the cluster.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// How a Service is reached.

@@ -76,9 +76,9 @@ fn plural(kind: &str) -> String {
 
 /// What makes verdicts about the pods of a namespace uncertain; `known` is whether its labels are.
 pub(crate) fn about<'u>(unread: &'u [Unread], namespace: &'u str, known: bool) -> impl Iterator<Item = &'u Unread> {
-    unread.iter().filter(move |unread| {
-        unread.touches(namespace) && (unread.decides() || (unread.kind == "Namespace" && !known))
-    })
+    unread
+        .iter()
+        .filter(move |unread| unread.touches(namespace) && (unread.decides() || (unread.kind == "Namespace" && !known)))
 }
 
 #[cfg(test)]

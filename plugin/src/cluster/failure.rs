@@ -104,7 +104,8 @@ impl Failure {
                 (format!("permission was lost while reading: {message}"), Some(help))
             }
             Self::TooOld => {
-                let help = "netintent needs Kubernetes 1.33 or later; write the objects to a file, and read that with -f";
+                let help =
+                    "netintent needs Kubernetes 1.33 or later; write the objects to a file, and read that with -f";
                 ("the API server is too old: it can't say which kinds it has".to_owned(), Some(help.to_owned()))
             }
             Self::NotFound(message) => (message, None),

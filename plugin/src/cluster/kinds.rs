@@ -174,26 +174,33 @@ mod tests {
             known().iter().find(|r| r.kind == kind).map(|r| r.path(namespace)).unwrap_or_default()
         };
         assert_eq!(path("Pod", None), "/api/v1/pods");
-        assert_eq!(
-            path("NetworkPolicy", Some("bank")),
-            "/apis/networking.k8s.io/v1/namespaces/bank/networkpolicies"
-        );
+        assert_eq!(path("NetworkPolicy", Some("bank")), "/apis/networking.k8s.io/v1/namespaces/bank/networkpolicies");
         assert_eq!(path("ClusterApproval", None), "/apis/netintent.dev/v1alpha1/clusterapprovals");
     }
 
     #[test]
     fn of_what_is_discovered_only_what_counts_is_read() {
         let resource = |kind: &str, plural: &str| {
-            format!("{{\"resource\": \"{plural}\", \"responseKind\": {{\"kind\": \"{kind}\"}}, \"scope\": \"Namespaced\", \"verbs\": [\"list\"]}}")
+            format!(
+                "{{\"resource\": \"{plural}\", \"responseKind\": {{\"kind\": \"{kind}\"}}, \"scope\": \"Namespaced\", \"verbs\": [\"list\"]}}"
+            )
         };
         let group = |name: &str, resources: &[String]| {
             let all = resources.join(",");
-            format!("{{\"metadata\": {{\"name\": \"{name}\"}}, \"versions\": [{{\"version\": \"v2\", \"resources\": [{all}]}}, {{\"version\": \"v1\", \"resources\": [{all}]}}]}}")
+            format!(
+                "{{\"metadata\": {{\"name\": \"{name}\"}}, \"versions\": [{{\"version\": \"v2\", \"resources\": [{all}]}}, {{\"version\": \"v1\", \"resources\": [{all}]}}]}}"
+            )
         };
         let text = format!(
             "{{\"items\": [{}, {}, {}, {}]}}",
-            group("cilium.io", &[resource("CiliumNetworkPolicy", "ciliumnetworkpolicies"), resource("CiliumNode", "nodes")]),
-            group("networking.k8s.io", &[resource("Ingress", "ingresses"), resource("NetworkPolicy", "networkpolicies")]),
+            group(
+                "cilium.io",
+                &[resource("CiliumNetworkPolicy", "ciliumnetworkpolicies"), resource("CiliumNode", "nodes")]
+            ),
+            group(
+                "networking.k8s.io",
+                &[resource("Ingress", "ingresses"), resource("NetworkPolicy", "networkpolicies")]
+            ),
             group("projectcalico.org", &[resource("NetworkPolicy", "networkpolicies")]),
             group("crd.projectcalico.org", &[resource("NetworkPolicy", "networkpolicies")]),
         );
@@ -202,13 +209,11 @@ mod tests {
             let found = discovery.others(exposures).unwrap_or_default();
             found.iter().map(|r| r.path(None)).collect()
         };
-        let policies = [
-            "/apis/cilium.io/v2/ciliumnetworkpolicies",
-            "/apis/crd.projectcalico.org/v2/networkpolicies",
-        ];
+        let policies = ["/apis/cilium.io/v2/ciliumnetworkpolicies", "/apis/crd.projectcalico.org/v2/networkpolicies"];
         assert_eq!(names(false), policies);
         assert_eq!(names(true).len(), 3);
-        let old: Discovery = serde_json::from_str("{\"kind\": \"APIGroupList\", \"groups\": []}").unwrap_or(Discovery { items: Some(Vec::new()) });
+        let old: Discovery = serde_json::from_str("{\"kind\": \"APIGroupList\", \"groups\": []}")
+            .unwrap_or(Discovery { items: Some(Vec::new()) });
         assert_eq!(old.others(false), None);
     }
 }

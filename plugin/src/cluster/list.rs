@@ -1,7 +1,7 @@
 //! Lists in pages, each of one moment, and what becomes of their items.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Request;
 use http::header::ACCEPT;
@@ -103,7 +103,9 @@ impl Lists<'_> {
             all.append(page.await.map_err(|error| Failure::Garbled(error.to_string()))??);
         }
         for (namespace, name) in std::mem::take(&mut all.alone) {
-            if let Some(object) = self.get(&Resource { part: Part::Whole, ..resource.clone() }, &namespace, &name).await? {
+            if let Some(object) =
+                self.get(&Resource { part: Part::Whole, ..resource.clone() }, &namespace, &name).await?
+            {
                 all.append(object);
             }
         }
@@ -119,7 +121,8 @@ impl Lists<'_> {
         let accept = if resource.part == Part::Metadata { METADATA } else { JSON };
         match self.cluster.text(get(&format!("{path}/{name}"), accept)?).await {
             Ok(text) => {
-                let raw: &RawValue = serde_json::from_str(&text).map_err(|error| Failure::Garbled(error.to_string()))?;
+                let raw: &RawValue =
+                    serde_json::from_str(&text).map_err(|error| Failure::Garbled(error.to_string()))?;
                 let mut read = Read::default();
                 object(raw, resource, self.nodes, &mut read);
                 self.count.fetch_add(1, Ordering::Relaxed);
@@ -247,7 +250,9 @@ mod tests {
         let good = r#"{"metadata": {"name": "a", "namespace": "n"}, "spec": {"podSelector": {}}}"#;
         let bad = r#"{"metadata": {"name": "b", "namespace": "n"}, "spec": {"podSelector": {}, "newField": 1}}"#;
         let deep = format!("{{\"metadata\": {{\"name\": \"c\"}}, \"spec\": {}1{}}}", "[".repeat(500), "]".repeat(500));
-        let text = format!("{{\"kind\": \"NetworkPolicyList\", \"metadata\": {{\"continue\": \"x+/=\"}}, \"items\": [{good}, {bad}, {deep}]}}");
+        let text = format!(
+            "{{\"kind\": \"NetworkPolicyList\", \"metadata\": {{\"continue\": \"x+/=\"}}, \"items\": [{good}, {bad}, {deep}]}}"
+        );
         let count = AtomicUsize::new(0);
         let read = page(&text, &resource("NetworkPolicy"), &count, true).unwrap_or_default();
         assert_eq!((read.objects.len(), read.nodes.len(), count.into_inner()), (1, 1, 3));
@@ -259,7 +264,8 @@ mod tests {
 
     #[test]
     fn of_owned_replica_sets_metadata_are_enough() {
-        let owner = r#""ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "d", "controller": true}]"#;
+        let owner =
+            r#""ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "d", "controller": true}]"#;
         let text = format!(
             "{{\"items\": [{{\"metadata\": {{\"name\": \"d-1\", \"namespace\": \"n\", {owner}}}}}, {{\"metadata\": {{\"name\": \"bare\", \"namespace\": \"n\"}}}}]}}"
         );

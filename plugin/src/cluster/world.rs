@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures::future::{join_all, try_join};
 use netintent::finding::Finding;
-use netintent::manifest::text::Node;
 use netintent::manifest::collect;
+use netintent::manifest::text::Node;
 use netintent::objects::Objects;
 use netintent::unread::{Extent, Unread};
 

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::mem::ManuallyDrop;
 
-use netintent::explain::{Explanation, Question, explain};
+use netintent::explain::{Explanation, Question, explain, pods};
 use netintent::names::printable;
 use netintent::resolve::{Role, Subject, asked_port, resolve, split_port};
 
@@ -33,13 +33,15 @@ pub(super) fn run(args: &Explain) -> Result<Status> {
         let asked = format!("{} → {}", printable(&args.caller), printable(&args.callee));
         let mut out = printer::stdout_for(args.output.format);
         match args.output.format {
-            Format::Table => chain::text(&mut out, &asked, &explanation, sources, false)?,
-            Format::Wide => chain::text(&mut out, &asked, &explanation, sources, true)?,
+            Format::Table | Format::Wide => {
+                let wide = args.output.format == Format::Wide;
+                chain::text(&mut out, &asked, &explanation, sources, wide)?;
+                chain::running(&mut out, &pods(snapshot, &question), wide)?;
+            }
             Format::Markdown => chain::markdown(&mut out, &asked, &explanation, sources)?,
             Format::Name => writeln!(out, "{}", chain::verdict(&explanation))?,
             Format::Json | Format::Yaml => {
-                let ends = (&question.source, &question.destination);
-                let view = ExplanationView::new(snapshot, sources, ends, &explanation);
+                let view = ExplanationView::new(snapshot, sources, &question, &explanation);
                 if args.output.format == Format::Json {
                     serde_json::to_writer_pretty(&mut out, &view).map_err(std::io::Error::from)?;
                     writeln!(out)?;

@@ -16,7 +16,7 @@ use crate::printer::{self, NOTE, styled};
 use crate::render::ends::{self, caveats, full, short};
 use crate::render::items::Items;
 use crate::render::table::{Field, TableWriter, Tone, Totals, plain};
-use crate::render::views::{ConnectionView, GroupView};
+use crate::render::views::{ConnectionView, GroupView, UnreadView};
 use crate::source::{self, Loaded};
 
 pub(super) fn run(args: &List) -> Result<Status> {
@@ -99,11 +99,9 @@ fn items(snapshot: &Snapshot, filter: &Filter, mut items: Items<'_>) -> io::Resu
 
 /// What could not be read, as a field of the list; nothing where all was.
 pub(super) fn incomplete(snapshot: &Snapshot) -> Vec<(&'static str, serde_json::Value)> {
-    let unread = &snapshot.objects.unread;
-    let view = |unread: &netintent::unread::Unread| {
-        serde_json::json!({"what": unread.to_string(), "why": printable(&unread.why)})
-    };
-    if unread.is_empty() { Vec::new() } else { vec![("unread", unread.iter().map(view).collect())] }
+    let unread = UnreadView::of(snapshot);
+    let fields = |unread| serde_json::to_value(unread).map(|value| vec![("unread", value)]);
+    if unread.is_empty() { Vec::new() } else { fields(unread).unwrap_or_default() }
 }
 
 /// Which columns a table has, besides the ends and the ports.

@@ -17,7 +17,8 @@ use crate::source::{self, Loaded};
 
 pub(super) fn run(args: &Render) -> Result<Status> {
     // The process ends with the answer: there is no use in tidying up before.
-    let loaded = ManuallyDrop::new(source::load(&args.input, &args.services.iter().map(String::as_str).collect::<Vec<_>>())?);
+    let loaded =
+        ManuallyDrop::new(source::load(&args.input, &args.services.iter().map(String::as_str).collect::<Vec<_>>())?);
     let Loaded { snapshot, sources, .. } = &*loaded;
     let services = args.services.iter().map(|text| service(&loaded, text, args)).collect::<Result<Vec<usize>>>()?;
     let mut policies = rendered(snapshot);

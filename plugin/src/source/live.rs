@@ -41,7 +41,8 @@ pub(super) fn report_unread(unread: &[Unread]) {
     for unread in unread {
         match &unread.extent {
             netintent::unread::Extent::AllBut(_) => {
-                let why = unread.why.split(" cannot ").next().unwrap_or_default().rsplit(": ").next().unwrap_or_default();
+                let why =
+                    unread.why.split(" cannot ").next().unwrap_or_default().rsplit(": ").next().unwrap_or_default();
                 whole.entry(why.to_owned()).or_default().push(unread.to_string());
             }
             netintent::unread::Extent::One(..) => single.push(format!("{unread} can't be read: {}", unread.why)),

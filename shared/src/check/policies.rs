@@ -26,8 +26,7 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
     }
     let place = snapshot.options.place();
     found.extend(empty.into_iter().map(|(namespace, policy)| {
-        let message =
-            format!("no pod of namespace {namespace} is in {place}: what its policies select can't be told");
+        let message = format!("no pod of namespace {namespace} is in {place}: what its policies select can't be told");
         let help = "add the manifests of its workloads with -f".to_owned();
         Finding::new(Code::NoPods, message).help(help).about("NetworkPolicy", &policy.metadata)
     }));

@@ -263,9 +263,15 @@ mod tests {
             ("apps/v1", "Deployment", format!("{selector}, \"strategy\": {{}}, \"template\": {always}")),
             ("apps/v1", "StatefulSet", format!("{selector}, \"template\": {always}")),
             ("batch/v1", "Job", format!("{selector}, \"template\": {never}")),
-            ("batch/v1", "CronJob", format!("\"schedule\": \"@daily\", \"jobTemplate\": {{\"spec\": {{\"template\": {never}}}}}")),
+            (
+                "batch/v1",
+                "CronJob",
+                format!("\"schedule\": \"@daily\", \"jobTemplate\": {{\"spec\": {{\"template\": {never}}}}}"),
+            ),
         ] {
-            let json = format!("{{\"metadata\": {{\"name\": \"a\", \"namespace\": \"n\", \"uid\": \"u\"}}, \"spec\": {{{spec}}}, \"status\": {{\"x\": 1}}}}");
+            let json = format!(
+                "{{\"metadata\": {{\"name\": \"a\", \"namespace\": \"n\", \"uid\": \"u\"}}, \"spec\": {{{spec}}}, \"status\": {{\"x\": 1}}}}"
+            );
             let node = from_api(&mut serde_json::Deserializer::from_str(&json), api_version, kind).unwrap();
             let decoded = decode_from_api(&node).unwrap();
             assert_eq!(decoded.findings, [], "{kind}");

@@ -9,9 +9,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::{Expected, NamespaceState, Options, Pod};
 use crate::caller::Controller;
 use crate::compile::compile;
+use crate::derive::{Derivation, Grant, Reason, Refusal};
 use crate::mode::Mode;
 use crate::names;
 use crate::objects::{Objects, Workload};
+use crate::pod::Declared;
 use crate::policy::NetworkPolicy;
 use crate::render::same;
 
@@ -30,6 +32,27 @@ pub(super) fn without_templates(objects: &Objects, pods: &mut Vec<(Controller, P
     let running: FxHashSet<(String, Controller)> =
         pods.iter().filter(|(_, pod)| runs(pod)).map(|(controller, pod)| key(controller, pod)).collect();
     pods.retain(|(controller, pod)| runs(pod) || !running.contains(&key(controller, pod)));
+}
+
+/// Takes an intent for granted where the pod carries its label, and the approval may be one that could not be read: nobody
+/// but the webhook gives labels.
+pub(super) fn believe_labels(objects: &Objects, object: &Workload, intents: &[Declared], derivation: &mut Derivation) {
+    let is_unread = objects.unread.iter().any(|unread| unread.kind.ends_with("Approval"));
+    if !is_unread || object.kind != "Pod" {
+        return;
+    }
+    let carried = |refusal: &Refusal| {
+        matches!(refusal.reason, Reason::NotApproved | Reason::TooWide { .. } | Reason::Expired { .. })
+            && object.pod.labels.get(&refusal.callee.label_key()) == Some(names::ALLOWED)
+    };
+    let (granted, refused) = std::mem::take(&mut derivation.refusals).into_iter().partition(carried);
+    derivation.refusals = refused;
+    let granted: Vec<Refusal> = granted;
+    let granted = granted.into_iter().map(|refusal| Grant { callee: refusal.callee, approvals: Vec::new() });
+    derivation.grants.extend(granted);
+    // In the order of the intents, as ever.
+    let order = |grant: &Grant| intents.iter().position(|intent| intent.callee == grant.callee);
+    derivation.grants.sort_by_key(order);
 }
 
 /// The policies that the controller should have written by now, by namespace and name: overrides change nothing about it.

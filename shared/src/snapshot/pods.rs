@@ -78,15 +78,15 @@ pub(super) fn derived(
             account: account.map(|(at, calls)| (*at, calls)),
             mirror: object.pod.mirror,
         };
-        let Derived { caller, intents, derivation, errors } = pod::derived(&subject, &statements, options.now);
+        let Derived { caller, intents, mut derivation, errors } = pod::derived(&subject, &statements, options.now);
+        if options.observed {
+            observed::believe_labels(objects, object, &intents, &mut derivation);
+        }
         found.extend(errors.iter().map(|error| warnings::of_pod(error, object)));
         let managed = namespaces.get(namespace).is_some_and(|n| n.mode.is_managed());
         let as_it_is = options.observed && observed::runs_as_it_is(object, namespaces.get(namespace));
-        let labels = if as_it_is {
-            object.pod.labels.clone()
-        } else {
-            pod::labels(&object.pod.labels, &derivation, managed)
-        };
+        let labels =
+            if as_it_is { object.pod.labels.clone() } else { pod::labels(&object.pod.labels, &derivation, managed) };
         all.push((controller, Pod { object: at, workload: 0, labels, caller, intents, derivation }));
     }
     all

@@ -1,0 +1,154 @@
+//! The answers of a cluster are those of the files that were applied to it.
+
+use std::path::Path;
+
+use netintent_tests::{Error, Installation, Installed, Kubectl};
+use serde_json::Value;
+
+use crate::Result;
+use crate::plugin::{Said, netintent};
+
+const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/demo");
+const PLAIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/plain");
+
+/// What files, or a cluster, answer: without the places in files.
+struct Asked<'a> {
+    kubectl: &'a Kubectl,
+    from: Vec<&'a str>,
+}
+
+impl Asked<'_> {
+    fn ask(&self, args: &[&str]) -> std::result::Result<Said, Error> {
+        let all: Vec<&str> = args.iter().chain(&self.from).copied().collect();
+        netintent(self.kubectl, &all)
+    }
+
+    fn json(&self, args: &[&str]) -> std::result::Result<Value, Error> {
+        let said = self.ask(&[args, &["-o", "json"]].concat())?;
+        if !said.out.starts_with('{') {
+            return Err(Error::Client { what: format!("{args:?}: {said:?}") });
+        }
+        let mut json = said.json();
+        without_places(&mut json);
+        json["status"] = said.status.into();
+        Ok(json)
+    }
+}
+
+fn without_places(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.remove("location");
+            fields.values_mut().for_each(without_places);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_places),
+        _ => {}
+    }
+}
+
+/// Applies folders as if they had always been there: what they declare and nobody has approved is only warned of.
+fn apply(installed: &Installed, folders: &[&str], namespaces: &[&str]) -> Result {
+    let kubectl = installed.admin().kubectl();
+    for namespace in namespaces {
+        installed.namespace(namespace, "shadow")?;
+    }
+    for folder in folders {
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.file_name() != Some("namespaces.yaml".as_ref()) {
+                kubectl.text([Path::new("apply"), Path::new("-f"), &path])?;
+            }
+        }
+        // As it is in the end.
+        let namespaces = Path::new(folder).join("namespaces.yaml");
+        if namespaces.exists() {
+            kubectl.text([Path::new("apply"), Path::new("-f"), &namespaces])?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until every Deployment and StatefulSet has its pods.
+fn until_pods_are_there(installed: &Installed) -> Result {
+    installed.until("every workload has its pods", || {
+        for kind in ["deployments", "statefulsets"] {
+            let all = installed.admin().get(&format!("/apis/apps/v1/{kind}"))?.body;
+            let complete = |object: &Value| {
+                let wanted = object["spec"]["replicas"].as_u64().unwrap_or(1);
+                object["status"]["observedGeneration"] == object["metadata"]["generation"]
+                    && object["status"]["replicas"].as_u64().unwrap_or(0) >= wanted.min(1)
+            };
+            if !all["items"].as_array().is_some_and(|items| items.iter().all(complete)) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(()))
+    })?;
+    Ok(())
+}
+
+/// Every question that there is to ask: of each end of what is listed and declared, and the other way round.
+fn questions(list: &Value) -> Vec<[String; 2]> {
+    let name = |end: &Value| {
+        let part = |key: &str| end[key].as_str().map(str::to_lowercase);
+        Some(format!("{}/{}/{}", part("namespace")?, part("kind")?, part("name")?))
+    };
+    let mut all = Vec::new();
+    for item in list["items"].as_array().into_iter().flatten() {
+        if let (Some(source), Some(destination)) = (name(&item["source"]), name(&item["destination"])) {
+            all.push([source.clone(), destination.clone()]);
+            all.push([destination, source]);
+        }
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// Compares all answers.
+fn compare(files: &Asked<'_>, cluster: &Asked<'_>, services: &[&str]) -> std::result::Result<Vec<String>, Error> {
+    let mut different = Vec::new();
+    let mut count = 0;
+    let mut ask = |args: &[&str]| {
+        count += 1;
+        let (expected, found) = (files.json(args)?, cluster.json(args)?);
+        if expected != found {
+            different.push(format!("{args:?}:\nfiles:   {expected}\ncluster: {found}"));
+        }
+        Ok::<Value, Error>(expected)
+    };
+    let list = ask(&["list", "-A"])?;
+    let declared = ask(&["list", "-A", "--declared"])?;
+    ask(&["list", "-A", "--self"])?;
+    ask(&["list", "-A", "--grouped"])?;
+    ask(&["render", "-A"])?;
+    ask(&["check", "-A"])?;
+    for [caller, callee] in questions(&list).into_iter().chain(questions(&declared)).take(80) {
+        ask(&["explain", &caller, &callee])?;
+        for service in services {
+            ask(&["explain", &caller, service])?;
+        }
+    }
+    ask(&["explain", "203.0.113.7", services[0]])?;
+    assert!(count > 20, "{count} questions");
+    Ok(different)
+}
+
+#[test]
+fn a_cluster_answers_as_the_files_that_were_applied_to_it() -> Result {
+    let installed = Installed::start_with(&Installation { controller: true, ..Installation::default() })?;
+    apply(&installed, &[DEMO, PLAIN], &["shop", "bank", "platform", "store"])?;
+    until_pods_are_there(&installed)?;
+    let kubectl = installed.admin().kubectl();
+    let files = Asked { kubectl, from: vec!["-f", DEMO, "-f", PLAIN, "--mode", "store=shadow"] };
+    let cluster = Asked { kubectl, from: Vec::new() };
+    let services = ["bank/ledger:rpc", "bank/cards:8443"];
+    // The controller may have something left to do.
+    let mut last = Vec::new();
+    let settled = installed.until("the cluster answers as the files", || {
+        last = compare(&files, &cluster, &services)?;
+        Ok(last.is_empty().then_some(()))
+    });
+    settled.map_err(|error| format!("{}\n{error}", last.join("\n\n")))?;
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! The plugin on a live cluster: what it answers, and what it does.
+
+#![allow(clippy::panic, clippy::unwrap_used, missing_docs, reason = "tests may")]
+
+mod equal;
+mod plugin;
+
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
