@@ -4,6 +4,7 @@ mod failure;
 mod kinds;
 mod list;
 mod world;
+mod write;
 
 use std::future::Future;
 use std::io::ErrorKind;
@@ -55,12 +56,27 @@ impl Cluster {
         self.runtime.block_on(requests)
     }
 
-    /// The body of one answer, as text.
+    /// Sends a change, and gives what the API server warns of.
     ///
     /// # Errors
-    /// Where there is none in time, or the API server refuses.
-    pub(crate) async fn text(&self, request: http::Request<Vec<u8>>) -> std::result::Result<String, Failure> {
-        let answer = self.client.request_text(request);
+    /// Where there is no answer in time, or the API server refuses.
+    async fn changing(&self, request: http::Request<Vec<u8>>) -> std::result::Result<Vec<String>, Failure> {
+        let sent = self.client.send(request.map(kube::client::Body::from));
+        let answer = self.in_time(sent).await?;
+        let warnings = answer.headers().get_all(http::header::WARNING).iter();
+        let warnings = warnings.filter_map(|value| value.to_str().ok()).filter_map(warned).collect();
+        let status = answer.status();
+        let body = self.in_time(async { Ok(answer.into_body().collect_bytes().await?.to_vec()) }).await?;
+        if status.is_success() {
+            return Ok(warnings);
+        }
+        let said = serde_json::from_slice::<kube::core::Status>(&body).unwrap_or_default();
+        let said = kube::core::Status { code: status.as_u16(), ..said };
+        Err(Failure::of(kube::Error::Api(Box::new(said)), &self.server))
+    }
+
+    /// What comes of a request, if it comes in time.
+    async fn in_time<T>(&self, answer: impl Future<Output = kube::Result<T>>) -> std::result::Result<T, Failure> {
         let answer = match self.timeout {
             Some(timeout) => match tokio::time::timeout(timeout, answer).await {
                 Ok(answer) => answer,
@@ -69,6 +85,37 @@ impl Cluster {
             None => answer.await,
         };
         answer.map_err(|error| Failure::of(error, &self.server))
+    }
+
+    /// The body of one answer, as text.
+    ///
+    /// # Errors
+    /// Where there is none in time, or the API server refuses.
+    pub(crate) async fn text(&self, request: http::Request<Vec<u8>>) -> std::result::Result<String, Failure> {
+        self.in_time(self.client.request_text(request)).await
+    }
+}
+
+/// The text of a `Warning` header: `299 - "text"`, with `"` and `\` escaped.
+fn warned(header: &str) -> Option<String> {
+    let quoted = header.strip_prefix("299 ")?.split_once(' ')?.1.strip_prefix('"')?.strip_suffix('"')?;
+    let mut text = String::with_capacity(quoted.len());
+    let mut characters = quoted.chars();
+    while let Some(character) = characters.next() {
+        text.extend(if character == '\\' { characters.next() } else { Some(character) });
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::warned;
+
+    #[test]
+    fn a_warning_is_its_text() {
+        assert_eq!(warned(r#"299 - "say \"yes\"""#).as_deref(), Some("say \"yes\""));
+        assert_eq!(warned("199 - \"x\""), None);
+        assert_eq!(warned("299 -"), None);
     }
 }
 

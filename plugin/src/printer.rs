@@ -91,6 +91,11 @@ pub(crate) fn note(text: &str) {
     to_stderr(&format!("{text}\n"));
 }
 
+/// Asks something, on the line where the answer is to stand.
+pub(crate) fn ask(text: &str) {
+    to_stderr(text);
+}
+
 /// Says on a terminal how far something is, in place of what was said before; nothing takes it away.
 pub(crate) fn progress(text: &str) {
     if io::stderr().is_terminal() {

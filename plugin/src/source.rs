@@ -8,8 +8,9 @@ mod places;
 mod read;
 
 use netintent::finding::Finding;
+use netintent::names::printable;
 use netintent::objects::Objects;
-use netintent::resolve::Home;
+use netintent::resolve::{Home, ResolveError, Role, Subject, resolve};
 use netintent::snapshot::{Options, Snapshot};
 
 use crate::cli::Input;
@@ -57,7 +58,10 @@ pub(crate) fn load_for_check(input: &Input) -> Result<Loaded> {
 }
 
 /// The same, and a file besides unless it is among them already.
-pub(crate) fn load_with(input: &Input, also: Option<&str>) -> Result<Loaded> {
+pub(crate) fn load_with(input: &Input, names: &[&str], also: Option<&str>) -> Result<Loaded> {
+    if input.is_live() {
+        return load(input, names);
+    }
     stdin_once(input.files.iter())?;
     let mut files = files::collect(&input.files)?;
     if let Some(path) = also
@@ -85,6 +89,15 @@ pub(crate) fn edited(before: &Loaded, input: &Input, edits: Vec<File>) -> Result
     let (objects, findings) = read::objects(&sources, namespace(input), true)?;
     let namespace = before.namespace.clone();
     Ok(Loaded { snapshot: Snapshot::new(objects, &before.snapshot.options), findings, sources, namespace })
+}
+
+/// What admission and the controller will have made of a cluster's objects: as they are, and changed.
+pub(crate) fn planned(loaded: &Loaded, change: impl FnOnce(&mut Objects)) -> [Snapshot; 2] {
+    let options = Options { observed: false, ..loaded.snapshot.options.clone() };
+    let before = loaded.snapshot.objects.clone();
+    let mut after = before.clone();
+    change(&mut after);
+    [Snapshot::new(before, &options), Snapshot::new(after, &options)]
 }
 
 /// Whether two paths lead to one file.
@@ -147,7 +160,6 @@ fn announced(loaded: Loaded, input: &Input) -> Loaded {
         let from = if input.is_live() { "the cluster".to_owned() } else { format!("{} files", loaded.sources.len()) };
         report_kinds(&loaded.snapshot.objects, &from);
     }
-    live::report_unread(&loaded.snapshot.objects.unread);
     report_warnings(&loaded, input.verbose);
     loaded
 }
@@ -173,6 +185,27 @@ fn report_kinds(objects: &Objects, from: &str) {
     ));
     for (kind, count) in &objects.skipped {
         printer::note(&format!("passed over: {count} of kind {}", netintent::names::printable(kind)));
+    }
+}
+
+impl Loaded {
+    /// What a name stands for.
+    ///
+    /// # Errors
+    /// Where it stands for nothing, or for too much; where it may well stand for what could not be read, that is said.
+    pub(crate) fn resolve(&self, text: &str, role: Role, home: Home<'_>) -> Result<Subject> {
+        resolve(&self.snapshot, text, role, home).map_err(|error| self.unresolved(text, error))
+    }
+
+    /// The same of what else looks for a name.
+    pub(crate) fn unresolved(&self, text: &str, error: ResolveError) -> Error {
+        let unread = &self.snapshot.objects.unread;
+        if unread.is_empty() {
+            return error.into();
+        }
+        let message = format!("cannot tell: `{}` is not among what could be read", printable(text));
+        let help = "not all of the cluster may be read, see the warnings above";
+        Error::with_help(message, help.to_owned())
     }
 }
 

@@ -132,6 +132,11 @@ struct Kind {
 }
 
 impl Discovery {
+    /// Whether Cilium is there.
+    pub(crate) fn has_cilium(&self) -> bool {
+        self.items.iter().flatten().any(|group| group.metadata.name == "cilium.io")
+    }
+
     /// What else there is to read: policies of other APIs, and for `check` what calls Services. `None` where the API server
     /// is too old to say.
     pub(crate) fn others(self, exposures: bool) -> Option<Vec<Resource>> {

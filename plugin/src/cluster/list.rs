@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Request;
 use http::header::ACCEPT;
-use netintent::finding::Finding;
+use netintent::finding::{Code, Finding};
 use netintent::manifest::text::Node;
 use netintent::manifest::{Object, decode_from_api, decode_owned, from_api};
 use netintent::names::printable;
@@ -202,6 +202,11 @@ fn object(raw: &RawValue, resource: &Resource, nodes: bool, read: &mut Read) {
             Err(error) => Err(error),
         },
         Part::Metadata | Part::Whole => decode_from_api(&node).map(|decoded| {
+            // Of a policy, what a newer server's field says can't be passed over.
+            let newer = decoded.findings.iter().find(|finding| finding.code == Code::UnknownField);
+            if let Some(finding) = newer.filter(|_| resource.kind == "NetworkPolicy") {
+                read.unread.push(unread(resource, &name(raw), &finding.message));
+            }
             read.objects.extend(decoded.objects);
             read.findings.extend(decoded.findings);
         }),

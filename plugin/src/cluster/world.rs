@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::{join_all, try_join};
+use netintent::check::cilium;
 use netintent::finding::Finding;
 use netintent::manifest::collect;
 use netintent::manifest::text::Node;
@@ -68,7 +69,7 @@ pub(crate) fn read(cluster: &Cluster, wanted: &Wanted) -> Result<World> {
     });
     printer::progress("");
     let all = all.map_err(Failure::into_error)?;
-    let installed = all.iter().all(|kind| kind.there);
+    let installed = !all.iter().any(|kind| kind.absent);
     let mut world = World { objects: Objects::default(), findings: Vec::new(), nodes: Vec::new(), installed };
     let (mut objects, mut unread) = (Vec::new(), Vec::new());
     for kind in all {
@@ -84,20 +85,28 @@ pub(crate) fn read(cluster: &Cluster, wanted: &Wanted) -> Result<World> {
 }
 
 /// What came of one kind.
+#[derive(Default)]
 struct OfKind {
     read: Read,
-    /// Whether the API server knows it.
-    there: bool,
+    /// Whether it is one of ours, and the API server does not know it.
+    absent: bool,
     unread: Option<Unread>,
 }
 
 async fn everything(lists: &Lists<'_>, wanted: &Wanted) -> std::result::Result<Vec<OfKind>, Failure> {
     let kinds = async { all(lists, wanted, known()).await };
     let others = async {
-        match others(lists.cluster, wanted.exposures).await? {
-            Ok(others) => all(lists, wanted, others).await,
-            Err(unread) => Ok(vec![OfKind { read: Read::default(), there: true, unread: Some(unread) }]),
+        let discovery = match discovery(lists.cluster).await? {
+            Ok(discovery) => discovery,
+            Err(unread) => return Ok(vec![OfKind { unread: Some(unread), ..OfKind::default() }]),
+        };
+        let cilium = wanted.exposures && discovery.has_cilium();
+        let others = discovery.others(wanted.exposures).ok_or(Failure::TooOld)?;
+        let mut found = all(lists, wanted, others).await?;
+        if cilium {
+            found.push(cilium_configuration(lists.cluster).await?);
         }
+        Ok(found)
     };
     let (mut all, others) = try_join(kinds, others).await?;
     all.extend(others);
@@ -113,11 +122,8 @@ async fn all(
     join_all(resources.iter().map(|resource| of_kind(lists, wanted, resource))).await.into_iter().collect()
 }
 
-/// Which kinds there are besides those that every API server has; or that this can't be known.
-async fn others(
-    cluster: &Cluster,
-    exposures: bool,
-) -> std::result::Result<std::result::Result<Vec<Resource>, Unread>, Failure> {
+/// Which kinds there are; or that this can't be known.
+async fn discovery(cluster: &Cluster) -> std::result::Result<std::result::Result<Discovery, Unread>, Failure> {
     let unread = |why: String| Unread {
         group: Unread::ANY_OTHER.to_owned(),
         kind: "policies of other APIs".into(),
@@ -129,16 +135,36 @@ async fn others(
         Err(Failure::Forbidden(why)) => return Ok(Err(unread(why))),
         Err(failure) => return Err(failure),
     };
-    let discovery: Discovery = serde_json::from_str(&text).map_err(|error| Failure::Garbled(error.to_string()))?;
-    discovery.others(exposures).map(Ok).ok_or(Failure::TooOld)
+    serde_json::from_str(&text).map(Ok).map_err(|error| Failure::Garbled(error.to_string()))
+}
+
+/// What Cilium's configuration says of labels.
+async fn cilium_configuration(cluster: &Cluster) -> std::result::Result<OfKind, Failure> {
+    let (namespace, name) = cilium::CONFIGURATION;
+    let mut found = OfKind::default();
+    match cluster.text(get(&format!("/api/v1/namespaces/{namespace}/configmaps/{name}"), "application/json")?).await {
+        Ok(text) => {
+            let map: serde_json::Value =
+                serde_json::from_str(&text).map_err(|error| Failure::Garbled(error.to_string()))?;
+            let labels = map["data"][cilium::LABELS].as_str().unwrap_or_default();
+            found.read.findings.extend(cilium::check(labels));
+        }
+        Err(Failure::NotFound(_)) => {}
+        Err(Failure::Forbidden(why)) => {
+            let extent = Extent::One(namespace.to_owned(), name.to_owned());
+            found.unread = Some(Unread { group: String::new(), kind: "ConfigMap".into(), extent, why });
+        }
+        Err(failure) => return Err(failure),
+    }
+    Ok(found)
 }
 
 async fn of_kind(lists: &Lists<'_>, wanted: &Wanted, resource: &Resource) -> std::result::Result<OfKind, Failure> {
     let why = match lists.list(resource, None).await {
-        Ok(read) => return Ok(OfKind { read, there: true, unread: None }),
+        Ok(read) => return Ok(OfKind { read, ..OfKind::default() }),
         Err(Failure::NotFound(_)) => {
             // Without its definition nobody can have written one.
-            return Ok(OfKind { read: Read::default(), there: !resource.is_ours(), unread: None });
+            return Ok(OfKind { absent: resource.is_ours(), ..OfKind::default() });
         }
         Err(Failure::Forbidden(why)) => why,
         Err(failure) => return Err(failure),
@@ -163,5 +189,5 @@ async fn of_kind(lists: &Lists<'_>, wanted: &Wanted, resource: &Resource) -> std
     }
     let extent = Extent::AllBut(there);
     let unread = Unread { group: resource.group.clone(), kind: resource.kind.clone().into(), extent, why };
-    Ok(OfKind { read, there: true, unread: Some(unread) })
+    Ok(OfKind { read, unread: Some(unread), ..OfKind::default() })
 }

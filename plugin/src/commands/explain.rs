@@ -5,7 +5,7 @@ use std::mem::ManuallyDrop;
 
 use netintent::explain::{Explanation, Question, explain, pods};
 use netintent::names::printable;
-use netintent::resolve::{Role, Subject, asked_port, resolve, split_port};
+use netintent::resolve::{Role, Subject, asked_port, split_port};
 
 use crate::cli::{Explain, Format};
 use crate::error::{Error, Result, Status};
@@ -21,8 +21,8 @@ pub(super) fn run(args: &Explain) -> Result<Status> {
     let Loaded { snapshot, sources, .. } = &*loaded;
     let home = source::home(&args.input, &loaded);
     let (callee, port) = split_port(&args.callee);
-    let source = resolve(snapshot, &args.caller, Role::Caller, home)?;
-    let destination = resolve(snapshot, callee, Role::Callee, home)?;
+    let source = loaded.resolve(&args.caller, Role::Caller, home)?;
+    let destination = loaded.resolve(callee, Role::Callee, home)?;
     if matches!((&source, &destination), (Subject::Addresses(..), Subject::Addresses(..))) {
         return Err(Error::new("both ends are addresses outside the cluster, where no NetworkPolicy stands"));
     }

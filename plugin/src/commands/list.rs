@@ -7,7 +7,7 @@ use netintent::callee::Scope;
 use netintent::list::{Caveat, Connection, Filter, Group, grouped, list};
 use netintent::names::printable;
 use netintent::port::PortSet;
-use netintent::resolve::{Role, Subject, resolve, split_port};
+use netintent::resolve::{Role, Subject, split_port};
 use netintent::snapshot::Snapshot;
 
 use crate::cli::{Format, List};
@@ -55,7 +55,7 @@ fn filter(loaded: &Loaded, args: &List) -> Result<Filter> {
             _ => text,
         };
         let mut wanted = vec![false; snapshot.workloads.len()];
-        match resolve(snapshot, name, role, home)? {
+        match loaded.resolve(name, role, home)? {
             Subject::Workload(at, _) => wanted[at] = true,
             Subject::Service(at) => {
                 snapshot.services[at]

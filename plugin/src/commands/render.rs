@@ -47,7 +47,10 @@ pub(super) fn run(args: &Render) -> Result<Status> {
     } else if policies.is_empty() {
         printer::note(nothing(snapshot, args));
     }
-    Ok(Status::Yes)
+    // Of a policy's parts none may be a guess.
+    let parts = ["Namespace", "Service", "Approval", "ClusterApproval", "ClusterProhibition"];
+    let guessed = snapshot.objects.unread.iter().any(|unread| parts.contains(&&*unread.kind));
+    Ok(if guessed { Status::Trouble } else { Status::Yes })
 }
 
 fn service(loaded: &Loaded, text: &str, args: &Render) -> Result<usize> {
@@ -55,7 +58,8 @@ fn service(loaded: &Loaded, text: &str, args: &Render) -> Result<usize> {
         let help = format!("leave out `:{}`: a policy is of all ports of its Service", printable(port));
         return Err(Error::with_help(format!("`{}` is named with a port", printable(name)), help));
     }
-    Ok(resolve::service(&loaded.snapshot, text, source::home(&args.input, loaded))?)
+    let found = resolve::service(&loaded.snapshot, text, source::home(&args.input, loaded));
+    found.map_err(|error| loaded.unresolved(text, error))
 }
 
 /// Why a Service that was asked for has no policy.

@@ -1,5 +1,7 @@
 //! `revoke`: an approval of just one caller for just one callee, taken out of the files it stands in.
 
+mod live;
+
 use std::io::Write as _;
 use std::mem::ManuallyDrop;
 
@@ -13,7 +15,7 @@ use netintent::resolve::{callee_pattern, caller_pattern};
 
 use super::approve::is_taken;
 use super::effect::{self, Pair};
-use crate::cli::Revoke;
+use crate::cli::{DryRun, Revoke};
 use crate::error::{Error, Result, Status};
 use crate::printer::{self, BOLD, styled};
 use crate::render::changed;
@@ -21,11 +23,21 @@ use crate::source::{self, File, Loaded};
 use crate::writer::Target;
 
 pub(super) fn run(args: &Revoke) -> Result<Status> {
+    if args.input.is_live() && !args.apply {
+        let help = "-f PATH takes it out of files, --apply out of the cluster".to_owned();
+        return Err(Error::with_help("it is not said where the approval is to go from", help));
+    }
+    if args.dry_run == Some(DryRun::Server) && !args.apply {
+        return Err(Error::new("--dry-run=server asks the API server about --apply, and only about that"));
+    }
     // The process ends with the answer: there is no use in tidying up before.
     let loaded = ManuallyDrop::new(source::load(&args.input, &[&args.caller, &args.to])?);
     let (caller, callee) = ends(&loaded, args)?;
     let pair = Pair { caller: &caller, callee: &callee };
     check_wider(&loaded, pair)?;
+    if args.apply {
+        return live::run(args, &loaded, pair);
+    }
     let changes = changes(&loaded, pair)?;
     if changes.is_empty() {
         return Err(nothing(&loaded, pair));
@@ -34,13 +46,13 @@ pub(super) fn run(args: &Revoke) -> Result<Status> {
     let after = source::edited(&loaded, &args.input, edits)?;
     // An object that the removed one stood in for may hold now.
     check_wider_than_nothing(&after, pair)?;
-    if args.dry_run {
+    if args.dry_run.is_some() {
         show(&changes)?;
     } else {
         write(&changes)?;
     }
     for change in &changes {
-        change.revoked.taken.iter().for_each(|taken| printer::note(&worded(taken, pair, change.name, args.dry_run)));
+        change.revoked.taken.iter().for_each(|taken| printer::note(&worded(taken, pair, change.name, args.dry_run.is_some())));
     }
     effect::tell(&loaded.snapshot, &after.snapshot, pair, false);
     Ok(Status::Yes)

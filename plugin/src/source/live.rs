@@ -21,6 +21,7 @@ pub(super) fn load(input: &Input, names: &[&str], exposures: bool) -> Result<Loa
     if !installed {
         printer::note("netintent is not installed in this cluster: there are no Approvals.");
     }
+    report_unread(&objects.unread);
     let mut snapshot = Snapshot::new(objects, &options(input));
     findings.append(&mut snapshot.findings);
     Ok(Loaded { snapshot, findings, sources: Sources::new(Vec::new()), namespace })
@@ -34,7 +35,7 @@ fn named(own: &str, names: &[&str]) -> BTreeSet<String> {
 }
 
 /// Says what could not be read, the same reason once.
-pub(super) fn report_unread(unread: &[Unread]) {
+fn report_unread(unread: &[Unread]) {
     const MOST: usize = 5;
     let mut whole: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut single: Vec<String> = Vec::new();

@@ -35,13 +35,23 @@ impl Asked<'_> {
     }
 }
 
+/// Leaves out what only one of the two can know: places in files, the pods that run, and who approved and when.
 fn without_places(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.remove("location");
+            for key in ["location", "pods"] {
+                fields.remove(key);
+            }
             fields.values_mut().for_each(without_places);
+            if fields.get("steps").is_some_and(|steps| steps.as_array().is_some_and(Vec::is_empty)) {
+                fields.remove("steps");
+            }
         }
-        Value::Array(items) => items.iter_mut().for_each(without_places),
+        Value::Array(items) => {
+            let said = |item: &Value| item["text"].as_str().is_some_and(|text| text.starts_with("approved by "));
+            items.retain(|item| !said(item));
+            items.iter_mut().for_each(without_places);
+        }
         _ => {}
     }
 }
