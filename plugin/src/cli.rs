@@ -5,6 +5,7 @@
 mod check;
 mod connection;
 mod render;
+mod snapshot;
 
 use std::ffi::OsString;
 
@@ -16,6 +17,7 @@ use netintent::names;
 pub(crate) use check::{Check, CheckFormat};
 pub(crate) use connection::Connection;
 pub(crate) use render::{ManifestFormat, Render};
+pub(crate) use snapshot::{Snapshot, SnapshotFormat};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -96,6 +98,7 @@ pub(crate) enum Command {
     Render(Render),
     Approve(Approve),
     Revoke(Revoke),
+    Snapshot(Snapshot),
     Completion(Completion),
     /// Print the version
     #[command(after_help = "Examples:\n  kubectl netintent version")]
@@ -185,16 +188,19 @@ pub(crate) struct List {
 
 /// Show what a change opens and closes: connections, approvals it still needs, Services that become protected or open
 ///
-/// NEW (-f) and the base are each the whole state. Order, comments and formatting of YAML are no difference.
+/// With a base, it and NEW (-f) are each the whole state; without one, NEW is laid over the cluster, as `kubectl apply` would.
+/// Order, comments and formatting of YAML are no difference.
 ///
 /// Exit status: 0 no difference, 1 a difference, 2 an error, as `kubectl diff`.
 #[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("before").required(true).args(["base", "base_rev"])))]
+#[command(group(clap::ArgGroup::new("before").args(["base", "base_rev"])))]
+#[command(mut_arg("files", |files| files.required(true)))]
 #[command(after_help = "\
 Examples:
   kubectl netintent diff --base deploy-old/ -f deploy/
   kubectl netintent diff --base-rev origin/main -f deploy/
-  kubectl netintent diff --base-rev HEAD~1 -f deploy/ --also platform/ -o markdown")]
+  kubectl netintent diff --base-rev HEAD~1 -f deploy/ --also platform/ -o markdown
+  kubectl netintent diff -f deploy/                     # what applying it would change in the cluster")]
 pub(crate) struct Diff {
     /// The state before: a file, a folder or `-` (repeatable)
     #[arg(long, value_name = "PATH")]

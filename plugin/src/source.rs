@@ -18,7 +18,9 @@ use crate::error::{Error, Result};
 use crate::printer;
 pub(crate) use files::{File, MAX_FILE, is_manifest};
 pub(crate) use git::author;
+pub(crate) use live::nodes;
 pub(crate) use places::Sources;
+use read::Manifests;
 
 /// A snapshot, and the text that it was read from.
 pub(crate) struct Loaded {
@@ -86,9 +88,10 @@ pub(crate) fn edited(before: &Loaded, input: &Input, edits: Vec<File>) -> Result
         }
     }
     let sources = Sources::new(files);
-    let (objects, findings) = read::objects(&sources, namespace(input), true)?;
+    let Manifests { objects, findings, observed } = read::objects(&sources, namespace(input), true)?;
     let namespace = before.namespace.clone();
-    Ok(Loaded { snapshot: Snapshot::new(objects, &before.snapshot.options), findings, sources, namespace })
+    let options = Options { observed, ..before.snapshot.options.clone() };
+    Ok(Loaded { snapshot: Snapshot::new(objects, &options), findings, sources, namespace })
 }
 
 /// What admission and the controller will have made of a cluster's objects: as they are, and changed.
@@ -108,6 +111,26 @@ pub(crate) fn is_same(a: &str, b: &str) -> bool {
 /// The namespace of objects in files that name none.
 fn namespace(input: &Input) -> &str {
     input.namespace.as_deref().unwrap_or("default")
+}
+
+/// The cluster, and what it will be once `-f` is applied to it, both as admission and the controller will have them;
+/// `also` is on either side.
+pub(crate) fn load_over_cluster(input: &Input, also: &[String]) -> Result<[Loaded; 2]> {
+    stdin_once(input.files.iter().chain(also))?;
+    let cluster = live::objects(input)?;
+    let shared = files::collect(also)?;
+    let side = |files: Vec<File>| {
+        let sources = Sources::new(files);
+        let laid = read::laid_over(&sources, &cluster.namespace, cluster.objects.clone())?;
+        let Manifests { mut objects, mut findings, .. } = laid;
+        objects.unread.clone_from(&cluster.unread);
+        let mut snapshot = Snapshot::new(objects, &Options { observed: false, ..options(input) });
+        findings.append(&mut snapshot.findings);
+        Ok::<_, Error>(Loaded { snapshot, findings, sources, namespace: cluster.namespace.clone() })
+    };
+    let before = side(shared.clone())?;
+    let after = side(files::collect(&input.files)?.into_iter().chain(shared).collect())?;
+    Ok([before, announced(after, input)])
 }
 
 /// Reads both sides of a comparison: the base, and `-f`; `also` is on either side.
@@ -148,8 +171,9 @@ fn options(input: &Input) -> Options {
 
 fn read(files: Vec<File>, input: &Input, options: &Options) -> Result<Loaded> {
     let sources = Sources::new(files);
-    let (objects, mut findings) = read::objects(&sources, namespace(input), false)?;
-    let mut snapshot = Snapshot::new(objects, options);
+    let Manifests { objects, mut findings, observed } = read::objects(&sources, namespace(input), false)?;
+    let mut snapshot = Snapshot::new(objects, &Options { observed, ..options.clone() });
+    live::report_unread(&snapshot.objects.unread);
     findings.append(&mut snapshot.findings);
     Ok(Loaded { snapshot, findings, sources, namespace: namespace(input).to_owned() })
 }

@@ -31,6 +31,7 @@ pub fn check(snapshot: &Snapshot, read: Vec<Finding>) -> Vec<Finding> {
     found.extend(pods::check(snapshot));
     found.extend(policies::check(snapshot));
     found.extend(connections::check(snapshot));
+    observed::name_workloads(snapshot, &mut found);
     found.extend(observed::check(snapshot));
     found.sort_by(|a, b| {
         let key = |finding: &Finding| {

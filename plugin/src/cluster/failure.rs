@@ -108,6 +108,9 @@ impl Failure {
                     "netintent needs Kubernetes 1.33 or later; write the objects to a file, and read that with -f";
                 ("the API server is too old: it can't say which kinds it has".to_owned(), Some(help.to_owned()))
             }
+            Self::NotFound(message) if message.is_empty() => {
+                ("the API server does not know what is asked".to_owned(), None)
+            }
             Self::NotFound(message) => (message, None),
             Self::Expired => {
                 let help = "run the command again".to_owned();

@@ -8,12 +8,11 @@ use std::time::Duration;
 use futures::future::{join_all, try_join};
 use netintent::check::cilium;
 use netintent::finding::Finding;
-use netintent::manifest::collect;
+use netintent::manifest::Object;
 use netintent::manifest::text::Node;
-use netintent::objects::Objects;
 use netintent::unread::{Extent, Unread};
 
-use super::kinds::{DISCOVERY, Discovery, Resource, known};
+use super::kinds::{DISCOVERY, Discovery, Part, Resource, known};
 use super::list::{Lists, Read, get};
 use super::{Cluster, Failure};
 use crate::error::Result;
@@ -37,8 +36,10 @@ pub(crate) struct Wanted {
 /// What was read.
 #[derive(Debug)]
 pub(crate) struct World {
-    /// The objects, what could not be read among them.
-    pub(crate) objects: Objects,
+    /// The objects.
+    pub(crate) objects: Vec<Object>,
+    /// What could not be read.
+    pub(crate) unread: Vec<Unread>,
     /// What was read with reservations.
     pub(crate) findings: Vec<Finding>,
     /// The objects as they were read, where that is wanted.
@@ -70,17 +71,15 @@ pub(crate) fn read(cluster: &Cluster, wanted: &Wanted) -> Result<World> {
     printer::progress("");
     let all = all.map_err(Failure::into_error)?;
     let installed = !all.iter().any(|kind| kind.absent);
-    let mut world = World { objects: Objects::default(), findings: Vec::new(), nodes: Vec::new(), installed };
-    let (mut objects, mut unread) = (Vec::new(), Vec::new());
+    let mut world =
+        World { objects: Vec::new(), unread: Vec::new(), findings: Vec::new(), nodes: Vec::new(), installed };
     for kind in all {
-        unread.extend(kind.unread);
-        unread.extend(kind.read.unread);
-        objects.extend(kind.read.objects);
+        world.unread.extend(kind.unread);
+        world.unread.extend(kind.read.unread);
+        world.objects.extend(kind.read.objects);
         world.findings.extend(kind.read.findings);
         world.nodes.extend(kind.read.nodes);
     }
-    world.objects = collect(objects, &|_| String::new(), &mut world.findings);
-    world.objects.unread = unread;
     Ok(world)
 }
 
@@ -94,7 +93,12 @@ struct OfKind {
 }
 
 async fn everything(lists: &Lists<'_>, wanted: &Wanted) -> std::result::Result<Vec<OfKind>, Failure> {
-    let kinds = async { all(lists, wanted, known()).await };
+    let mut known = known();
+    if wanted.nodes {
+        // A part of an object can't stand in a file.
+        known.iter_mut().filter(|kind| kind.part == Part::MetadataOfOwned).for_each(|kind| kind.part = Part::Whole);
+    }
+    let kinds = all(lists, wanted, known);
     let others = async {
         let discovery = match discovery(lists.cluster).await? {
             Ok(discovery) => discovery,

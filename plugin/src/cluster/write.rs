@@ -71,8 +71,7 @@ impl Cluster {
     fn texts(&self, approval: &Approval, list: &str) -> Result<Vec<String>> {
         let object = self.object(&path(approval, true))?;
         let items = object["spec"][list].as_array();
-        let texts: Vec<String> =
-            items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+        let texts: Vec<String> = items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
         let count = if list == "callers" { approval.callers.len() } else { approval.callees.len() };
         if texts.len() == count { Ok(texts) } else { Err(changed(approval)) }
     }
@@ -138,7 +137,8 @@ fn changed(approval: &Approval) -> Error {
 /// A refusal to write, in words.
 fn not_installed(failure: Failure) -> Error {
     match failure {
-        Failure::NotFound(message) if message.contains("could not find the requested resource") => {
+        // Of a path that it does not know an API server says nothing.
+        Failure::NotFound(message) if message.is_empty() || message.contains("find the requested resource") => {
             let help = "install netintent first: docs/operating.md says how".to_owned();
             Error::with_help("netintent is not installed in this cluster: it knows no Approvals", help)
         }

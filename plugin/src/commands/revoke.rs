@@ -52,7 +52,11 @@ pub(super) fn run(args: &Revoke) -> Result<Status> {
         write(&changes)?;
     }
     for change in &changes {
-        change.revoked.taken.iter().for_each(|taken| printer::note(&worded(taken, pair, change.name, args.dry_run.is_some())));
+        change
+            .revoked
+            .taken
+            .iter()
+            .for_each(|taken| printer::note(&worded(taken, pair, change.name, args.dry_run.is_some())));
     }
     effect::tell(&loaded.snapshot, &after.snapshot, pair, false);
     Ok(Status::Yes)

@@ -2,29 +2,72 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use netintent::manifest::text::Node;
+use netintent::manifest::{Object, collect};
 use netintent::names::{is_dns_label, printable};
 use netintent::snapshot::Snapshot;
-use netintent::unread::Unread;
+use netintent::unread::{Extent, Unread};
 
 use super::{Loaded, Sources, options};
-use crate::cli::Input;
+use crate::cli::{Connection, Input};
 use crate::cluster::{Cluster, Wanted, World, read};
 use crate::error::Result;
 use crate::printer;
 
 /// Reads the cluster; `names` are what is asked about, as typed.
 pub(super) fn load(input: &Input, names: &[&str], exposures: bool) -> Result<Loaded> {
-    let cluster = Cluster::connect(&input.connection)?;
-    let namespace = input.namespace.clone().unwrap_or_else(|| cluster.namespace().to_owned());
-    let wanted = Wanted { namespaces: named(&namespace, names), exposures, nodes: false };
-    let World { objects, mut findings, installed, .. } = read(&cluster, &wanted)?;
-    if !installed {
-        printer::note("netintent is not installed in this cluster: there are no Approvals.");
-    }
-    report_unread(&objects.unread);
+    let (World { objects, unread, mut findings, .. }, namespace) =
+        world(&input.connection, input.namespace.as_deref(), names, Wanted { exposures, ..Wanted::default() })?;
+    let mut objects = collect(objects, &|_| String::new(), &mut findings);
+    objects.unread = unread;
     let mut snapshot = Snapshot::new(objects, &options(input));
     findings.append(&mut snapshot.findings);
     Ok(Loaded { snapshot, findings, sources: Sources::new(Vec::new()), namespace })
+}
+
+/// Reads what is wanted, and gives the namespace of what names none.
+fn world(connection: &Connection, own: Option<&str>, names: &[&str], wanted: Wanted) -> Result<(World, String)> {
+    let cluster = Cluster::connect(connection)?;
+    let namespace = own.unwrap_or(cluster.namespace()).to_owned();
+    let wanted = Wanted { namespaces: named(&namespace, names), ..wanted };
+    let world = read(&cluster, &wanted)?;
+    if !world.installed {
+        printer::note("netintent is not installed in this cluster: there are no Approvals.");
+    }
+    report_unread(&world.unread);
+    Ok((world, namespace))
+}
+
+/// The objects of a cluster that something may be laid over.
+pub(super) struct Base {
+    /// All but the pods of controllers, whose templates tell.
+    pub(super) objects: Vec<Object>,
+    pub(super) unread: Vec<Unread>,
+    /// The namespace of what names none.
+    pub(super) namespace: String,
+}
+
+/// Reads the cluster for that.
+pub(super) fn objects(input: &Input) -> Result<Base> {
+    let (World { mut objects, unread, .. }, namespace) =
+        world(&input.connection, input.namespace.as_deref(), &[], Wanted::default())?;
+    let of_template = |object: &Object| match object {
+        Object::Workload(workload) if workload.kind == "Pod" => {
+            let owner = workload.metadata.controller.as_ref();
+            owner.is_some_and(|owner| {
+                matches!(owner.group.as_str(), "apps" | "batch") || owner.kind == "ReplicationController"
+            })
+        }
+        _ => false,
+    };
+    objects.retain(|object| !of_template(object));
+    Ok(Base { objects, unread, namespace })
+}
+
+/// The objects of the cluster as they were read, and what could not be.
+pub(crate) fn nodes(connection: &Connection) -> Result<(Vec<Node>, Vec<Unread>)> {
+    let (world, _) = world(connection, None, &[], Wanted { exposures: true, nodes: true, ..Wanted::default() })?;
+    Ok((world.nodes, world.unread))
 }
 
 /// The namespaces that a question is about: its own, and those that its names begin with.
@@ -34,19 +77,15 @@ fn named(own: &str, names: &[&str]) -> BTreeSet<String> {
     all.chain([own.to_owned()]).collect()
 }
 
-/// Says what could not be read, the same reason once.
-fn report_unread(unread: &[Unread]) {
+/// Says what could not be read: kinds together, and of many single objects the first ones.
+pub(super) fn report_unread(unread: &[Unread]) {
     const MOST: usize = 5;
     let mut whole: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut single: Vec<String> = Vec::new();
     for unread in unread {
         match &unread.extent {
-            netintent::unread::Extent::AllBut(_) => {
-                let why =
-                    unread.why.split(" cannot ").next().unwrap_or_default().rsplit(": ").next().unwrap_or_default();
-                whole.entry(why.to_owned()).or_default().push(unread.to_string());
-            }
-            netintent::unread::Extent::One(..) => single.push(format!("{unread} can't be read: {}", unread.why)),
+            Extent::AllBut(_) => whole.entry(who(&unread.why)).or_default().push(unread.to_string()),
+            Extent::One(..) => single.push(format!("{unread} can't be read: {}", unread.why)),
         }
     }
     for (who, kinds) in whole {
@@ -56,5 +95,25 @@ fn report_unread(unread: &[Unread]) {
     single.iter().take(MOST).for_each(|text| printer::warning(&printable(text)));
     if single.len() > MOST {
         printer::warning(&format!("and {} more objects can't be read", single.len() - MOST));
+    }
+}
+
+/// Who is not permitted something, as the API server says it: `pods is forbidden: User "a" cannot list …`.
+fn who(why: &str) -> String {
+    let before = why.split_once(" cannot ").map_or("", |(before, _)| before);
+    before.rsplit(": ").next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_not_permitted_is_told() {
+        assert_eq!(who("pods is forbidden: User \"jane\" cannot list resource \"pods\""), "User \"jane\"");
+        assert_eq!(who("no"), "");
+        let all: Vec<String> =
+            named("own", &["shop/web", "bank/ledger:rpc", "10.0.0.0/8", "web"]).into_iter().collect();
+        assert_eq!(all, ["bank", "own", "shop"]);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use rustc_hash::FxHashMap;
+
 use crate::compile;
 use crate::finding::{Code, Finding};
 use crate::names;
@@ -23,6 +25,24 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
     missing(snapshot, &mut found);
     leftover(snapshot, &mut found);
     found
+}
+
+/// Names the workload in place of each of its pods: what is wrong with all of them is said once.
+pub(super) fn name_workloads(snapshot: &Snapshot, found: &mut [Finding]) {
+    if !snapshot.options.observed {
+        return;
+    }
+    let pods: FxHashMap<(&str, &str), u32> = (0..)
+        .zip(&snapshot.pods)
+        .map(|(at, pod)| (snapshot.objects.workloads[pod.object].metadata.key(), at))
+        .collect();
+    for object in found.iter_mut().filter_map(|finding| finding.object.as_mut()).filter(|o| o.kind == "Pod") {
+        if let Some(pod) = pods.get(&(object.namespace.as_str(), object.name.as_str())) {
+            let workload = snapshot.workload_of(*pod);
+            object.kind = workload.kind.clone();
+            object.name.clone_from(&workload.name);
+        }
+    }
 }
 
 /// Compares the labels that a pod carries with those that it is given.

@@ -52,6 +52,7 @@ fn without_places(value: &mut Value) {
             items.retain(|item| !said(item));
             items.iter_mut().for_each(without_places);
         }
+        Value::String(text) => *text = text.replace(" in the input", " in the cluster"),
         _ => {}
     }
 }
@@ -129,7 +130,6 @@ fn compare(files: &Asked<'_>, cluster: &Asked<'_>, services: &[&str]) -> std::re
     };
     let list = ask(&["list", "-A"])?;
     let declared = ask(&["list", "-A", "--declared"])?;
-    ask(&["list", "-A", "--self"])?;
     ask(&["list", "-A", "--grouped"])?;
     ask(&["render", "-A"])?;
     ask(&["check", "-A"])?;

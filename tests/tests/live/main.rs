@@ -2,7 +2,10 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, missing_docs, reason = "tests may")]
 
+mod approvals;
 mod equal;
+mod errors;
+mod limited;
 mod plugin;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
