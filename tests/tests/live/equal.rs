@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::Result;
 use crate::plugin::{Said, netintent};
 
-const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/demo");
+pub(crate) const DEMO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/demo");
 const PLAIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/plain");
 
 /// What files, or a cluster, answer: without the places in files.
@@ -30,6 +30,10 @@ impl Asked<'_> {
         }
         let mut json = said.json();
         without_places(&mut json);
+        // Findings are in order of their places.
+        if let Some(items) = json["items"].as_array_mut().filter(|_| args[0] == "check") {
+            items.sort_by_key(ToString::to_string);
+        }
         json["status"] = said.status.into();
         Ok(json)
     }
@@ -58,7 +62,7 @@ fn without_places(value: &mut Value) {
 }
 
 /// Applies folders as if they had always been there: what they declare and nobody has approved is only warned of.
-fn apply(installed: &Installed, folders: &[&str], namespaces: &[&str]) -> Result {
+pub(crate) fn apply(installed: &Installed, folders: &[&str], namespaces: &[&str]) -> Result {
     let kubectl = installed.admin().kubectl();
     for namespace in namespaces {
         installed.namespace(namespace, "shadow")?;
@@ -80,7 +84,7 @@ fn apply(installed: &Installed, folders: &[&str], namespaces: &[&str]) -> Result
 }
 
 /// Waits until every Deployment and StatefulSet has its pods.
-fn until_pods_are_there(installed: &Installed) -> Result {
+pub(crate) fn until_pods_are_there(installed: &Installed) -> Result {
     installed.until("every workload has its pods", || {
         for kind in ["deployments", "statefulsets"] {
             let all = installed.admin().get(&format!("/apis/apps/v1/{kind}"))?.body;
@@ -160,5 +164,25 @@ fn a_cluster_answers_as_the_files_that_were_applied_to_it() -> Result {
         Ok(last.is_empty().then_some(()))
     });
     settled.map_err(|error| format!("{}\n{error}", last.join("\n\n")))?;
+
+    // The same of the cluster in a file, which has nothing of what pods keep to themselves.
+    let said = netintent(kubectl, &["snapshot"])?;
+    assert_eq!((said.status, said.err.as_str()), (Some(0), ""));
+    assert!(!said.out.contains("example.invalid/secret") && !said.out.contains("last-applied"), "{}", said.out);
+    let path = kubectl.scratch().file("cluster.yaml", &said.out)?.display().to_string();
+    let file = Asked { kubectl, from: vec!["-f", &path] };
+    assert_eq!(compare(&file, &cluster, &services)?, [""; 0]);
+
+    // What was applied changes nothing, and what is new does.
+    let same = netintent(kubectl, &["diff", "-f", DEMO, "-f", PLAIN])?;
+    assert_eq!((same.status, same.out.as_str()), (Some(0), ""), "{same:?}");
+    let approval = "{apiVersion: netintent.dev/v1alpha1, kind: Approval, metadata: {namespace: bank, name: new}, \
+        spec: {callers: [shop/frontend], callees: ['cards:8443']}}";
+    let new = kubectl.scratch().file("new.yaml", approval)?.display().to_string();
+    let said = netintent(kubectl, &["diff", "-f", &new, "-o", "name"])?;
+    assert_eq!(said.status, Some(1), "{said:?}");
+    assert_eq!(said.out, "+ shop/deployment/frontend -> bank/deployment/cards\n", "{said:?}");
+    let over_file = netintent(kubectl, &["diff", "--base", &path, "-f", &path, "-f", &new, "-o", "name"])?;
+    assert_eq!(over_file.status, Some(1), "{over_file:?}");
     Ok(())
 }
