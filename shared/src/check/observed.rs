@@ -39,7 +39,7 @@ pub(super) fn name_workloads(snapshot: &Snapshot, found: &mut [Finding]) {
     for object in found.iter_mut().filter_map(|finding| finding.object.as_mut()).filter(|o| o.kind == "Pod") {
         if let Some(pod) = pods.get(&(object.namespace.as_str(), object.name.as_str())) {
             let workload = snapshot.workload_of(*pod);
-            object.kind = workload.kind.clone();
+            object.kind.clone_from(&workload.kind);
             object.name.clone_from(&workload.name);
         }
     }

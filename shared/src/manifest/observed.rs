@@ -29,12 +29,11 @@ pub(super) fn of(
 
 fn unread(context: &Context<'_>, node: &Node) -> Result<Unread, ManifestError> {
     let text = |key: &str| Ok(context.optional_string(node, key)?.map(printable).unwrap_or_default());
-    let extent = match context.present(node, "name") {
-        Some(_) => Extent::One(text("namespace")?, text("name")?),
-        None => {
-            let read = context.items(node, "allBut")?.iter().map(|item| context.string(item, "allBut").map(printable));
-            Extent::AllBut(read.collect::<Result<_, _>>()?)
-        }
+    let extent = if context.present(node, "name").is_some() {
+        Extent::One(text("namespace")?, text("name")?)
+    } else {
+        let read = context.items(node, "allBut")?.iter().map(|item| context.string(item, "allBut").map(printable));
+        Extent::AllBut(read.collect::<Result<_, _>>()?)
     };
     let kind = printable(context.required_string(node, "kind")?);
     Ok(Unread { group: text("group")?, kind: kind.into(), extent, why: text("why")? })

@@ -137,14 +137,16 @@ fn compare(files: &Asked<'_>, cluster: &Asked<'_>, services: &[&str]) -> std::re
     ask(&["list", "-A", "--grouped"])?;
     ask(&["render", "-A"])?;
     ask(&["check", "-A"])?;
-    for [caller, callee] in questions(&list).into_iter().chain(questions(&declared)).take(80) {
-        ask(&["explain", &caller, &callee])?;
-        for service in services {
-            ask(&["explain", &caller, service])?;
-        }
+    // Some of all, from every part of the list: each costs two processes.
+    let all: Vec<[String; 2]> = questions(&list).into_iter().chain(questions(&declared)).collect();
+    for [caller, callee] in all.iter().step_by((all.len() / 12).max(1)) {
+        ask(&["explain", caller, callee])?;
+    }
+    for (caller, service) in ["shop/frontend", "shop/cart", "platform/prometheus"].iter().zip(services.iter().cycle()) {
+        ask(&["explain", caller, service])?;
     }
     ask(&["explain", "203.0.113.7", services[0]])?;
-    assert!(count > 20, "{count} questions");
+    assert!(count > 15, "{count} questions");
     Ok(different)
 }
 
