@@ -107,18 +107,6 @@ fn warned(header: &str) -> Option<String> {
     Some(text)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::warned;
-
-    #[test]
-    fn a_warning_is_its_text() {
-        assert_eq!(warned(r#"299 - "say \"yes\"""#).as_deref(), Some("say \"yes\""));
-        assert_eq!(warned("199 - \"x\""), None);
-        assert_eq!(warned("299 -"), None);
-    }
-}
-
 async fn config(connection: &Connection) -> Result<Config> {
     let mut config = match kubeconfig(connection)? {
         Some(kubeconfig) => {
@@ -214,4 +202,16 @@ fn unusable(error: &KubeconfigError, connection: &Connection) -> Error {
         other => (failure::chain(other), help),
     };
     Error::with_help(format!("{file} can't be used: {}", printable(&what)), help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::warned;
+
+    #[test]
+    fn a_warning_is_its_text() {
+        assert_eq!(warned(r#"299 - "say \"yes\"""#).as_deref(), Some("say \"yes\""));
+        assert_eq!(warned("199 - \"x\""), None);
+        assert_eq!(warned("299 -"), None);
+    }
 }

@@ -75,15 +75,15 @@ impl Failure {
             kube::Error::Service(error) => {
                 let why = chain(&*error);
                 // A program that gives credentials runs when the first request needs them.
-                if why.contains("auth exec") { Self::Credentials(why) } else { Self::unreachable(server, why) }
+                if why.contains("auth exec") { Self::Credentials(why) } else { Self::unreachable(server, &why) }
             }
-            kube::Error::HyperError(error) => Self::unreachable(server, chain(&error)),
-            other => Self::unreachable(server, chain(&other)),
+            kube::Error::HyperError(error) => Self::unreachable(server, &chain(&error)),
+            other => Self::unreachable(server, &chain(&other)),
         }
     }
 
-    fn unreachable(server: &str, why: String) -> Self {
-        Self::Unreachable { server: server.to_owned(), why: printable(&why) }
+    fn unreachable(server: &str, why: &str) -> Self {
+        Self::Unreachable { server: server.to_owned(), why: printable(why) }
     }
 
     /// The same as the error that ends a command.

@@ -1,5 +1,6 @@
 //! Lists in pages, each of one moment, and what becomes of their items.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,7 +11,7 @@ use netintent::manifest::text::Node;
 use netintent::manifest::{Object, decode_from_api, decode_owned, from_api};
 use netintent::names::printable;
 use netintent::unread::{Extent, Unread};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::kinds::{Part, Resource};
@@ -150,7 +151,7 @@ fn escaped(token: &str) -> String {
         if plain(byte) {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            let _ = write!(text, "%{byte:02X}");
         }
         text
     })
@@ -175,8 +176,13 @@ fn next_page(text: &str) -> Result<Option<String>, Failure> {
 
 #[derive(Deserialize)]
 struct Page<'a> {
-    #[serde(borrow, default)]
+    /// It must be there, though it may be null: an answer without it is none.
+    #[serde(borrow, deserialize_with = "nullable")]
     items: Option<Vec<&'a RawValue>>,
+}
+
+fn nullable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<&'de RawValue>>, D::Error> {
+    Option::deserialize(deserializer)
 }
 
 fn page(text: &str, resource: &Resource, count: &AtomicUsize, nodes: bool) -> Result<Read, Failure> {
@@ -197,8 +203,14 @@ fn object(raw: &RawValue, resource: &Resource, nodes: bool, read: &mut Read) {
     };
     let decoded = match resource.part {
         Part::MetadataOfOwned => match decode_owned(&node) {
-            Ok(Some(object)) => Ok(read.objects.push(object)),
-            Ok(None) => Ok(read.alone.push(name(raw))),
+            Ok(Some(object)) => {
+                read.objects.push(object);
+                Ok(())
+            }
+            Ok(None) => {
+                read.alone.push(name(raw));
+                Ok(())
+            }
             Err(error) => Err(error),
         },
         Part::Metadata | Part::Whole => decode_from_api(&node).map(|decoded| {
@@ -276,6 +288,10 @@ mod tests {
         );
         let read = page(&text, &resource("ReplicaSet"), &AtomicUsize::new(0), false).unwrap_or_default();
         assert_eq!((read.objects.len(), &read.alone[..]), (1, &[("n".to_owned(), "bare".to_owned())][..]));
-        assert!(page("[]", &resource("Pod"), &AtomicUsize::new(0), false).is_err());
+        let of = |text: &str| page(text, &resource("Pod"), &AtomicUsize::new(0), false).map(|read| read.objects.len());
+        for text in ["[]", "{}", "null", "{\"items\": {}}", "{\"items\": ["] {
+            assert!(of(text).is_err(), "{text}");
+        }
+        assert_eq!(of("{\"items\": null}").ok(), Some(0));
     }
 }

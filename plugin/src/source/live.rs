@@ -17,7 +17,7 @@ use crate::printer;
 /// Reads the cluster; `names` are what is asked about, as typed.
 pub(super) fn load(input: &Input, names: &[&str], exposures: bool) -> Result<Loaded> {
     let (World { objects, unread, mut findings, .. }, namespace) =
-        world(&input.connection, input.namespace.as_deref(), names, Wanted { exposures, ..Wanted::default() })?;
+        world(&input.connection, input.namespace.as_deref(), names, What { exposures, nodes: false })?;
     let mut objects = collect(objects, &|_| String::new(), &mut findings);
     objects.unread = unread;
     let mut snapshot = Snapshot::new(objects, &options(input));
@@ -25,11 +25,20 @@ pub(super) fn load(input: &Input, names: &[&str], exposures: bool) -> Result<Loa
     Ok(Loaded { snapshot, findings, sources: Sources::new(Vec::new()), namespace })
 }
 
+/// What is read besides the rest.
+#[derive(Clone, Copy, Default)]
+struct What {
+    /// What calls Services.
+    exposures: bool,
+    /// The objects as they were read.
+    nodes: bool,
+}
+
 /// Reads what is wanted, and gives the namespace of what names none.
-fn world(connection: &Connection, own: Option<&str>, names: &[&str], wanted: Wanted) -> Result<(World, String)> {
+fn world(connection: &Connection, own: Option<&str>, names: &[&str], what: What) -> Result<(World, String)> {
     let cluster = Cluster::connect(connection)?;
     let namespace = own.unwrap_or(cluster.namespace()).to_owned();
-    let wanted = Wanted { namespaces: named(&namespace, names), ..wanted };
+    let wanted = Wanted { namespaces: named(&namespace, names), exposures: what.exposures, nodes: what.nodes };
     let world = read(&cluster, &wanted)?;
     if !world.installed {
         printer::note("netintent is not installed in this cluster: there are no Approvals.");
@@ -50,7 +59,7 @@ pub(super) struct Base {
 /// Reads the cluster for that.
 pub(super) fn objects(input: &Input) -> Result<Base> {
     let (World { mut objects, unread, .. }, namespace) =
-        world(&input.connection, input.namespace.as_deref(), &[], Wanted::default())?;
+        world(&input.connection, input.namespace.as_deref(), &[], What::default())?;
     let of_template = |object: &Object| match object {
         Object::Workload(workload) if workload.kind == "Pod" => {
             let owner = workload.metadata.controller.as_ref();
@@ -66,7 +75,7 @@ pub(super) fn objects(input: &Input) -> Result<Base> {
 
 /// The objects of the cluster as they were read, and what could not be.
 pub(crate) fn nodes(connection: &Connection) -> Result<(Vec<Node>, Vec<Unread>)> {
-    let (world, _) = world(connection, None, &[], Wanted { exposures: true, nodes: true, ..Wanted::default() })?;
+    let (world, _) = world(connection, None, &[], What { exposures: true, nodes: true })?;
     Ok((world.nodes, world.unread))
 }
 

@@ -54,7 +54,7 @@ mod tests {
     fn a_cluster_in_a_file_is_its_objects_and_what_could_not_be_read() {
         let head = "apiVersion: netintent.dev/v1alpha1\nkind: Snapshot\n";
         let text = format!(
-            "{head}taken: 2027-01-01T00:00:00Z\nunread:\n- {{kind: Pod, allBut: [bank], why: no}}\n- {{group: g, kind: K, namespace: n, name: a}}\nitems:\n- {{apiVersion: v1, kind: Namespace, metadata: {{name: bank}}}}\n"
+            "{head}taken: 2027-01-01T00:00:00Z\nunread:\n- {{kind: Pod, allBut: [bank], why: forbidden}}\n- {{group: g, kind: K, namespace: n, name: a}}\nitems:\n- {{apiVersion: v1, kind: Namespace, metadata: {{name: bank}}}}\n"
         );
         let found = decoded(&text).unwrap();
         assert_eq!(found.objects.len(), 1);

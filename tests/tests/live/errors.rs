@@ -21,8 +21,19 @@ fn kubeconfig(kubectl: &Kubectl, server: &str, user: &str) -> Result<String> {
     Ok(kubectl.scratch().file(&name, text)?.display().to_string())
 }
 
+/// What a server answers: a part of the path, the status and the body.
+type Answers = Vec<(&'static str, u16, String)>;
+
+const NOTHING: &str = "{\"metadata\": {}, \"items\": []}";
+
+/// These answers, and to all else that there is nothing.
+fn else_nothing(mut answers: Answers) -> Answers {
+    answers.extend([("/apis/", 200, NOTHING.to_owned()), ("/apis", 200, "{\"items\": []}".to_owned())]);
+    answers
+}
+
 /// A server that answers as an API server would, and that is what it lies about: first matching path, then status and body.
-fn liar(answers: Vec<(&'static str, u16, String)>) -> Result<String> {
+fn liar(answers: Answers) -> Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let url = format!("http://{}", listener.local_addr()?);
     thread::spawn(move || {
@@ -37,7 +48,7 @@ fn liar(answers: Vec<(&'static str, u16, String)>) -> Result<String> {
                     }
                     let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
                     while reader.read_line(&mut line).is_ok_and(|read| read > 2) {}
-                    let empty = "{\"metadata\": {}, \"items\": []}".to_owned();
+                    let empty = NOTHING.to_owned();
                     let found = answers.iter().find(|(part, ..)| path.contains(part));
                     let (status, body) = found.map_or((200, &empty), |(_, status, body)| (*status, body));
                     let head = format!(
@@ -64,7 +75,8 @@ fn status(code: u16, reason: &str, message: &str) -> String {
 fn each_failure_is_said_and_is_no_answer() -> Result {
     let kubectl = Kubectl::alone()?;
     let page = r#"{"metadata": {"continue": "next", "resourceVersion": "1"}, "items": [{"metadata": {"name": "a", "namespace": "n"}, "spec": {"containers": [{"name": "a", "image": "a"}]}}]}"#;
-    let cases: Vec<(&str, Vec<(&'static str, u16, String)>, &str)> = vec![
+    let old = "{\"kind\": \"APIGroupList\", \"groups\": []}".to_owned();
+    let cases: Vec<(&str, Answers, &str)> = vec![
         (
             "a server error",
             vec![("/pods", 500, status(500, "InternalError", "etcd is gone"))],
@@ -88,22 +100,12 @@ fn each_failure_is_said_and_is_no_answer() -> Result {
             vec![("continue=next", 410, status(410, "Expired", "too old")), ("/pods", 200, page.to_owned())],
             "the cluster changed faster than it could be read",
         ),
-        ("an old API server", vec![("/apis?", 200, "{}".to_owned()), ("/apis ", 200, "{}".to_owned())], "too old"),
+        ("an old API server", vec![("/apis/", 200, NOTHING.to_owned()), ("/apis", 200, old)], "too old"),
         ("no API server at all", vec![("/", 200, "<html>".to_owned())], "the answer can't be read"),
         ("half an answer", vec![("/pods", 200, page[..60].to_owned())], "the answer can't be read"),
     ];
-    for (what, mut answers, message) in cases {
-        // The last answer is that of the discovery.
-        answers.push(("/apis", 200, "{\"items\": []}".to_owned()));
-        if what == "an old API server" {
-            answers = vec![
-                ("/apis/", 200, "{\"metadata\": {}, \"items\": []}".to_owned()),
-                ("/apis", 200, "{\"kind\": \"APIGroupList\", \"groups\": []}".to_owned()),
-            ];
-        } else {
-            answers.insert(answers.len() - 1, ("/apis/", 200, "{\"metadata\": {}, \"items\": []}".to_owned()));
-        }
-        let config = kubeconfig(&kubectl, &liar(answers)?, "{token: x}")?;
+    for (what, answers, message) in cases {
+        let config = kubeconfig(&kubectl, &liar(else_nothing(answers))?, "{token: x}")?;
         for command in [&["list", "-A"][..], &["check", "-A"], &["render", "-A"], &["explain", "n/a", "n/a"]] {
             let said = netintent(&kubectl, &[command, &["--kubeconfig", &config]].concat())?;
             assert_eq!((said.status, said.out.as_str()), (Some(2), ""), "{what}, {command:?}: {said:?}");
@@ -123,13 +125,8 @@ fn a_newer_servers_policy_makes_no_verdict() -> Result {
         )
     };
     let pods = format!("{{\"metadata\": {{}}, \"items\": [{}, {}]}}", pod("a"), pod("b"));
-    let empty = "{\"metadata\": {}, \"items\": []}".to_owned();
-    let server = liar(vec![
-        ("/networkpolicies", 200, policy.to_owned()),
-        ("/pods", 200, pods),
-        ("/apis/", 200, empty),
-        ("/apis", 200, "{\"items\": []}".to_owned()),
-    ])?;
+    let answers = vec![("/networkpolicies", 200, policy.to_owned()), ("/pods", 200, pods)];
+    let server = liar(else_nothing(answers))?;
     let config = kubeconfig(&kubectl, &server, "{}")?;
     let said = netintent(&kubectl, &["explain", "n/a", "n/b", "--kubeconfig", &config])?;
     assert_eq!(said.status, Some(2), "{said:?}");
