@@ -54,12 +54,12 @@ mod tests {
     fn a_cluster_in_a_file_is_its_objects_and_what_could_not_be_read() {
         let head = "apiVersion: netintent.dev/v1alpha1\nkind: Snapshot\n";
         let text = format!(
-            "{head}taken: 2027-01-01T00:00:00Z\nunread:\n- {{kind: Pod, allBut: [bank], why: forbidden}}\n- {{group: g, kind: K, namespace: n, name: a}}\nitems:\n- {{apiVersion: v1, kind: Namespace, metadata: {{name: bank}}}}\n"
+            "{head}taken: 2027-01-01T00:00:00Z\nunread:\n- {{kind: Pod, allBut: [bank], why: forbidden}}\n- {{group: g, kind: K, namespace: shop, name: a}}\nitems:\n- {{apiVersion: v1, kind: Namespace, metadata: {{name: bank}}}}\n"
         );
         let found = decoded(&text).unwrap();
         assert_eq!(found.objects.len(), 1);
         let unread: Vec<String> = found.observed.unwrap().iter().map(ToString::to_string).collect();
-        assert_eq!(unread, ["Pods outside of bank", "K n/a"]);
+        assert_eq!(unread, ["Pods outside of bank", "K shop/a"]);
         assert_eq!(decoded(&format!("{head}items: []\n")).unwrap().observed, Some(Vec::new()));
         assert!(decoded(&format!("{head}iitems: []\n")).unwrap_err().contains("no field `iitems`"));
         assert_eq!(decoded("apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n").unwrap().observed, None);
