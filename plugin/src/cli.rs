@@ -3,7 +3,9 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help that users read")]
 
 mod check;
+mod connection;
 mod render;
+mod snapshot;
 
 use std::ffi::OsString;
 
@@ -13,7 +15,9 @@ use netintent::mode::ModeOverride;
 use netintent::names;
 
 pub(crate) use check::{Check, CheckFormat};
+pub(crate) use connection::Connection;
 pub(crate) use render::{ManifestFormat, Render};
+pub(crate) use snapshot::{Snapshot, SnapshotFormat};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -94,6 +98,7 @@ pub(crate) enum Command {
     Render(Render),
     Approve(Approve),
     Revoke(Revoke),
+    Snapshot(Snapshot),
     Completion(Completion),
     /// Print the version
     #[command(after_help = "Examples:\n  kubectl netintent version")]
@@ -183,16 +188,19 @@ pub(crate) struct List {
 
 /// Show what a change opens and closes: connections, approvals it still needs, Services that become protected or open
 ///
-/// NEW (-f) and the base are each the whole state. Order, comments and formatting of YAML are no difference.
+/// With a base, it and NEW (-f) are each the whole state; without one, NEW is laid over the cluster, as `kubectl apply` would.
+/// Order, comments and formatting of YAML are no difference.
 ///
 /// Exit status: 0 no difference, 1 a difference, 2 an error, as `kubectl diff`.
 #[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("before").required(true).args(["base", "base_rev"])))]
+#[command(group(clap::ArgGroup::new("before").args(["base", "base_rev"])))]
+#[command(mut_arg("files", |files| files.required(true)))]
 #[command(after_help = "\
 Examples:
   kubectl netintent diff --base deploy-old/ -f deploy/
   kubectl netintent diff --base-rev origin/main -f deploy/
-  kubectl netintent diff --base-rev HEAD~1 -f deploy/ --also platform/ -o markdown")]
+  kubectl netintent diff --base-rev HEAD~1 -f deploy/ --also platform/ -o markdown
+  kubectl netintent diff -f deploy/                     # what applying it would change in the cluster")]
 pub(crate) struct Diff {
     /// The state before: a file, a folder or `-` (repeatable)
     #[arg(long, value_name = "PATH")]
@@ -230,7 +238,8 @@ Examples:
   kubectl netintent approve shop/frontend --to bank/cards:8443 -f deploy/
   kubectl netintent approve shop/frontend --to bank/cards:8443 --reason PAY-1234 --expires 90d -f deploy/
   kubectl netintent approve shop/frontend --to bank/cards:8443 -f deploy/ --write deploy/bank/approvals.yaml
-  kubectl netintent approve platform/prometheus --to '*/*:metrics' -f deploy/")]
+  kubectl netintent approve platform/prometheus --to '*/*:metrics' -f deploy/
+  kubectl netintent approve shop/frontend --to bank/cards:8443 --apply --reason PAY-1234")]
 pub(crate) struct Approve {
     /// Who may call: [NAMESPACE/]NAME, KIND/NAME, NAMESPACE/KIND/NAME, NAMESPACE/* or */*
     pub(crate) caller: String,
@@ -247,29 +256,36 @@ pub(crate) struct Approve {
     #[arg(long, value_name = "WHEN")]
     pub(crate) expires: Option<String>,
 
-    /// Add it to this YAML file, in place of printing it; the file need not exist
-    #[arg(long, value_name = "FILE")]
+    /// Add it to this YAML file of those of -f, in place of printing it; the file need not exist
+    #[arg(long, value_name = "FILE", requires = "files")]
     pub(crate) write: Option<String>,
 
-    /// Print what would be added, and write nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
+    /// Create it in the cluster, in place of printing it
+    #[arg(long, conflicts_with = "files")]
+    pub(crate) apply: bool,
+
+    /// Print what would be added, and add nothing: client, or with --apply server, which asks the API server
+    #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
+    #[arg(hide_possible_values = true)]
+    pub(crate) dry_run: Option<DryRun>,
 
     #[command(flatten)]
     pub(crate) input: Input,
 }
 
-/// Take the Approval of just this caller for just this callee out of the files of -f
+/// Take the Approval of just this caller for just this callee out of the files of -f, or with --apply out of the cluster
 ///
 /// Everything else in the files stays as it is, comments and order too. Where a wider approval covers it, that one is
-/// named, and nothing is changed. Standard error says what it closes, or why nothing.
+/// named, and nothing is changed. Standard error says what it closes, or why nothing; before anything goes from a cluster,
+/// that is asked.
 ///
 /// Exit status: 0 revoked, 2 on an error, or where nothing, or a wider approval, approves it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   kubectl netintent revoke shop/frontend --to bank/cards:8443 -f deploy/
-  kubectl netintent revoke shop/frontend --to bank/cards:8443 -f deploy/ --dry-run")]
+  kubectl netintent revoke shop/frontend --to bank/cards:8443 -f deploy/ --dry-run
+  kubectl netintent revoke shop/frontend --to bank/cards:8443 --apply --reason 'PAY-1234 is over'")]
 pub(crate) struct Revoke {
     /// Who may call no longer, as the Approval names it, or as `approve` takes it
     pub(crate) caller: String,
@@ -278,12 +294,34 @@ pub(crate) struct Revoke {
     #[arg(long, value_name = "CALLEE[:PORT]")]
     pub(crate) to: String,
 
-    /// Print which lines would change, and write nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
+    /// Take it out of the cluster
+    #[arg(long, conflicts_with = "files")]
+    pub(crate) apply: bool,
+
+    /// Why, for people: it is written to what goes before it goes
+    #[arg(long, value_name = "TEXT", requires = "apply", allow_hyphen_values = true)]
+    pub(crate) reason: Option<String>,
+
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+
+    /// Print what would change, and change nothing: client, or with --apply server, which asks the API server
+    #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
+    #[arg(hide_possible_values = true)]
+    pub(crate) dry_run: Option<DryRun>,
 
     #[command(flatten)]
     pub(crate) input: Input,
+}
+
+/// Who is asked what a change would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DryRun {
+    /// Nobody.
+    Client,
+    /// The API server, with all that it asks.
+    Server,
 }
 
 /// Print a completion script for a shell
@@ -300,15 +338,15 @@ pub(crate) struct Completion {
 /// Where manifests come from.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Input {
-    /// Manifests: a file, a folder (in full) or `-` for standard input (repeatable)
-    #[arg(short = 'f', long = "filename", value_name = "PATH", required = true)]
+    /// Manifests: a file, a folder (in full) or `-` for standard input (repeatable); without it, the cluster is read
+    #[arg(short = 'f', long = "filename", value_name = "PATH")]
     pub(crate) files: Vec<String>,
 
-    /// The namespace of objects and of names that say none
+    /// The namespace of objects and of names that say none; of a cluster, by default that of the context
     #[arg(short, long, value_name = "NAMESPACE", value_parser = namespace)]
     pub(crate) namespace: Option<String>,
 
-    /// Look for names without namespace in every namespace
+    /// Every namespace: with -f for names that say none, of a cluster for what is shown
     #[arg(short = 'A', long)]
     pub(crate) all_namespaces: bool,
 
@@ -323,6 +361,16 @@ pub(crate) struct Input {
     /// Say what was read, and how many objects of other kinds were passed over
     #[arg(short, long)]
     pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+impl Input {
+    /// Whether a cluster is read, and no file.
+    pub(crate) fn is_live(&self) -> bool {
+        self.files.is_empty()
+    }
 }
 
 /// A slip in a namespace would put objects where nothing else is.

@@ -8,6 +8,7 @@ mod explain;
 mod list;
 mod render;
 mod revoke;
+mod snapshot;
 
 use std::io::Write as _;
 
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Status> {
         Command::Render(args) => render::run(args),
         Command::Approve(args) => approve::run(args),
         Command::Revoke(args) => revoke::run(args),
+        Command::Snapshot(args) => snapshot::run(args),
         Command::Completion(args) => {
             let mut script = Vec::new();
             clap_complete::generate(

@@ -6,6 +6,7 @@
 //! This is the program. Tests of other crates use how it reads its arguments ([`cli`]), and what it asks git ([`git`]).
 
 pub mod cli;
+mod cluster;
 mod commands;
 mod error;
 pub mod git;

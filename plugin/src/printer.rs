@@ -91,6 +91,18 @@ pub(crate) fn note(text: &str) {
     to_stderr(&format!("{text}\n"));
 }
 
+/// Asks something, on the line where the answer is to stand.
+pub(crate) fn ask(text: &str) {
+    to_stderr(text);
+}
+
+/// Says on a terminal how far something is, in place of what was said before; nothing takes it away.
+pub(crate) fn progress(text: &str) {
+    if io::stderr().is_terminal() {
+        to_stderr(&format!("\r\u{1b}[K{text}"));
+    }
+}
+
 /// Prints help to standard output, or what is wrong with the command line to standard error.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     // A closed pipe is no error here either.

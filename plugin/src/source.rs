@@ -2,13 +2,15 @@
 
 mod files;
 mod git;
+mod live;
 mod parallel;
 mod places;
 mod read;
 
 use netintent::finding::Finding;
+use netintent::names::printable;
 use netintent::objects::Objects;
-use netintent::resolve::Home;
+use netintent::resolve::{Home, ResolveError, Role, Subject, resolve};
 use netintent::snapshot::{Options, Snapshot};
 
 use crate::cli::Input;
@@ -16,7 +18,9 @@ use crate::error::{Error, Result};
 use crate::printer;
 pub(crate) use files::{File, MAX_FILE, is_manifest};
 pub(crate) use git::author;
+pub(crate) use live::nodes;
 pub(crate) use places::Sources;
+use read::Manifests;
 
 /// A snapshot, and the text that it was read from.
 pub(crate) struct Loaded {
@@ -24,6 +28,8 @@ pub(crate) struct Loaded {
     /// What was read with reservations.
     pub(crate) findings: Vec<Finding>,
     pub(crate) sources: Sources,
+    /// The namespace of what names none.
+    pub(crate) namespace: String,
 }
 
 /// Standard input can be read once: read again it would be empty, and a whole side of a comparison with it.
@@ -34,21 +40,30 @@ fn stdin_once<'a>(paths: impl Iterator<Item = &'a String>) -> Result<()> {
     }
 }
 
-/// Reads the manifests of `-f`.
-pub(crate) fn load(input: &Input) -> Result<Loaded> {
+/// Reads the manifests of `-f`, or the cluster; `names` are what is asked about, as typed.
+pub(crate) fn load(input: &Input, names: &[&str]) -> Result<Loaded> {
+    if input.is_live() {
+        return Ok(announced(live::load(input, names, false)?, input));
+    }
     stdin_once(input.files.iter())?;
     let read = read(files::collect(&input.files)?, input, &options(input))?;
     Ok(announced(read, input))
 }
 
-/// The same without a word about what was read with reservations.
-pub(crate) fn load_silently(input: &Input) -> Result<Loaded> {
+/// The same for a check: without a word about what was read with reservations, and with what calls Services.
+pub(crate) fn load_for_check(input: &Input) -> Result<Loaded> {
+    if input.is_live() {
+        return live::load(input, &[], true);
+    }
     stdin_once(input.files.iter())?;
     read(files::collect(&input.files)?, input, &options(input))
 }
 
 /// The same, and a file besides unless it is among them already.
-pub(crate) fn load_with(input: &Input, also: Option<&str>) -> Result<Loaded> {
+pub(crate) fn load_with(input: &Input, names: &[&str], also: Option<&str>) -> Result<Loaded> {
+    if input.is_live() {
+        return load(input, names);
+    }
     stdin_once(input.files.iter())?;
     let mut files = files::collect(&input.files)?;
     if let Some(path) = also
@@ -73,8 +88,19 @@ pub(crate) fn edited(before: &Loaded, input: &Input, edits: Vec<File>) -> Result
         }
     }
     let sources = Sources::new(files);
-    let (objects, findings) = read::objects(&sources, namespace(input), true)?;
-    Ok(Loaded { snapshot: Snapshot::new(objects, &before.snapshot.options), findings, sources })
+    let Manifests { objects, findings, observed } = read::objects(&sources, namespace(input), true)?;
+    let namespace = before.namespace.clone();
+    let options = Options { observed, ..before.snapshot.options.clone() };
+    Ok(Loaded { snapshot: Snapshot::new(objects, &options), findings, sources, namespace })
+}
+
+/// What admission and the controller will have made of a cluster's objects: as they are, and changed.
+pub(crate) fn planned(loaded: &Loaded, change: impl FnOnce(&mut Objects)) -> [Snapshot; 2] {
+    let options = Options { observed: false, ..loaded.snapshot.options.clone() };
+    let before = loaded.snapshot.objects.clone();
+    let mut after = before.clone();
+    change(&mut after);
+    [Snapshot::new(before, &options), Snapshot::new(after, &options)]
 }
 
 /// Whether two paths lead to one file.
@@ -82,9 +108,29 @@ pub(crate) fn is_same(a: &str, b: &str) -> bool {
     a == b || matches!((std::fs::canonicalize(a), std::fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
 }
 
-/// The namespace of objects that name none.
-pub(crate) fn namespace(input: &Input) -> &str {
+/// The namespace of objects in files that name none.
+fn namespace(input: &Input) -> &str {
     input.namespace.as_deref().unwrap_or("default")
+}
+
+/// The cluster, and what it will be once `-f` is applied to it, both as admission and the controller will have them;
+/// `also` is on either side.
+pub(crate) fn load_over_cluster(input: &Input, also: &[String]) -> Result<[Loaded; 2]> {
+    stdin_once(input.files.iter().chain(also))?;
+    let cluster = live::objects(input)?;
+    let shared = files::collect(also)?;
+    let side = |files: Vec<File>| {
+        let sources = Sources::new(files);
+        let laid = read::laid_over(&sources, &cluster.namespace, cluster.objects.clone())?;
+        let Manifests { mut objects, mut findings, .. } = laid;
+        objects.unread.clone_from(&cluster.unread);
+        let mut snapshot = Snapshot::new(objects, &Options { observed: false, ..options(input) });
+        findings.append(&mut snapshot.findings);
+        Ok::<_, Error>(Loaded { snapshot, findings, sources, namespace: cluster.namespace.clone() })
+    };
+    let before = side(shared.clone())?;
+    let after = side(files::collect(&input.files)?.into_iter().chain(shared).collect())?;
+    Ok([before, announced(after, input)])
 }
 
 /// Reads both sides of a comparison: the base, and `-f`; `also` is on either side.
@@ -115,21 +161,28 @@ pub(crate) fn load_both(
 }
 
 fn options(input: &Input) -> Options {
-    Options { modes: input.modes.clone(), now: jiff::Timestamp::now(), pod_cidrs: input.pod_cidrs.clone() }
+    Options {
+        modes: input.modes.clone(),
+        now: jiff::Timestamp::now(),
+        pod_cidrs: input.pod_cidrs.clone(),
+        observed: input.is_live(),
+    }
 }
 
 fn read(files: Vec<File>, input: &Input, options: &Options) -> Result<Loaded> {
     let sources = Sources::new(files);
-    let (objects, mut findings) = read::objects(&sources, namespace(input), false)?;
-    let mut snapshot = Snapshot::new(objects, options);
+    let Manifests { objects, mut findings, observed } = read::objects(&sources, namespace(input), false)?;
+    let mut snapshot = Snapshot::new(objects, &Options { observed, ..options.clone() });
+    live::report_unread(&snapshot.objects.unread);
     findings.append(&mut snapshot.findings);
-    Ok(Loaded { snapshot, findings, sources })
+    Ok(Loaded { snapshot, findings, sources, namespace: namespace(input).to_owned() })
 }
 
 /// What was read, once it was said what there is to say about it.
 fn announced(loaded: Loaded, input: &Input) -> Loaded {
     if input.verbose {
-        report_kinds(&loaded.snapshot.objects, loaded.sources.len());
+        let from = if input.is_live() { "the cluster".to_owned() } else { format!("{} files", loaded.sources.len()) };
+        report_kinds(&loaded.snapshot.objects, &from);
     }
     report_warnings(&loaded, input.verbose);
     loaded
@@ -146,9 +199,9 @@ fn report_warnings(loaded: &Loaded, all: bool) {
     }
 }
 
-fn report_kinds(objects: &Objects, files: usize) {
+fn report_kinds(objects: &Objects, from: &str) {
     printer::note(&format!(
-        "read {} workloads and pods, {} Services, {} NetworkPolicies and {} approvals from {files} files",
+        "read {} workloads and pods, {} Services, {} NetworkPolicies and {} approvals from {from}",
         objects.workloads.len(),
         objects.services.len(),
         objects.policies.len(),
@@ -159,9 +212,32 @@ fn report_kinds(objects: &Objects, files: usize) {
     }
 }
 
+impl Loaded {
+    /// What a name stands for.
+    ///
+    /// # Errors
+    /// Where it stands for nothing, or for too much; where it may well stand for what could not be read, that is said.
+    pub(crate) fn resolve(&self, text: &str, role: Role, home: Home<'_>) -> Result<Subject> {
+        resolve(&self.snapshot, text, role, home).map_err(|error| self.unresolved(text, error))
+    }
+
+    /// The same of what else looks for a name.
+    pub(crate) fn unresolved(&self, text: &str, error: ResolveError) -> Error {
+        let unread = &self.snapshot.objects.unread;
+        if unread.is_empty() {
+            return error.into();
+        }
+        let message = format!("cannot tell: `{}` is not among what could be read", printable(text));
+        let help = "not all of the cluster may be read, see the warnings above";
+        Error::with_help(message, help.to_owned())
+    }
+}
+
 /// Where names without a namespace are looked for.
-pub(crate) fn home(input: &Input) -> Home<'_> {
-    Home { namespace: namespace(input), only: input.namespace.is_some() && !input.all_namespaces }
+pub(crate) fn home<'l>(input: &Input, loaded: &'l Loaded) -> Home<'l> {
+    // As kubectl does, a cluster is asked for what is in the namespace of the context.
+    let one = input.namespace.is_some() || input.is_live();
+    Home { namespace: &loaded.namespace, only: one && !input.all_namespaces }
 }
 
 /// Reading failed before there was any manifest.

@@ -10,9 +10,11 @@ use crate::snapshot::Snapshot;
 
 pub mod accept;
 mod approvals;
+pub mod cilium;
 mod connections;
 mod exposures;
 mod intents;
+mod observed;
 mod pods;
 mod policies;
 mod prohibitions;
@@ -29,6 +31,8 @@ pub fn check(snapshot: &Snapshot, read: Vec<Finding>) -> Vec<Finding> {
     found.extend(pods::check(snapshot));
     found.extend(policies::check(snapshot));
     found.extend(connections::check(snapshot));
+    observed::name_workloads(snapshot, &mut found);
+    found.extend(observed::check(snapshot));
     found.sort_by(|a, b| {
         let key = |finding: &Finding| {
             let part = match &finding.place {

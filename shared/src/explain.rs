@@ -15,7 +15,11 @@ mod caveats;
 mod chain;
 mod fix;
 mod parts;
+mod pods;
 mod policies;
+mod unread;
+
+pub use pods::{PodState, pods};
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -136,6 +140,14 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Explanation {
     let told = chain::Told::new(snapshot, question, &pairs);
     explanation.chain.extend(told.steps(&pairs));
     explanation.summary = told.summary(&explanation, &pairs);
+    if !unread::is_denied_for_certain(snapshot, &pairs)
+        && let Some(summary) = unread::summary(&explanation)
+    {
+        explanation.allowed = None;
+        explanation.in_part = false;
+        explanation.summary = summary;
+        return explanation;
+    }
     if !every {
         explanation.fixes = fix::fixes(&told, &pairs);
     }
@@ -224,8 +236,9 @@ fn destination<'q>(snapshot: &Snapshot, question: &'q Question) -> Result<Destin
 fn service<'q>(snapshot: &Snapshot, at: usize, port: Option<&AskedPort>) -> Result<Destinations<'q>, Box<Explanation>> {
     let service = &snapshot.objects.services[at];
     let name = service.metadata.full_name();
-    let place = service.metadata.origin.map(Place::Whole);
-    let unknown = |why: String| Err(unknown(&format!("Service {name}"), &why, place.clone()));
+    let origin = service.metadata.origin.map(Place::Whole);
+    let place = snapshot.options.place();
+    let unknown = |why: String| Err(unknown(&format!("Service {name}"), &why, origin.clone()));
     if service.r#type == crate::objects::ServiceType::ExternalName {
         return unknown("it is an ExternalName, an alias that no NetworkPolicy can stand before".into());
     }
@@ -233,7 +246,7 @@ fn service<'q>(snapshot: &Snapshot, at: usize, port: Option<&AskedPort>) -> Resu
         return unknown("it has no selector, so that nothing says which pods are behind it".into());
     };
     if snapshot.services[at].pods.is_empty() {
-        return unknown(format!("its selector {selector} selects no pod of the input"));
+        return unknown(format!("its selector {selector} selects no pod of {place}"));
     }
     let wanted = match port {
         Some(AskedPort::Service(port)) => port.clone(),
@@ -264,7 +277,7 @@ fn service<'q>(snapshot: &Snapshot, at: usize, port: Option<&AskedPort>) -> Resu
         let leads =
             if leads.is_empty() { format!("no port: {} is not among those", port.target) } else { leads.to_string() };
         let text = format!("Service {name}, port {}, leads to {leads} of {of}", port.identifier());
-        steps.push(Step::new(holds, text, place.clone()));
+        steps.push(Step::new(holds, text, origin.clone()));
     }
     Ok((steps, by_pod.into_iter().map(|(pod, ports)| (End::Pod(pod), ports)).collect()))
 }

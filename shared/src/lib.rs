@@ -52,3 +52,4 @@ pub mod statements;
 pub mod suggest;
 #[cfg(test)]
 mod testing;
+pub mod unread;

@@ -35,6 +35,15 @@ pub enum Caveat {
     OtherApi(String),
     /// A block of addresses holds, or may hold, the other pod: some CNIs would let it in.
     IpBlock,
+    /// It hangs on what could not be read: what that is.
+    Unread(String),
+}
+
+impl Caveat {
+    /// Whether a verdict with it is none.
+    pub fn is_fatal(&self) -> bool {
+        matches!(self, Self::Unread(_))
+    }
 }
 
 impl std::fmt::Display for Caveat {
@@ -43,6 +52,7 @@ impl std::fmt::Display for Caveat {
             Self::HostNetwork => f.write_str("hostNetwork"),
             Self::OtherApi(policy) => f.write_str(policy),
             Self::IpBlock => f.write_str("ipBlock"),
+            Self::Unread(what) => write!(f, "unread: {what}"),
         }
     }
 }

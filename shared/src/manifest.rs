@@ -4,6 +4,7 @@
 //! of all documents together. Everything that decides who may call whom is checked as the API server checks it, unknown
 //! fields included; of other fields only what is read is looked at.
 
+mod api;
 mod approvals;
 mod collect;
 pub mod edit;
@@ -12,6 +13,7 @@ mod field;
 mod foreign;
 mod kinds;
 mod metadata;
+mod observed;
 mod outdated;
 mod policy;
 mod quote;
@@ -23,8 +25,12 @@ mod settings;
 pub mod text;
 mod workload;
 
+pub use api::{decode_from_api, decode_owned, from_api};
 pub use collect::collect;
+pub use exposure::is_exposure;
 pub use field::field;
+pub use foreign::is_foreign;
+pub use observed::SNAPSHOT;
 pub use quote::quoted;
 
 pub(crate) use approvals::{TOO_LATE, is_rfc3339};
@@ -38,6 +44,7 @@ use crate::objects::{
     Exposure, ForeignPolicy, Kind, Metadata, Namespace, Origin, Revision, Service, ServiceAccount, Workload,
 };
 use crate::policy::NetworkPolicy;
+use crate::unread::Unread;
 use read::Context;
 use text::Node;
 
@@ -109,6 +116,8 @@ pub struct Decoded {
     pub findings: Vec<Finding>,
     /// Whether there is anything: a list without items is no empty file.
     pub any: bool,
+    /// Of a cluster that was written to a file as it was: what could not be read of it.
+    pub observed: Option<Vec<Unread>>,
 }
 
 /// Reads the objects of one document of file number `file`. Objects that name no namespace are in `namespace`.
@@ -123,8 +132,11 @@ pub fn decode(node: &Node, file: u32, namespace: &str) -> Result<Decoded, Manife
     let context = Context { file, namespace, findings: RefCell::default() };
     // Nearly always one. By itself the list would take room for four, and most of the memory of a run with it.
     let mut objects = Vec::with_capacity(1);
-    object(&context, node, None, &mut objects)?;
-    Ok(Decoded { objects, findings: context.findings.into_inner(), any: true })
+    let observed = observed::of(&context, node, &mut objects)?;
+    if observed.is_none() {
+        object(&context, node, None, &mut objects)?;
+    }
+    Ok(Decoded { objects, findings: context.findings.into_inner(), any: true, observed })
 }
 
 /// What a list says of its items.
@@ -195,7 +207,7 @@ fn object(
             Object::Prohibition(Box::new(approvals::prohibition(context, node)?))
         }
         ("apps", "ControllerRevision") => Object::Revision(Box::new(workload::revision(context, node)?)),
-        _ if exposure::is_exposure(group, kind) => {
+        _ if is_exposure(group, kind) => {
             outdated::passed_over(context, node, api_version, kind);
             Object::Exposure(Box::new(exposure::exposure(context, node, group, kind)?))
         }

@@ -5,6 +5,8 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use jiff::Timestamp;
+
 use crate::approval::{Approval, Prohibition};
 use crate::callee::Port;
 use crate::manifest::text::{Span, Style};
@@ -12,6 +14,7 @@ use crate::names;
 use crate::policy::NetworkPolicy;
 use crate::port::Protocol;
 use crate::selector::{Labels, Selector};
+use crate::unread::Unread;
 
 /// A place in an input file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +23,11 @@ pub struct Origin {
     pub file: u32,
     /// Where in it.
     pub span: Span,
+}
+
+impl Origin {
+    /// In place of a file's number, for what stands in none.
+    pub(crate) const CLUSTER: u32 = u32::MAX;
 }
 
 /// A string of a manifest, and where it stands.
@@ -56,6 +64,8 @@ pub struct Metadata {
     pub labels: Labels,
     /// The annotations under `netintent.dev/` and `a8r.io/`, in the order of the input.
     pub annotations: Vec<(String, Text)>,
+    /// When the API server made the object.
+    pub created: Option<Timestamp>,
     /// The owner that controls the object.
     pub controller: Option<Owner>,
     /// Where the object begins.
@@ -155,6 +165,10 @@ pub struct PodSpec {
     pub ports: Vec<ContainerPort>,
     /// The addresses of a running pod.
     pub addresses: Vec<IpAddr>,
+    /// The phase of a running pod.
+    pub phase: Option<String>,
+    /// The node that it runs on.
+    pub node: Option<String>,
 }
 
 /// A port of a container.
@@ -186,6 +200,8 @@ pub struct Service {
     pub ports: Vec<ServicePort>,
     /// How it is reached.
     pub r#type: ServiceType,
+    /// Its own addresses in the cluster.
+    pub addresses: Vec<IpAddr>,
 }
 
 /// How a Service is reached.
@@ -337,4 +353,6 @@ pub struct Objects {
     pub revisions: Vec<Revision>,
     /// Kinds that decide nothing here, with how many objects of each were passed over.
     pub skipped: std::collections::BTreeMap<String, usize>,
+    /// What there may be besides, and could not be read.
+    pub unread: Vec<Unread>,
 }

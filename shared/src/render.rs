@@ -36,8 +36,10 @@ impl Rendered<'_> {
 pub fn rendered(snapshot: &Snapshot) -> Vec<Rendered<'_>> {
     let generated = snapshot.policies.iter().filter(|policy| policy.generated).map(|policy| (&policy.policy, None));
     let replaced = snapshot.replaced.iter().map(|policy| (policy, in_input(snapshot, policy)));
+    let missing = snapshot.missing.iter().map(|policy| (policy, None));
     let mut all: Vec<Rendered<'_>> = generated
         .chain(replaced)
+        .chain(missing)
         .map(|(policy, other)| {
             let service = policy.metadata.annotation(names::SERVICE).map(|name| name.value.as_str());
             Rendered { policy, service, edited: other.filter(|other| !same(policy, other)) }

@@ -98,7 +98,8 @@ pub fn split_port(text: &str) -> (&str, Option<&str>) {
 /// Where nothing has the name, with the nearest that has; where several have it, with their full names.
 pub fn resolve(snapshot: &Snapshot, text: &str, role: Role, home: Home<'_>) -> Result<Subject, ResolveError> {
     if let Some(addresses) = addresses(text)? {
-        return Ok(Subject::Addresses(addresses, text.to_owned()));
+        let found = text.parse().ok().and_then(|address| of_address(snapshot, address, role));
+        return Ok(found.unwrap_or_else(|| Subject::Addresses(addresses, text.to_owned())));
     }
     let parts: Vec<&str> = text.split('/').collect();
     let (namespace, kind, name) = match parts[..] {
@@ -140,6 +141,23 @@ pub fn resolve(snapshot: &Snapshot, text: &str, role: Role, home: Home<'_>) -> R
             Err(ResolveError { message, help: Some("write one of these in full".into()) })
         }
     }
+}
+
+/// What has an address in an observed cluster: a Service that is called, or the one pod that it belongs to. Pods of a node's
+/// network share the node's.
+fn of_address(snapshot: &Snapshot, address: IpAddr, role: Role) -> Option<Subject> {
+    if !snapshot.options.observed {
+        return None;
+    }
+    let service = || snapshot.objects.services.iter().position(|service| service.addresses.contains(&address));
+    if role != Role::Caller
+        && let Some(at) = service()
+    {
+        return Some(Subject::Service(at));
+    }
+    let has = |pod: &u32| snapshot.spec(*pod).addresses.contains(&address) && !snapshot.spec(*pod).host_network;
+    let pod = (0..).take(snapshot.pods.len()).find(has)?;
+    Some(Subject::Workload(snapshot.pods[pod as usize].workload as usize, vec![pod]))
 }
 
 fn addresses(text: &str) -> Result<Option<AddressSet>, ResolveError> {

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::callee::{CalleePattern, Scope};
 use crate::caller::Caller;
@@ -25,6 +26,7 @@ use crate::selector::{Labels, Selector};
 use crate::statements::Statements;
 
 mod index;
+mod observed;
 mod pods;
 mod policies;
 mod warnings;
@@ -42,12 +44,20 @@ pub struct Options {
     pub now: Timestamp,
     /// Addresses that pods have; verdicts that hang on them get a caveat.
     pub pod_cidrs: Vec<IpNet>,
+    /// Whether the objects are all that runs, as it is: then running pods carry the labels that they have, not those that
+    /// they should have, and a policy that the cluster lacks does not hold. Without it, they are what is to be applied.
+    pub observed: bool,
 }
 
 impl Options {
+    /// What was read, in a word.
+    pub fn place(&self) -> &'static str {
+        if self.observed { "the cluster" } else { "the input" }
+    }
+
     /// No overrides, at `now`.
     pub fn at(now: Timestamp) -> Self {
-        Self { modes: Vec::new(), now, pod_cidrs: Vec::new() }
+        Self { modes: Vec::new(), now, pod_cidrs: Vec::new(), observed: false }
     }
 }
 
@@ -58,6 +68,8 @@ pub struct NamespaceState {
     pub labels: Labels,
     /// How it takes part.
     pub mode: Mode,
+    /// How it takes part by its own label, whatever an override says.
+    pub labelled: Mode,
     /// Whether its mode is known: a Namespace object or an override gives it.
     pub known: bool,
     /// Where the Namespace stands.
@@ -98,7 +110,8 @@ pub struct Pod {
     pub object: usize,
     /// Its workload, as index.
     pub workload: u32,
-    /// The labels it would carry: written ones but reserved, and derived ones in a managed namespace.
+    /// The labels it would carry: written ones but reserved, and derived ones in a managed namespace. Of a running pod that
+    /// is observed, those that it carries.
     pub labels: Labels,
     /// Who it is as caller.
     pub caller: Caller,
@@ -136,23 +149,38 @@ pub struct Snapshot {
     pub policies: Vec<Policy>,
     /// What the controller would write where the input has a policy of the name, which holds instead. In the same order.
     pub replaced: Vec<NetworkPolicy>,
+    /// What an observed cluster lacks, though the controller would have written it. In the same order.
+    pub missing: Vec<NetworkPolicy>,
     /// What the compiler left out.
     pub omissions: Vec<compile::Omission>,
     /// What was read with reservations.
     pub findings: Vec<Finding>,
+    /// Where a cluster is observed, the policies that it should have, by namespace and name.
+    expected: Option<Expected>,
     index: LabelIndex,
     services_by_name: FxHashMap<String, FxHashMap<String, usize>>,
 }
 
+/// Policies by namespace and name.
+type Expected = Arc<FxHashSet<(String, String)>>;
+
 impl Snapshot {
     /// Derives labels, compiles policies and resolves selectors.
     pub fn new(objects: Objects, options: &Options) -> Self {
+        let expected = options.observed.then(|| observed::expected(&objects, options));
+        Self::of(objects, options, expected)
+    }
+
+    fn of(objects: Objects, options: &Options, expected: Option<Expected>) -> Self {
         let mut namespaces = namespaces(&objects, options);
-        let mut findings = warnings::of_namespaces(&objects, &namespaces);
+        let mut findings = warnings::of_namespaces(&objects, &namespaces, options);
         findings.extend(warnings::of_unknown(&objects, &namespaces, options));
-        let mut pods = pods::derived(&objects, &namespaces, options.now, &mut findings);
+        let mut pods = pods::derived(&objects, &namespaces, options, &mut findings);
         if objects.workloads.iter().any(|w| w.pod.ended) {
             pods::without_ended(&objects, &mut pods);
+        }
+        if options.observed {
+            observed::without_templates(&objects, &mut pods);
         }
         let workloads = pods::workloads(&objects, &mut pods, &mut namespaces);
         let pods: Vec<Pod> = pods.into_iter().map(|(_, pod)| pod).collect();
@@ -165,6 +193,8 @@ impl Snapshot {
             services: Vec::new(),
             policies: Vec::new(),
             replaced: Vec::new(),
+            missing: Vec::new(),
+            expected,
             omissions: Vec::new(),
             findings,
             index,
@@ -198,7 +228,8 @@ impl Snapshot {
         let enforce = |name: &String| ModeOverride { namespace: Some(name.clone()), mode: Mode::Enforce };
         let mut options = self.options.clone();
         options.modes.extend(shadows.map(|(name, _)| enforce(name)));
-        Self::new(objects, &options)
+        // What a cluster lacks of what it should have now, it will lack then.
+        Self::of(objects, &options, self.expected.clone())
     }
 
     fn service_state(&self, service: &Service) -> ServiceState {
@@ -228,6 +259,11 @@ impl Snapshot {
     /// The mode of a namespace.
     pub fn mode(&self, namespace: &str) -> Mode {
         Catalogue::mode(self, namespace)
+    }
+
+    /// Whether there may be objects of a kind in a namespace that could not be read.
+    pub fn is_unread(&self, kind: &str, namespace: &str) -> bool {
+        self.objects.unread.iter().any(|unread| unread.kind == kind && unread.touches(namespace))
     }
 
     /// The workload of a pod.
@@ -361,6 +397,7 @@ fn namespaces(objects: &Objects, options: &Options) -> BTreeMap<String, Namespac
     }
     for (name, state) in &mut all {
         state.labels.insert(names::NAMESPACE_NAME, name);
+        state.labelled = state.labels.get(names::MODE).and_then(Mode::parse).unwrap_or_default();
         if let Some(mode) = overridden(&options.modes, name) {
             state.labels.insert(names::MODE, mode.as_str());
             state.known = true;

@@ -82,7 +82,7 @@ fn errors_exit_with_2_and_print_nothing_on_stdout() -> Result {
         (&["explain", "shop/fronted", "bank/ledger", "-f", DEMO], "did you mean `frontend`?"),
         (&["explain", "shop/frontend"], "required arguments were not provided"),
         (&["list", "-f", "no/such/folder"], "there is no such file or folder"),
-        (&["list"], "--filename"),
+        (&["list"], "no cluster is configured, and no file is given"),
         (&["diff", "--base", "no/such/folder", "-f", DEMO], "there is no such file or folder"),
         (&["explian"], "explain"),
     ];

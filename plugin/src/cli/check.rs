@@ -15,7 +15,6 @@ use super::Input;
 ///
 /// Exit status: 0 nothing found, 1 a finding of the severity of --fail-on or above, 2 an error.
 #[derive(Debug, Args)]
-#[command(mut_arg("files", |files| files.required(false).required_unless_present("explain")))]
 #[command(after_help = "\
 Examples:
   kubectl netintent check -f deploy/

@@ -13,7 +13,8 @@ use netintent::resolve::{Called, callee_pattern, caller_pattern};
 
 use super::effect::{self, Pair};
 use super::revoke::cannot_edit;
-use crate::cli::Approve;
+use crate::cli::{Approve, DryRun};
+use crate::cluster::Cluster;
 use crate::error::{Error, Result, Status};
 use crate::printer;
 use crate::source::{self, File, Loaded, is_manifest};
@@ -22,9 +23,12 @@ use crate::writer::Target;
 pub(super) fn run(args: &Approve) -> Result<Status> {
     let reason = args.reason.as_deref().map(reason).transpose()?;
     let file = args.write.as_deref().map(file).transpose()?;
+    if args.dry_run == Some(DryRun::Server) && !args.apply {
+        return Err(Error::new("--dry-run=server asks the API server about --apply, and only about that"));
+    }
     let there = file.filter(|file| Path::new(file).exists());
     // The process ends with the answer: there is no use in tidying up before.
-    let loaded = ManuallyDrop::new(source::load_with(&args.input, there)?);
+    let loaded = ManuallyDrop::new(source::load_with(&args.input, &[&args.caller, &args.to], there)?);
     let Loaded { snapshot, .. } = &*loaded;
     let (caller, called) = ends(&loaded, args)?;
     let callee = called.pattern;
@@ -48,14 +52,41 @@ pub(super) fn run(args: &Approve) -> Result<Status> {
     let annotations = [(names::AUTHOR, author), (names::COMMIT, commit)];
     draft.annotations = annotations.into_iter().filter_map(|(key, text)| Some((key, text?))).collect();
 
+    if args.input.is_live() {
+        return live(args, &loaded, &draft);
+    }
     let after = write(args, &loaded, &draft, file)?;
     effect::tell(snapshot, &after.snapshot, Pair { caller: &caller, callee: &callee }, true);
     Ok(Status::Yes)
 }
 
+/// Prints the manifest, or creates the object in the cluster that was read.
+fn live(args: &Approve, loaded: &Loaded, draft: &Draft) -> Result<Status> {
+    let manifest = draft.manifest();
+    let name = printable(&format!("{} {}", draft.kind(), draft.full_name()));
+    let [before, after] = source::planned(loaded, |objects| objects.approvals.push(draft.approval()));
+    let pair = Pair { caller: &draft.callers[0], callee: &draft.callees[0] };
+    if !args.apply || args.dry_run == Some(DryRun::Client) {
+        print(&manifest)?;
+        if args.apply {
+            printer::note(&format!("dry run: {name} would be created"));
+        }
+    } else {
+        let server = args.dry_run == Some(DryRun::Server);
+        Cluster::connect(&args.input.connection)?.create(draft, server)?;
+        if server {
+            print(&manifest)?;
+        }
+        let done = if server { "dry run: the API server would take it: " } else { "created " };
+        printer::note(&format!("{done}{name}"));
+    }
+    effect::tell(&before, &after, pair, true);
+    Ok(Status::Yes)
+}
+
 /// Who is to call whom.
 fn ends(loaded: &Loaded, args: &Approve) -> Result<(CallerPattern, Called)> {
-    let home = source::home(&args.input);
+    let home = source::home(&args.input, loaded);
     let called = callee_pattern(&loaded.snapshot, &args.to, home)?;
     let own = match &called.pattern.scope {
         Scope::Service { namespace, .. } | Scope::Namespace(namespace) => Some(namespace.as_str()),
@@ -121,7 +152,7 @@ fn write(args: &Approve, loaded: &Loaded, draft: &Draft, file: Option<&str>) -> 
     let text = before.map(String::from_utf8_lossy);
     let added = edit::append(text.as_deref(), &manifest).map_err(|error| cannot_edit(path, error))?;
     let after = source::edited(loaded, &args.input, vec![File::new(path, &added)])?;
-    if args.dry_run {
+    if args.dry_run.is_some() {
         print(&manifest)?;
         printer::note(&printable(&format!("dry run: {name} would be added to {path}")));
     } else {

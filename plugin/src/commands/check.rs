@@ -5,9 +5,10 @@ use std::mem::ManuallyDrop;
 
 use netintent::check::accept::{Accepted, accept, comments};
 use netintent::check::check;
-use netintent::finding::{Code, Severity};
+use netintent::finding::{Code, Finding, Severity};
 use netintent::suggest::did_you_mean;
 
+use super::list::incomplete;
 use crate::cli::{Check, CheckFormat};
 use crate::error::{Error, Result, Status};
 use crate::printer::{self, BOLD, styled};
@@ -21,7 +22,7 @@ pub(super) fn run(args: &Check) -> Result<Status> {
         return explain(parsed(code)?);
     }
     let ignored: Vec<Code> = args.ignore.iter().map(|code| parsed(code)).collect::<Result<_>>()?;
-    let mut loaded = ManuallyDrop::new(source::load_silently(&args.input)?);
+    let mut loaded = ManuallyDrop::new(source::load_for_check(&args.input)?);
     let read = std::mem::take(&mut loaded.findings);
     let Loaded { snapshot, sources, .. } = &*loaded;
     let comments: Vec<_> = sources
@@ -29,7 +30,10 @@ pub(super) fn run(args: &Check) -> Result<Status> {
         .enumerate()
         .flat_map(|(file, text)| comments(u32::try_from(file).unwrap_or(u32::MAX), &text))
         .collect();
-    let all = check(snapshot, read);
+    let mut all = check(snapshot, read);
+    if args.input.is_live() && !args.input.all_namespaces {
+        all.retain(|finding| is_of(finding, &loaded.namespace));
+    }
     let (kept, accepted) = accept(all, &snapshot.objects, &comments, &|place| sources.origin(place));
     let mut found: Vec<Found<'_>> = kept
         .iter()
@@ -39,11 +43,23 @@ pub(super) fn run(args: &Check) -> Result<Status> {
     found.sort_by(|a, b| a.key().cmp(&b.key()));
     let mut out = printer::stdout_for_text(args.format.is_text());
     let least = args.fail_on.severity();
-    print(&mut out, &found, sources, args.format, least)?;
+    print(&mut out, &found, &loaded, args.format, least)?;
     out.flush()?;
     summary(&found, &accepted, args, sources);
+    if !snapshot.objects.unread.is_empty() {
+        // What was not read may be as wrong as can be.
+        return Ok(Status::Trouble);
+    }
     let fails = least.is_some_and(|least| found.iter().any(|f| f.finding.code.severity() >= least));
     Ok(if fails { Status::No } else { Status::Yes })
+}
+
+/// Whether a finding is about a namespace, or something in it.
+fn is_of(finding: &Finding, namespace: &str) -> bool {
+    finding
+        .object
+        .as_ref()
+        .is_some_and(|object| object.namespace == namespace || (object.kind == "Namespace" && object.name == namespace))
 }
 
 fn parsed(name: &str) -> Result<Code> {
@@ -66,16 +82,16 @@ fn explain(code: Code) -> Result<Status> {
 fn print(
     out: &mut dyn Write,
     found: &[Found<'_>],
-    sources: &Sources,
+    loaded: &Loaded,
     format: CheckFormat,
     least: Option<Severity>,
 ) -> io::Result<()> {
     match format {
-        CheckFormat::Text => findings::text(out, found, sources),
+        CheckFormat::Text => findings::text(out, found, &loaded.sources),
         CheckFormat::Table | CheckFormat::Markdown => findings::table(out, found, format == CheckFormat::Markdown),
         CheckFormat::Name => findings::names(out, found),
-        CheckFormat::Json => findings::items(Items::json(out, "FindingList")?, found),
-        CheckFormat::Yaml => findings::items(Items::yaml(out, "FindingList")?, found),
+        CheckFormat::Json => findings::items(Items::json(out, "FindingList")?, found, &incomplete(&loaded.snapshot)),
+        CheckFormat::Yaml => findings::items(Items::yaml(out, "FindingList")?, found, &incomplete(&loaded.snapshot)),
         CheckFormat::Github => github::print(out, found),
         CheckFormat::Sarif => sarif::print(out, found),
         CheckFormat::Junit => junit::print(out, found, least),

@@ -24,7 +24,12 @@ use crate::source::{self, Loaded};
 
 pub(super) fn run(args: &Diff) -> Result<Status> {
     // The process ends with the answer: there is no use in tidying up before.
-    let both = ManuallyDrop::new(source::load_both(&args.input, &args.base, args.base_rev.as_deref(), &args.also)?);
+    let over_cluster = args.base.is_empty() && args.base_rev.is_none();
+    let both = ManuallyDrop::new(if over_cluster {
+        source::load_over_cluster(&args.input, &args.also)?
+    } else {
+        source::load_both(&args.input, &args.base, args.base_rev.as_deref(), &args.also)?
+    });
     let [Loaded { snapshot: before, .. }, Loaded { snapshot: after, .. }] = &*both;
     let changes = Changes { needed: needed(before, after), services: protection_changes(before, after) };
     let mut out = printer::stdout_for(args.output.format);
@@ -36,6 +41,10 @@ pub(super) fn run(args: &Diff) -> Result<Status> {
     };
     out.flush()?;
     let same = !any && changes.needed.is_empty() && changes.services.is_empty();
+    // Of what could not be read nobody can say that it stays the same.
+    if !before.objects.unread.is_empty() {
+        return Ok(Status::Trouble);
+    }
     Ok(if same { Status::Yes } else { Status::No })
 }
 

@@ -123,7 +123,7 @@ fn of_pattern(snapshot: &Snapshot, pair: Pair<'_>, approved: bool) -> String {
     }
     let (caller, callee) = (pair.caller, pair.callee);
     match (any, approved) {
-        (false, _) => format!("no intent of {caller} in the input is covered by {callee}"),
+        (false, _) => format!("no intent of {caller} in {} is covered by {callee}", snapshot.options.place()),
         (true, true) => format!("of {caller}, what declares it is open already, or cut by other policies"),
         (true, false) => format!("of {caller}, what declares it is open in any case, or cut by other policies"),
     }

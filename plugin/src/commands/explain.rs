@@ -3,9 +3,9 @@
 use std::io::Write as _;
 use std::mem::ManuallyDrop;
 
-use netintent::explain::{Explanation, Question, explain};
+use netintent::explain::{Explanation, Question, explain, pods};
 use netintent::names::printable;
-use netintent::resolve::{Role, Subject, asked_port, resolve, split_port};
+use netintent::resolve::{Role, Subject, asked_port, split_port};
 
 use crate::cli::{Explain, Format};
 use crate::error::{Error, Result, Status};
@@ -17,12 +17,12 @@ use crate::source::{self, Loaded};
 
 pub(super) fn run(args: &Explain) -> Result<Status> {
     // The process ends with the answer: there is no use in tidying up before.
-    let loaded = ManuallyDrop::new(source::load(&args.input)?);
+    let loaded = ManuallyDrop::new(source::load(&args.input, &[&args.caller, &args.callee])?);
     let Loaded { snapshot, sources, .. } = &*loaded;
-    let home = source::home(&args.input);
+    let home = source::home(&args.input, &loaded);
     let (callee, port) = split_port(&args.callee);
-    let source = resolve(snapshot, &args.caller, Role::Caller, home)?;
-    let destination = resolve(snapshot, callee, Role::Callee, home)?;
+    let source = loaded.resolve(&args.caller, Role::Caller, home)?;
+    let destination = loaded.resolve(callee, Role::Callee, home)?;
     if matches!((&source, &destination), (Subject::Addresses(..), Subject::Addresses(..))) {
         return Err(Error::new("both ends are addresses outside the cluster, where no NetworkPolicy stands"));
     }
@@ -33,13 +33,15 @@ pub(super) fn run(args: &Explain) -> Result<Status> {
         let asked = format!("{} → {}", printable(&args.caller), printable(&args.callee));
         let mut out = printer::stdout_for(args.output.format);
         match args.output.format {
-            Format::Table => chain::text(&mut out, &asked, &explanation, sources, false)?,
-            Format::Wide => chain::text(&mut out, &asked, &explanation, sources, true)?,
+            Format::Table | Format::Wide => {
+                let wide = args.output.format == Format::Wide;
+                chain::text(&mut out, &asked, &explanation, sources, wide)?;
+                chain::running(&mut out, &pods(snapshot, &question), wide)?;
+            }
             Format::Markdown => chain::markdown(&mut out, &asked, &explanation, sources)?,
             Format::Name => writeln!(out, "{}", chain::verdict(&explanation))?,
             Format::Json | Format::Yaml => {
-                let ends = (&question.source, &question.destination);
-                let view = ExplanationView::new(snapshot, sources, ends, &explanation);
+                let view = ExplanationView::new(snapshot, sources, &question, &explanation);
                 if args.output.format == Format::Json {
                     serde_json::to_writer_pretty(&mut out, &view).map_err(std::io::Error::from)?;
                     writeln!(out)?;

@@ -7,7 +7,7 @@ use netintent::callee::Scope;
 use netintent::list::{Caveat, Connection, Filter, Group, grouped, list};
 use netintent::names::printable;
 use netintent::port::PortSet;
-use netintent::resolve::{Role, Subject, resolve, split_port};
+use netintent::resolve::{Role, Subject, split_port};
 use netintent::snapshot::Snapshot;
 
 use crate::cli::{Format, List};
@@ -16,13 +16,15 @@ use crate::printer::{self, NOTE, styled};
 use crate::render::ends::{self, caveats, full, short};
 use crate::render::items::Items;
 use crate::render::table::{Field, TableWriter, Tone, Totals, plain};
-use crate::render::views::{ConnectionView, GroupView};
-use crate::source;
+use crate::render::views::{ConnectionView, GroupView, UnreadView};
+use crate::source::{self, Loaded};
 
 pub(super) fn run(args: &List) -> Result<Status> {
     // The process ends with the answer: there is no use in tidying up before.
-    let snapshot = &ManuallyDrop::new(source::load(&args.input)?).snapshot;
-    let filter = filter(snapshot, args)?;
+    let ends: Vec<&str> = [&args.from, &args.to].into_iter().flatten().map(String::as_str).collect();
+    let loaded = ManuallyDrop::new(source::load(&args.input, &ends)?);
+    let snapshot = &loaded.snapshot;
+    let filter = filter(&loaded, args)?;
     let mut out = printer::stdout_for(args.output.format);
     if args.grouped {
         print_groups(&mut out, snapshot, &grouped(snapshot, &filter), args)?;
@@ -37,11 +39,11 @@ pub(super) fn run(args: &List) -> Result<Status> {
         }
     }
     out.flush()?;
-    Ok(Status::Yes)
+    Ok(if snapshot.objects.unread.is_empty() { Status::Yes } else { Status::Trouble })
 }
 
-fn filter(snapshot: &Snapshot, args: &List) -> Result<Filter> {
-    let home = source::home(&args.input);
+fn filter(loaded: &Loaded, args: &List) -> Result<Filter> {
+    let (snapshot, home) = (&loaded.snapshot, source::home(&args.input, loaded));
     let set = |text: &Option<String>, role: Role| -> Result<Option<Vec<bool>>> {
         let Some(text) = text else { return Ok(None) };
         let name = match split_port(text) {
@@ -53,7 +55,7 @@ fn filter(snapshot: &Snapshot, args: &List) -> Result<Filter> {
             _ => text,
         };
         let mut wanted = vec![false; snapshot.workloads.len()];
-        match resolve(snapshot, name, role, home)? {
+        match loaded.resolve(name, role, home)? {
             Subject::Workload(at, _) => wanted[at] = true,
             Subject::Service(at) => {
                 snapshot.services[at]
@@ -68,7 +70,13 @@ fn filter(snapshot: &Snapshot, args: &List) -> Result<Filter> {
         }
         Ok(Some(wanted))
     };
-    let either = args.selector.as_deref().map(|text| selected(snapshot, text)).transpose()?;
+    let mut either = args.selector.as_deref().map(|text| selected(snapshot, text)).transpose()?;
+    // As kubectl shows what is in one namespace unless all are asked for.
+    if args.input.is_live() && !args.input.all_namespaces && args.from.is_none() && args.to.is_none() {
+        let all = either.unwrap_or_else(|| vec![true; snapshot.workloads.len()]);
+        let here = snapshot.workloads.iter().map(|workload| workload.namespace == loaded.namespace);
+        either = Some(all.into_iter().zip(here).map(|(selected, here)| selected && here).collect());
+    }
     let (from, to) = (set(&args.from, Role::Caller)?, set(&args.to, Role::Callee)?);
     Ok(Filter { from, to, either, declared: args.declared, own: args.own })
 }
@@ -86,7 +94,14 @@ fn selected(snapshot: &Snapshot, text: &str) -> Result<Vec<bool>> {
 
 fn items(snapshot: &Snapshot, filter: &Filter, mut items: Items<'_>) -> io::Result<()> {
     list(snapshot, filter, &mut |connection| items.item(&ConnectionView::new(snapshot, connection)))?;
-    items.finish(&[])
+    items.finish(&incomplete(snapshot))
+}
+
+/// What could not be read, as a field of the list; nothing where all was.
+pub(super) fn incomplete(snapshot: &Snapshot) -> Vec<(&'static str, serde_json::Value)> {
+    let unread = UnreadView::of(snapshot);
+    let fields = |unread| serde_json::to_value(unread).map(|value| vec![("unread", value)]);
+    if unread.is_empty() { Vec::new() } else { fields(unread).unwrap_or_default() }
 }
 
 /// Which columns a table has, besides the ends and the ports.
@@ -118,6 +133,9 @@ impl Columns {
         let mut ports = ends::ports(&connection.ports, &connection.in_part);
         if !self.wide && connection.caveats.contains(&Caveat::HostNetwork) {
             ports.push_str(" (hostNetwork)");
+        }
+        if !self.wide && connection.caveats.iter().any(Caveat::is_fatal) {
+            ports.push_str(" (cannot tell)");
         }
         let (source, destination) = (&connection.source, &connection.destination);
         let mut row = vec![plain(short(source, self.wide)), plain(short(destination, self.wide)), plain(ports)];
@@ -185,16 +203,17 @@ fn report_missing(snapshot: &Snapshot, filter: &Filter) {
     for pod in snapshot.pods.iter().filter(|pod| filter.wants(Some(pod.workload as usize), None)) {
         for declared in &pod.intents {
             let Scope::Service { namespace, name } = &declared.callee.scope else { continue };
-            if snapshot.service(namespace, name).is_none() {
+            if snapshot.service(namespace, name).is_none() && !snapshot.is_unread("Service", namespace) {
                 missing.push(format!("{} declares {}", pod.caller, declared.callee));
             }
         }
     }
     missing.sort_unstable();
     missing.dedup();
+    let place = snapshot.options.place();
     let rest = missing.len().saturating_sub(MOST);
     for text in missing.iter().take(MOST) {
-        printer::note(&styled(NOTE, &format!("{}, and there is no such Service in the input.", printable(text))));
+        printer::note(&styled(NOTE, &format!("{}, and there is no such Service in {place}.", printable(text))));
     }
     if rest > 0 {
         printer::note(&styled(NOTE, &format!("So it is with {rest} more.")));
@@ -257,7 +276,7 @@ fn isolated(egress: bool, ingress: bool) -> &'static str {
 fn print_groups(out: &mut dyn Write, snapshot: &Snapshot, groups: &[Group<'_>], args: &List) -> io::Result<()> {
     let stream = |mut items: Items<'_>| {
         groups.iter().try_for_each(|group| items.item(&GroupView::new(snapshot, group)))?;
-        items.finish(&[])
+        items.finish(&incomplete(snapshot))
     };
     match args.output.format {
         Format::Json => stream(Items::json(out, "ConnectionGroupList")?),

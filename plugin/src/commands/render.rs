@@ -17,10 +17,14 @@ use crate::source::{self, Loaded};
 
 pub(super) fn run(args: &Render) -> Result<Status> {
     // The process ends with the answer: there is no use in tidying up before.
-    let loaded = ManuallyDrop::new(source::load(&args.input)?);
+    let loaded =
+        ManuallyDrop::new(source::load(&args.input, &args.services.iter().map(String::as_str).collect::<Vec<_>>())?);
     let Loaded { snapshot, sources, .. } = &*loaded;
-    let services = args.services.iter().map(|text| service(snapshot, text, args)).collect::<Result<Vec<usize>>>()?;
+    let services = args.services.iter().map(|text| service(&loaded, text, args)).collect::<Result<Vec<usize>>>()?;
     let mut policies = rendered(snapshot);
+    if args.input.is_live() && services.is_empty() && !args.input.all_namespaces {
+        policies.retain(|rendered| rendered.policy.metadata.namespace == loaded.namespace);
+    }
     if !services.is_empty() {
         let wanted: Vec<_> = services.iter().map(|at| snapshot.objects.services[*at].metadata.key()).collect();
         policies.retain(|rendered| {
@@ -43,15 +47,19 @@ pub(super) fn run(args: &Render) -> Result<Status> {
     } else if policies.is_empty() {
         printer::note(nothing(snapshot, args));
     }
-    Ok(Status::Yes)
+    // Of a policy's parts none may be a guess.
+    let parts = ["Namespace", "Service", "Approval", "ClusterApproval", "ClusterProhibition"];
+    let guessed = snapshot.objects.unread.iter().any(|unread| parts.contains(&&*unread.kind));
+    Ok(if guessed { Status::Trouble } else { Status::Yes })
 }
 
-fn service(snapshot: &Snapshot, text: &str, args: &Render) -> Result<usize> {
+fn service(loaded: &Loaded, text: &str, args: &Render) -> Result<usize> {
     if let (name, Some(port)) = split_port(text) {
         let help = format!("leave out `:{}`: a policy is of all ports of its Service", printable(port));
         return Err(Error::with_help(format!("`{}` is named with a port", printable(name)), help));
     }
-    Ok(resolve::service(snapshot, text, source::home(&args.input))?)
+    let found = resolve::service(&loaded.snapshot, text, source::home(&args.input, loaded));
+    found.map_err(|error| loaded.unresolved(text, error))
 }
 
 /// Why a Service that was asked for has no policy.

@@ -1,5 +1,7 @@
 //! `revoke`: an approval of just one caller for just one callee, taken out of the files it stands in.
 
+mod live;
+
 use std::io::Write as _;
 use std::mem::ManuallyDrop;
 
@@ -13,7 +15,7 @@ use netintent::resolve::{callee_pattern, caller_pattern};
 
 use super::approve::is_taken;
 use super::effect::{self, Pair};
-use crate::cli::Revoke;
+use crate::cli::{DryRun, Revoke};
 use crate::error::{Error, Result, Status};
 use crate::printer::{self, BOLD, styled};
 use crate::render::changed;
@@ -21,12 +23,22 @@ use crate::source::{self, File, Loaded};
 use crate::writer::Target;
 
 pub(super) fn run(args: &Revoke) -> Result<Status> {
+    if args.input.is_live() && !args.apply {
+        let help = "-f PATH takes it out of files, --apply out of the cluster".to_owned();
+        return Err(Error::with_help("it is not said where the approval is to go from", help));
+    }
+    if args.dry_run == Some(DryRun::Server) && !args.apply {
+        return Err(Error::new("--dry-run=server asks the API server about --apply, and only about that"));
+    }
     // The process ends with the answer: there is no use in tidying up before.
-    let loaded = ManuallyDrop::new(source::load(&args.input)?);
+    let loaded = ManuallyDrop::new(source::load(&args.input, &[&args.caller, &args.to])?);
     let (caller, callee) = ends(&loaded, args)?;
     let pair = Pair { caller: &caller, callee: &callee };
     check_wider(&loaded, pair)?;
-    let changes = changes(&loaded, args, pair)?;
+    if args.apply {
+        return live::run(args, &loaded, pair);
+    }
+    let changes = changes(&loaded, pair)?;
     if changes.is_empty() {
         return Err(nothing(&loaded, pair));
     }
@@ -34,13 +46,17 @@ pub(super) fn run(args: &Revoke) -> Result<Status> {
     let after = source::edited(&loaded, &args.input, edits)?;
     // An object that the removed one stood in for may hold now.
     check_wider_than_nothing(&after, pair)?;
-    if args.dry_run {
+    if args.dry_run.is_some() {
         show(&changes)?;
     } else {
         write(&changes)?;
     }
     for change in &changes {
-        change.revoked.taken.iter().for_each(|taken| printer::note(&worded(taken, pair, change.name, args.dry_run)));
+        change
+            .revoked
+            .taken
+            .iter()
+            .for_each(|taken| printer::note(&worded(taken, pair, change.name, args.dry_run.is_some())));
     }
     effect::tell(&loaded.snapshot, &after.snapshot, pair, false);
     Ok(Status::Yes)
@@ -55,7 +71,7 @@ struct Change<'a> {
 
 /// Who may call whom no longer: what is in the input, or else what an approval alone still names.
 fn ends(loaded: &Loaded, args: &Revoke) -> Result<(CallerPattern, CalleePattern)> {
-    let (snapshot, home) = (&loaded.snapshot, source::home(&args.input));
+    let (snapshot, home) = (&loaded.snapshot, source::home(&args.input, loaded));
     let known = callee_pattern(snapshot, &args.to, home);
     let typed = CalleePattern::parse(&args.to, Some(home.namespace)).ok();
     let callees: Vec<&CalleePattern> = known.iter().map(|called| &called.pattern).chain(&typed).collect();
@@ -139,7 +155,7 @@ fn nothing(loaded: &Loaded, pair: Pair<'_>) -> Error {
 }
 
 /// All files that change, each once, whatever ways lead to it.
-fn changes<'a>(loaded: &'a Loaded, args: &Revoke, pair: Pair<'_>) -> Result<Vec<Change<'a>>> {
+fn changes<'a>(loaded: &'a Loaded, pair: Pair<'_>) -> Result<Vec<Change<'a>>> {
     let mut changes: Vec<Change<'a>> = Vec::new();
     for file in loaded.sources.files() {
         if changes.iter().any(|change| source::is_same(change.name, &file.name)) {
@@ -153,7 +169,7 @@ fn changes<'a>(loaded: &'a Loaded, args: &Revoke, pair: Pair<'_>) -> Result<Vec<
             let name = ObjectName { kind: draft.kind().into(), namespace, name: draft.name.clone() };
             is_taken(&loaded.snapshot.objects.approvals, draft) || added(&name)
         };
-        let namespace = source::namespace(&args.input);
+        let namespace = &loaded.namespace;
         let revoked = edit::revoke(&text, pair.caller, pair.callee, namespace, &is_taken)
             .map_err(|error| cannot_edit(&file.name, error))?;
         let Some(revoked) = revoked else { continue };

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use netintent::explain::{Explanation, Fix, Step};
+use netintent::explain::{Explanation, Fix, PodState, Step};
 use netintent::names::printable;
 
 use crate::printer::{BAD, BOLD, FAINT, GOOD, NOTE, styled};
@@ -47,6 +47,27 @@ pub(crate) fn text(
     for (index, fix) in explanation.fixes.iter().enumerate() {
         writeln!(out)?;
         write_fix(out, index, fix)?;
+    }
+    Ok(())
+}
+
+/// Prints the pods that run, of many the first ones unless `wide`.
+pub(crate) fn running(out: &mut dyn Write, pods: &[PodState<'_>], wide: bool) -> io::Result<()> {
+    const MOST: usize = 10;
+    if pods.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", styled(BOLD, "pods:"))?;
+    let most = if wide { pods.len() } else { MOST };
+    for pod in pods.iter().take(most) {
+        let phase = pod.phase.unwrap_or("of unknown phase");
+        let node = pod.node.map_or_else(|| "on no node".to_owned(), |node| format!("on {node}"));
+        let labels: Vec<String> = pod.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let text = format!("{}/{}  {phase} {node}  {}", pod.namespace, pod.name, labels.join(","));
+        writeln!(out, "  {}", printable(&text))?;
+    }
+    if pods.len() > most {
+        writeln!(out, "  {}", styled(FAINT, &format!("and {} more (-o wide shows each)", pods.len() - most)))?;
     }
     Ok(())
 }

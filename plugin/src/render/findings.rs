@@ -6,6 +6,7 @@ use netintent::finding::{Finding, Severity};
 use netintent::names::printable;
 use netintent::objects::Origin;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::cli::Format;
 use crate::render::items::Items;
@@ -99,10 +100,10 @@ impl<'a> FindingView<'a> {
     }
 }
 
-/// Prints a `FindingList`.
-pub(crate) fn items(mut items: Items<'_>, found: &[Found<'_>]) -> io::Result<()> {
+/// Prints a `FindingList`; `more` are further fields of it.
+pub(crate) fn items(mut items: Items<'_>, found: &[Found<'_>], more: &[(&str, Value)]) -> io::Result<()> {
     found.iter().try_for_each(|found| items.item(&FindingView::new(found)))?;
-    items.finish(&[])
+    items.finish(more)
 }
 
 /// Prints each with its line underlined.

@@ -1,11 +1,12 @@
 //! The JSON of each answer. It is an API: fields are added, never renamed.
 
 use netintent::caller::Caller;
-use netintent::explain::{Explanation, Fix, Step};
+use netintent::explain::{Explanation, Fix, PodState, Question, Step, pods};
 use netintent::list::{Connection, Group, Party, PortRange};
 use netintent::port::PortSet;
 use netintent::resolve::Subject;
 use netintent::snapshot::{Snapshot, Workload};
+use netintent::unread::Unread;
 use serde::{Serialize, Serializer};
 
 use crate::render::items::API_VERSION;
@@ -227,20 +228,66 @@ pub(crate) struct ExplanationView<'a> {
     caveats: Vec<&'a str>,
     #[serde(serialize_with = "fixes")]
     fix: &'a [Fix],
+    /// The pods that run, where a cluster was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pods: Vec<PodView<'a>>,
+    /// What could not be read of a cluster.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<UnreadView<'a>>,
+}
+
+/// What could not be read.
+#[derive(Serialize)]
+pub(crate) struct UnreadView<'a> {
+    what: String,
+    why: &'a str,
+}
+
+impl<'a> UnreadView<'a> {
+    /// All of it.
+    pub(crate) fn of(snapshot: &'a Snapshot) -> Vec<Self> {
+        let view = |unread: &'a Unread| Self { what: unread.to_string(), why: &unread.why };
+        snapshot.objects.unread.iter().map(view).collect()
+    }
+}
+
+/// A pod that runs.
+#[derive(Serialize)]
+struct PodView<'a> {
+    /// `source` or `destination`.
+    end: &'static str,
+    namespace: &'a str,
+    name: &'a str,
+    phase: Option<&'a str>,
+    node: Option<&'a str>,
+    labels: std::collections::BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> PodView<'a> {
+    fn new(pod: &PodState<'a>) -> Self {
+        Self {
+            end: if pod.calls { "source" } else { "destination" },
+            namespace: pod.namespace,
+            name: pod.name,
+            phase: pod.phase,
+            node: pod.node,
+            labels: pod.labels.iter().collect(),
+        }
+    }
 }
 
 impl<'a> ExplanationView<'a> {
     pub(crate) fn new(
         snapshot: &'a Snapshot,
         sources: &Sources,
-        (from, to): (&'a Subject, &'a Subject),
+        question: &'a Question,
         explanation: &'a Explanation,
     ) -> Self {
         Self {
             api_version: API_VERSION,
             kind: "Explanation",
-            source: subject(snapshot, from, true),
-            destination: subject(snapshot, to, false),
+            source: subject(snapshot, &question.source, true),
+            destination: subject(snapshot, &question.destination, false),
             allowed: explanation.allowed,
             in_part: explanation.in_part,
             summary: &explanation.summary,
@@ -249,6 +296,8 @@ impl<'a> ExplanationView<'a> {
             chain: explanation.chain.iter().map(|step| StepView::new(step, sources)).collect(),
             caveats: explanation.caveats.iter().map(|(_, sentence)| sentence.as_str()).collect(),
             fix: &explanation.fixes,
+            pods: pods(snapshot, question).iter().map(PodView::new).collect(),
+            unread: UnreadView::of(snapshot),
         }
     }
 }

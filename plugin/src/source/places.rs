@@ -107,7 +107,13 @@ impl Sources {
             Severity::Warning => Level::WARNING,
             Severity::Info => Level::INFO,
         };
-        let message = printable(&finding.message);
+        let message = printable(&match &finding.object {
+            // Without a place it must be said what is meant.
+            Some(object) if origin.is_none() && !finding.message.contains(&object.name) => {
+                format!("{object}: {}", finding.message)
+            }
+            _ => finding.message.clone(),
+        });
         let title = level.primary_title(message.as_str()).id(finding.code.as_str());
         self.snippet(title, origin, Some(finding.advice()))
     }

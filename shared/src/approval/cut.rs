@@ -45,6 +45,18 @@ impl Approval {
     }
 }
 
+impl Cut {
+    /// Takes the part out of the approval that it was found in; the whole object goes otherwise.
+    pub fn take(self, approval: &mut Approval) {
+        match self {
+            Self::Whole => {}
+            Self::Callers => approval.callers.clear(),
+            Self::Caller(at) => drop(approval.callers.remove(at)),
+            Self::Callee(at) => drop(approval.callees.remove(at)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use crate::callee::{CalleePattern, Port, Scope};
 use crate::caller::{Caller, CallerPattern};
 use crate::manifest::quoted;
 use crate::names;
-use crate::objects::Text;
+use crate::objects::{Metadata, Text};
 
 /// How many characters the name of an object may have.
 const MAX_NAME: usize = 253;
@@ -100,6 +100,30 @@ impl Draft {
             let _ = writeln!(text, "  expiresAt: {at}");
         }
         text
+    }
+
+    /// The callees as this kind of approval names them, each as it is written.
+    pub fn callee_texts(&self) -> Vec<String> {
+        let bare = |callee: &CalleePattern| self.callee_text(callee).trim_matches('"').to_owned();
+        self.callees.iter().map(bare).collect()
+    }
+
+    /// What it will be, once it is written.
+    pub fn approval(&self) -> Approval {
+        let metadata = Metadata {
+            namespace: self.namespace.clone().unwrap_or_default(),
+            name: self.name.clone(),
+            annotations: self.annotations.iter().map(|(key, text)| ((*key).to_owned(), Text::unplaced(text))).collect(),
+            ..Metadata::default()
+        };
+        Approval {
+            metadata,
+            callers: self.callers.clone(),
+            callees: self.callees.clone(),
+            reason: self.reason.clone(),
+            expires_at: self.expires_at,
+            from: Vec::new(),
+        }
     }
 
     fn metadata(&self) -> String {
@@ -211,6 +235,8 @@ mod tests {
         let mut one = draft("*/*", "bank/ledger");
         one.rename(&|draft| !draft.name.ends_with(".4"));
         assert_eq!(one.name, "every-caller.calls.ledger.4");
+        let approved = one.approval();
+        assert!(approved.names(&one.callers[0], &one.callees[0]) && approved.kind() == "Approval");
         let mut long = draft(&format!("shop/{}", "a".repeat(253)), "bank/ledger");
         assert_eq!(long.name.len(), MAX_NAME);
         let before = long.name.clone();

@@ -103,7 +103,7 @@ fn unused(snapshot: &Snapshot, approval: &Approval, uses: &Uses) -> Vec<Finding>
                 let half = callers.filter(|c| c.namespace == one.namespace || c.name == one.name);
                 let half: Vec<String> = half.map(ToString::to_string).collect();
                 let near = did_you_mean(&one.to_string(), half.iter().map(String::as_str));
-                Some(near.unwrap_or_else(|| format!("there is no workload {one} in the input")))
+                Some(near.unwrap_or_else(|| format!("there is no workload {one} in {}", snapshot.options.place())))
             }
             _ => None,
         };

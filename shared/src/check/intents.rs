@@ -55,7 +55,7 @@ fn of_callee(told: &Told<'_>, pod: &Pod, callee: &CalleePattern) -> Option<Findi
 
 /// What to say of a pattern that means no Service.
 pub(super) fn unknown(snapshot: &Snapshot, callee: &CalleePattern) -> Option<Finding> {
-    let (message, help) = refusal::unknown(snapshot, callee, " in the input")?;
+    let (message, help) = refusal::unknown(snapshot, callee, &format!(" in {}", snapshot.options.place()))?;
     Some(Finding::new(Code::UnknownCallee, message).help(help))
 }
 

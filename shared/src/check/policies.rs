@@ -24,9 +24,9 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
         found.extend(peers(snapshot, &policy.policy));
         found.extend(isolates_all(snapshot, policy));
     }
+    let place = snapshot.options.place();
     found.extend(empty.into_iter().map(|(namespace, policy)| {
-        let message =
-            format!("no pod of namespace {namespace} is in the input: what its policies select can't be told");
+        let message = format!("no pod of namespace {namespace} is in {place}: what its policies select can't be told");
         let help = "add the manifests of its workloads with -f".to_owned();
         Finding::new(Code::NoPods, message).help(help).about("NetworkPolicy", &policy.metadata)
     }));

@@ -45,6 +45,7 @@ fn sentence(caveat: &Caveat) -> String {
         Caveat::OtherApi(policy) => {
             format!("{policy} may allow or deny more: it is of another API, which is not evaluated")
         }
+        Caveat::Unread(what) => format!("{what} could not be read: they may allow or deny this"),
         Caveat::IpBlock => {
             "this hangs on the address of a pod: to Kubernetes an ipBlock means addresses outside, and some CNIs match pods too".to_owned()
         }

@@ -1,6 +1,6 @@
 //! The links of the chain: intent, approval, label, and the verdict in one sentence.
 
-use super::{Explanation, Pair, Question, Step, parts, policies};
+use super::{Explanation, Pair, Question, Step, parts, pods, policies};
 use crate::callee::{CalleePattern, Port, Scope};
 use crate::cidr::AddressSet;
 use crate::derive::Reason;
@@ -8,6 +8,7 @@ use crate::evaluate::{End, evaluate};
 use crate::finding::Place;
 use crate::mode::Mode;
 use crate::names;
+use crate::objects::Metadata;
 use crate::pod::Declared;
 use crate::resolve::Subject;
 use crate::snapshot::Snapshot;
@@ -142,7 +143,7 @@ impl<'a> Told<'a> {
             Link::Undeclared => vec![self.undeclared(pod, callee, missing)],
             Link::Refused(declared, reason) => {
                 let text = format!("{caller} declares {}", declared.callee);
-                vec![Step::new(true, text, place(declared)), self.refusal(reason, missing)]
+                vec![Step::new(true, text, place(declared)), self.refusal(&declared.callee, reason, missing)]
             }
             Link::Granted(declared, approvals) => {
                 let text = format!("{caller} declares {}", declared.callee);
@@ -154,7 +155,12 @@ impl<'a> Told<'a> {
                     let until = approval.expires_at.map_or_else(String::new, |at| format!(", until {at}"));
                     let text =
                         format!("{} {} approves it{reason}{until}", approval.kind(), approval.metadata.full_name());
-                    steps.push(Step::new(true, text, approval.metadata.origin.map(Place::Whole)));
+                    let mut step = Step::new(true, text, approval.metadata.origin.map(Place::Whole));
+                    step.steps.extend(who(&approval.metadata).map(|text| Step::new(None, text, None)));
+                    steps.push(step);
+                }
+                if approvals.is_empty() {
+                    steps.push(Step::new(true, "an approval that could not be read covers it: the label tells", None));
                 }
                 steps.push(self.label(pod, &declared.callee, missing));
                 steps
@@ -195,10 +201,24 @@ impl<'a> Told<'a> {
         }
     }
 
-    fn refusal(&self, reason: &Reason, missing: Option<bool>) -> Step {
+    /// Whether there may be an approval of a callee that could not be read.
+    fn is_unread(&self, callee: &CalleePattern) -> bool {
+        let own = match &callee.scope {
+            Scope::Service { namespace, .. } | Scope::Namespace(namespace) => {
+                self.snapshot.is_unread("Approval", namespace)
+            }
+            Scope::Cluster | Scope::Type(_) => false,
+        };
+        own || self.snapshot.is_unread("ClusterApproval", "")
+    }
+
+    fn refusal(&self, callee: &CalleePattern, reason: &Reason, missing: Option<bool>) -> Step {
         let objects = &self.snapshot.objects;
         let approval = |at: u32| &objects.approvals[at as usize];
         match reason {
+            Reason::NotApproved if self.is_unread(callee) => {
+                Step::new(None, "no approval that could be read covers it", None)
+            }
             Reason::NotApproved => Step::new(missing, "no approval covers it", None),
             Reason::TooWide { approved } => {
                 const MOST: usize = 5;
@@ -229,6 +249,9 @@ impl<'a> Told<'a> {
         let key = callee.label_key();
         let workload = self.snapshot.workload_of(pod);
         let pods = format!("pods of {} {}", workload.kind, workload.full_name());
+        if let Some(step) = pods::lacking(self.snapshot, workload, &key, missing) {
+            return step;
+        }
         if self.snapshot.pods[pod as usize].labels.get(&key) == Some(names::ALLOWED) {
             return Step::new(true, format!("{pods} carry the label {key}={}", names::ALLOWED), None);
         }
@@ -347,6 +370,14 @@ impl<'a> Told<'a> {
         by.dedup();
         if by.is_empty() { "policies let it in".to_owned() } else { by.join("; ") }
     }
+}
+
+/// Who said it, and since when it stands, as far as an API server has written it down.
+fn who(approval: &Metadata) -> Option<String> {
+    let by = approval.annotation(names::APPROVED_BY).map(|by| format!("approved by {}", names::printable(&by.value)));
+    let since = approval.created.map(|at| format!("created {at}"));
+    let parts: Vec<String> = by.into_iter().chain(since).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// Who of several is allowed.

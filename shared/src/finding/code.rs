@@ -233,6 +233,26 @@ codes! {
         "A NetworkPolicy with the name of one of ours differs from it",
         "It holds as it stands in the file; the controller would write the other one.",
         "Remove it from the manifests, or render it anew: `kubectl netintent render`.";
+    MissingPolicy "missing-policy" Error false
+        "A cluster lacks a NetworkPolicy that enforce gives a Service or namespace",
+        "What it should protect is open.",
+        "See that netintent's controller runs, which writes it within seconds; `kubectl netintent render` prints it.";
+    LeftoverPolicy "leftover-policy" Warning false
+        "A cluster has a NetworkPolicy of ours that no mode asks for any more",
+        "It still cuts whoever it does not name.",
+        "See that netintent's controller runs, which removes it within seconds, or remove it.";
+    UngrantedLabel "ungranted-label" Error false
+        "A running pod carries a derived label that no approval gives it",
+        "It is let in where nobody approved it: the label is forged, or left from an approval that is gone.",
+        "See that netintent's controller runs, which takes it away within seconds.";
+    UnlabelledPod "unlabelled-pod" Warning false
+        "A running pod lacks a label that it was granted",
+        "It is older than the approval or its namespace's mode, and is cut where it should be let in.",
+        "See that netintent's controller runs, which gives it within seconds.";
+    IgnoredLabels "ignored-labels" Error false
+        "The configuration of Cilium leaves our labels out of the identity of pods",
+        "Policies that select on them match nobody: whoever was approved is cut.",
+        "Add `netintent.dev` to the `labels` of the ConfigMap `cilium-config`, and restart Cilium's agents.";
     DuplicateObject "duplicate-object" Warning true
         "The same object stands twice",
         "The later one replaces the earlier, as with `kubectl apply`.",

@@ -8,6 +8,7 @@ use crate::evaluate::{End, evaluate, hangs_on_blocks};
 use crate::policy::Direction;
 use crate::port::PortSet;
 use crate::snapshot::{Snapshot, Workload};
+use crate::unread;
 
 /// One destination of a source, by workload.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -268,5 +269,8 @@ pub(crate) fn own_caveats(snapshot: &Snapshot, workload: &Workload) -> Vec<Cavea
             caveats.push(Caveat::OtherApi(format!("{} {}", policy.kind, policy.metadata.full_name())));
         }
     }
+    let known = snapshot.namespaces.get(&workload.namespace).is_some_and(|state| state.known);
+    let unread = unread::about(&snapshot.objects.unread, &workload.namespace, known);
+    caveats.extend(unread.map(|unread| Caveat::Unread(unread.to_string())));
     caveats
 }

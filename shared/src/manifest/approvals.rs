@@ -159,7 +159,7 @@ pub(crate) fn is_rfc3339(text: &str) -> bool {
 fn from_peer(context: &Context<'_>, node: &Node) -> Result<FromPeer> {
     peer_types(context, node)?;
     let peer = super::policy::peer(context, node).map_err(|e| printable(&e.message));
-    Ok(FromPeer { peer, origin: Some(context.origin(head(node))) })
+    Ok(FromPeer { peer, origin: context.origin(head(node)) })
 }
 
 /// Checks what the schema does check of a peer: which fields there are, and the types of their values.

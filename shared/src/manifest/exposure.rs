@@ -6,8 +6,8 @@ use super::read::Context;
 use super::text::Node;
 use crate::objects::{Exposure, ServiceName};
 
-/// Whether objects of a kind call Services by name.
-pub(super) fn is_exposure(group: &str, kind: &str) -> bool {
+/// Whether objects of a kind call Services by name, and can carry no intent.
+pub fn is_exposure(group: &str, kind: &str) -> bool {
     match group {
         "networking.k8s.io" | "extensions" => kind == "Ingress",
         "gateway.networking.k8s.io" => kind.ends_with("Route"),
@@ -59,7 +59,7 @@ impl Named<'_> {
         let name = name.to_owned();
         // An Ingress names one Service for many paths.
         if !self.services.iter().any(|service| service.namespace == namespace && service.name == name) {
-            self.services.push(ServiceName { namespace, name, origin: Some(self.context.origin(node.span)) });
+            self.services.push(ServiceName { namespace, name, origin: self.context.origin(node.span) });
         }
     }
 

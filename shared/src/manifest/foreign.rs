@@ -7,15 +7,10 @@ use super::text::{Node, Value};
 use crate::objects::ForeignPolicy;
 use crate::selector::Selector;
 
-/// Reads a policy of another API; `None` for any other object.
-pub(super) fn foreign(
-    context: &Context<'_>,
-    node: &Node,
-    group: &str,
-    kind: &str,
-) -> Result<Option<ForeignPolicy>, ManifestError> {
-    // Where its selector of pods is, and whether it is bound to its namespace.
-    let (selector, namespaced): (Option<&str>, bool) = match (group, kind) {
+/// Where the selector of pods of a policy of another API is, and whether it is bound to its namespace; `None`: it is no such
+/// policy.
+fn shape(group: &str, kind: &str) -> Option<(Option<&'static str>, bool)> {
+    Some(match (group, kind) {
         ("cilium.io", "CiliumNetworkPolicy") => (Some("endpointSelector"), true),
         ("cilium.io", "CiliumClusterwideNetworkPolicy") => (None, false),
         ("crd.projectcalico.org" | "projectcalico.org", "NetworkPolicy") => (None, true),
@@ -27,8 +22,23 @@ pub(super) fn foreign(
         }
         ("security.istio.io", "AuthorizationPolicy" | "PeerAuthentication") => (Some("selector"), true),
         ("networking.istio.io", "Sidecar") => (Some("workloadSelector"), true),
-        _ => return Ok(None),
-    };
+        _ => return None,
+    })
+}
+
+/// Whether a kind is a policy of another API, which may change what NetworkPolicy alone decides.
+pub fn is_foreign(group: &str, kind: &str) -> bool {
+    shape(group, kind).is_some()
+}
+
+/// Reads a policy of another API; `None` for any other object.
+pub(super) fn foreign(
+    context: &Context<'_>,
+    node: &Node,
+    group: &str,
+    kind: &str,
+) -> Result<Option<ForeignPolicy>, ManifestError> {
+    let Some((selector, namespaced)) = shape(group, kind) else { return Ok(None) };
     let mut metadata = any(context, node)?;
     let written = node.get("metadata").and_then(|m| m.get("namespace")).and_then(Node::as_str);
     let namespace = written.filter(|n| !n.is_empty()).unwrap_or(context.namespace);

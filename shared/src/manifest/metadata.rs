@@ -84,8 +84,9 @@ fn metadata(context: &Context<'_>, node: &Node, is_name: fn(&str) -> bool, expec
         stem,
         labels: labels(context, written)?,
         annotations: annotations(context, written)?,
+        created: written.get("creationTimestamp").and_then(Node::as_str).and_then(|text| text.parse().ok()),
         controller: controller(context, written)?,
-        origin: Some(context.origin(head(node))),
+        origin: context.origin(head(node)),
     })
 }
 

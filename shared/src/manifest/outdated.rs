@@ -77,5 +77,5 @@ fn found(context: &Context<'_>, node: &Node, message: String, now: &str) -> Find
     } else {
         format!("write `apiVersion: {now}`")
     };
-    Finding::new(Code::OutdatedApiVersion, message).help(help).at_origin(Some(context.origin(place.span)))
+    Finding::new(Code::OutdatedApiVersion, message).help(help).at_origin(context.origin(place.span))
 }

@@ -52,7 +52,7 @@ fn rules(context: &Context<'_>, spec: &Node, direction: &str, peers: &str) -> Re
 }
 
 fn rule(context: &Context<'_>, node: &Node, direction: &str, peers_key: &str) -> Result<Rule> {
-    let origin = Some(context.origin(head(node)));
+    let origin = context.origin(head(node));
     // A null in a list is an empty item to the API server.
     if matches!(node.value, Value::Null) {
         return Ok(Rule { origin, ..Rule::default() });

@@ -22,12 +22,13 @@ pub(super) struct Context<'a> {
 type Result<T> = std::result::Result<T, ManifestError>;
 
 impl Context<'_> {
-    pub(super) fn origin(&self, span: Span) -> Origin {
-        Origin { file: self.file, span }
+    /// Where something stands; `None` where all of it comes from a cluster.
+    pub(super) fn origin(&self, span: Span) -> Option<Origin> {
+        (self.file != Origin::CLUSTER).then_some(Origin { file: self.file, span })
     }
 
     pub(super) fn find(&self, code: Code, span: Span, message: impl Into<String>, help: Option<String>) {
-        let finding = Finding::new(code, message).help(help).at_origin(Some(self.origin(span)));
+        let finding = Finding::new(code, message).help(help).at_origin(self.origin(span));
         self.add(finding);
     }
 
@@ -36,7 +37,7 @@ impl Context<'_> {
     }
 
     pub(super) fn error<T>(&self, span: Span, message: impl Into<String>, help: Option<String>) -> Result<T> {
-        Err(ManifestError { message: message.into(), help, origin: self.origin(span) })
+        Err(ManifestError { message: message.into(), help, origin: Origin { file: self.file, span } })
     }
 
     /// The field, if it is there and not null: to the API server both are the same.
@@ -152,7 +153,7 @@ impl Context<'_> {
     /// A string with its place.
     pub(super) fn text(&self, node: &Node, what: &str) -> Result<Text> {
         let value = self.string(node, what)?.to_owned();
-        Ok(Text { value, style: node.style, origin: Some(self.origin(node.span)) })
+        Ok(Text { value, style: node.style, origin: self.origin(node.span) })
     }
 }
 

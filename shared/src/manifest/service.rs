@@ -61,7 +61,13 @@ pub(super) fn service(context: &Context<'_>, node: &Node) -> Result<Service> {
         );
     }
     let selector = selector.map(|labels| Selector::of_labels(labels.iter()));
-    Ok(Service { metadata, selector, ports, r#type })
+    let addresses = cluster_ip
+        .into_iter()
+        .chain(spec.get("clusterIPs").map_or(&[][..], Node::items).iter().filter_map(Node::as_str));
+    let mut addresses: Vec<std::net::IpAddr> = addresses.filter_map(|text| text.parse().ok()).collect();
+    addresses.sort_unstable();
+    addresses.dedup();
+    Ok(Service { metadata, selector, ports, r#type, addresses })
 }
 
 fn ports(context: &Context<'_>, spec: &Node) -> Result<Vec<ServicePort>> {

@@ -124,6 +124,7 @@ fn read_spec(context: &Context<'_>, spec: &Node, pod: &mut PodSpec) -> Result<()
         name.clone_into(&mut pod.service_account);
     }
     pod.host_network = context.bool(spec, "hostNetwork")?;
+    pod.node = context.optional_string(spec, "nodeName")?.filter(|name| !name.is_empty()).map(str::to_owned);
     let containers = context.items(spec, "containers")?;
     if containers.is_empty() {
         return context.error(head(spec), "a pod needs at least one container", None);
@@ -193,7 +194,8 @@ fn container_ports(context: &Context<'_>, node: &Node, pod: &mut PodSpec) -> Res
 
 fn read_status(context: &Context<'_>, status: &Node, pod: &mut PodSpec) -> Result<()> {
     context.mapping(status, "`status`")?;
-    pod.ended = matches!(context.optional_string(status, "phase")?, Some("Succeeded" | "Failed"));
+    pod.phase = context.optional_string(status, "phase")?.map(str::to_owned);
+    pod.ended = matches!(pod.phase.as_deref(), Some("Succeeded" | "Failed"));
     let mut add = |text: &str| {
         if let Ok(address) = text.parse::<IpAddr>()
             && !pod.addresses.contains(&address)

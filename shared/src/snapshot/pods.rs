@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{NamespaceState, Pod, Workload, warnings};
+use super::{NamespaceState, Options, Pod, Workload, observed, warnings};
 use crate::caller;
 use crate::finding::Finding;
 use crate::intent::{self, Calls};
@@ -19,7 +18,7 @@ use crate::statements::Statements;
 pub(super) fn derived(
     objects: &Objects,
     namespaces: &BTreeMap<String, NamespaceState>,
-    now: Timestamp,
+    options: &Options,
     found: &mut Vec<Finding>,
 ) -> Vec<(caller::Controller, Pod)> {
     let statements = Statements::new(&objects.approvals, &objects.prohibitions);
@@ -79,10 +78,15 @@ pub(super) fn derived(
             account: account.map(|(at, calls)| (*at, calls)),
             mirror: object.pod.mirror,
         };
-        let Derived { caller, intents, derivation, errors } = pod::derived(&subject, &statements, now);
+        let Derived { caller, intents, mut derivation, errors } = pod::derived(&subject, &statements, options.now);
+        if options.observed {
+            observed::believe_labels(objects, object, &intents, &mut derivation);
+        }
         found.extend(errors.iter().map(|error| warnings::of_pod(error, object)));
         let managed = namespaces.get(namespace).is_some_and(|n| n.mode.is_managed());
-        let labels = pod::labels(&object.pod.labels, &derivation, managed);
+        let as_it_is = options.observed && observed::runs_as_it_is(object, namespaces.get(namespace));
+        let labels =
+            if as_it_is { object.pod.labels.clone() } else { pod::labels(&object.pod.labels, &derivation, managed) };
         all.push((controller, Pod { object: at, workload: 0, labels, caller, intents, derivation }));
     }
     all

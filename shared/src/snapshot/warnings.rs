@@ -38,7 +38,11 @@ pub(super) fn of_intents<'a>(calls: &'a Calls, text: &'a Text) -> impl Iterator<
 }
 
 /// Modes that mean nothing, and namespaces read as `off` only because nothing gives their mode.
-pub(super) fn of_namespaces(objects: &Objects, namespaces: &BTreeMap<String, NamespaceState>) -> Vec<Finding> {
+pub(super) fn of_namespaces(
+    objects: &Objects,
+    namespaces: &BTreeMap<String, NamespaceState>,
+    options: &Options,
+) -> Vec<Finding> {
     let mut found = Vec::new();
     for namespace in &objects.namespaces {
         let metadata = &namespace.metadata;
@@ -61,7 +65,8 @@ pub(super) fn of_namespaces(objects: &Objects, namespaces: &BTreeMap<String, Nam
         || !objects.approvals.is_empty()
         || namespaces.values().any(|n| takes_part(&n.labels))
         || objects.services.iter().any(|s| takes_part(&s.metadata.labels));
-    if used {
+    // Of a cluster it is said what could not be read.
+    if used && !options.observed {
         // A namespace that only an Approval or a policy mentions has nothing that could take part.
         let inhabited: BTreeSet<&str> = (objects.workloads.iter().map(|w| &w.metadata))
             .chain(objects.services.iter().map(|s| &s.metadata))
@@ -170,7 +175,7 @@ pub(super) fn of_unknown(
     for name in
         options.modes.iter().filter_map(|o| o.namespace.as_deref()).filter(|name| !namespaces.contains_key(*name))
     {
-        let message = format!("nothing in the input is in namespace {name}: its --mode changes nothing");
+        let message = format!("nothing in {} is in namespace {name}: its --mode changes nothing", options.place());
         let help = did_you_mean(name, namespaces.keys().map(String::as_str));
         found.push(Finding::new(Code::UnknownNamespace, message).help(help));
     }
@@ -192,7 +197,7 @@ pub(super) fn of_unknown(
             _ => false,
         })
     };
-    if let Some(policy) = objects.policies.iter().find(asked).filter(|_| !missing.is_empty()) {
+    if let Some(policy) = objects.policies.iter().find(asked).filter(|_| !missing.is_empty() && !options.observed) {
         let (several, verb) = if missing.len() == 1 { ("", "is") } else { ("s", "are") };
         let message = format!(
             "NetworkPolicy {} asks for labels of namespaces, and no Namespace {} {verb} in the input: read as having none",

@@ -2,8 +2,7 @@
 
 use netintent::approval::{Approval, Prohibition};
 use netintent::intent::{self, Calls};
-use netintent::manifest::text::{documents, parse};
-use netintent::manifest::{Object, decode};
+use netintent::manifest::{Object, decode_from_api, from_api};
 use netintent::names;
 use netintent::objects::{Metadata, Service};
 use netintent::policy::NetworkPolicy;
@@ -120,19 +119,8 @@ pub(crate) fn policy(key: &Key, object: &Value) -> Result<NetworkPolicy, Malform
 
 /// An object as its manifest would be read.
 fn whole((api_version, kind): (&str, &str), key: &Key, object: &Value) -> Result<Object, Malformed> {
-    let mut object = object.clone();
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        // By far the largest part, and of no meaning here.
-        metadata.remove("managedFields");
-    }
-    // Items of a list need not say what they are.
-    object["apiVersion"] = api_version.into();
-    object["kind"] = kind.into();
-    let text = object.to_string();
-    let documents = documents(text.as_bytes()).map_err(|error| malformed(kind, key, &error.message))?;
-    let node = documents.first().map(parse).transpose().map_err(|error| malformed(kind, key, &error.message))?;
-    let node = node.flatten().ok_or_else(|| malformed(kind, key, &"it is empty"))?;
-    let decoded = decode(&node, 0, &key.0).map_err(|error| malformed(kind, key, &error.message))?;
+    let node = from_api(object, api_version, kind).map_err(|error| malformed(kind, key, &error))?;
+    let decoded = decode_from_api(&node).map_err(|error| malformed(kind, key, &error.message))?;
     decoded.objects.into_iter().next().ok_or_else(|| malformed(kind, key, &"it is empty"))
 }
 

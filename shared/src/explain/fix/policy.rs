@@ -53,11 +53,18 @@ pub(super) fn by_policy(snapshot: &Snapshot, direction: Direction, pair: &Pair<'
     }
 }
 
-/// The name of a policy for a pod: by the pod's own object, so that what is pasted for another replaces nothing.
+/// The name of a policy for a pod: by its own object, so that what is pasted for another replaces nothing; by its controller
+/// where it runs, which outlives it.
 fn name(snapshot: &Snapshot, direction: Direction, selected: End<'_>) -> Option<String> {
     let End::Pod(pod) = selected else { return None };
     let object = &snapshot.objects.workloads[snapshot.pods[pod as usize].object];
-    Some(format!("{}-{}-{}", object.kind.to_lowercase(), object.metadata.name, direction.as_str()))
+    let workload = snapshot.workload_of(pod);
+    let (kind, name) = if snapshot.options.observed {
+        (&workload.kind, &workload.name)
+    } else {
+        (&object.kind, &object.metadata.name)
+    };
+    Some(format!("{}-{name}-{}", kind.to_lowercase(), direction.as_str()))
 }
 
 /// Whether the controller wrote a policy, or would.

@@ -1,5 +1,7 @@
 //! The tree that a document is read into.
 
+use serde::{Serialize, Serializer};
+
 use super::position::Span;
 
 /// How a scalar was written. Of no meaning for lists and mappings, which say `Plain`.
@@ -134,6 +136,25 @@ impl Node {
             Value::String(_) => "string",
             Value::Sequence(_) => "list",
             Value::Mapping(_) => "mapping",
+        }
+    }
+}
+
+impl Serialize for Node {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.value {
+            Value::Null => serializer.serialize_unit(),
+            Value::Bool(value) => serializer.serialize_bool(*value),
+            Value::Number(text) => match (text.parse::<i64>(), text.parse::<f64>()) {
+                (Ok(number), _) => serializer.serialize_i64(number),
+                (_, Ok(number)) => serializer.serialize_f64(number),
+                _ => serializer.serialize_str(text),
+            },
+            Value::String(text) => serializer.serialize_str(text),
+            Value::Sequence(items) => serializer.collect_seq(items),
+            Value::Mapping(entries) => {
+                serializer.collect_map(entries.iter().map(|entry| (entry.key.as_str(), &entry.value)))
+            }
         }
     }
 }

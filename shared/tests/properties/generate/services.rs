@@ -46,7 +46,13 @@ pub(crate) fn service() -> impl Strategy<Value = Service> {
         |(namespace, name, mode, r#type, selector, ports, external_name)| {
             let labels = [(names::MODE, mode), (names::TYPE, r#type)];
             let labels: Labels = labels.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
-            Service { metadata: metadata(namespace, name, labels), selector, ports, r#type: external_name }
+            Service {
+                metadata: metadata(namespace, name, labels),
+                selector,
+                ports,
+                r#type: external_name,
+                addresses: Vec::new(),
+            }
         },
     )
 }

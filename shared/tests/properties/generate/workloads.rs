@@ -73,6 +73,8 @@ fn pod() -> impl Strategy<Value = PodSpec> {
             ended,
             ports,
             addresses,
+            phase: None,
+            node: None,
         },
     )
 }

@@ -1,0 +1,42 @@
+//! `snapshot`, as it is asked.
+
+#![allow(clippy::doc_markdown, reason = "these comments are the help that users read")]
+
+use clap::{Args, ValueEnum};
+
+use super::Connection;
+
+/// Print a cluster as far as the other commands read it, for -f and --base where there is no access to it
+///
+/// Secrets are not read, and of pods neither environment nor arguments are kept. -f takes the file for the cluster as it was;
+/// with other manifests beside it, they are laid over it.
+///
+/// Exit status: 0, or 2 on an error, or where not all could be read: the file says what.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl netintent snapshot > cluster.yaml
+  kubectl netintent explain shop/frontend bank/ledger:rpc -f cluster.yaml")]
+pub(crate) struct Snapshot {
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+
+    /// The format: yaml or json
+    #[arg(
+        short = 'o',
+        long = "output",
+        id = "output",
+        value_name = "FORMAT",
+        default_value = "yaml",
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
+    pub(crate) format: SnapshotFormat,
+}
+
+/// A format of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SnapshotFormat {
+    Yaml,
+    Json,
+}

@@ -1,0 +1,185 @@
+//! What went wrong between us and an API server, as a person reads it.
+
+use std::time::Duration;
+
+use netintent::names::printable;
+
+use crate::error::Error;
+
+/// Why a request has no answer.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Not permitted: what the API server says.
+    Forbidden(String),
+    /// No longer permitted, after a part was read.
+    Lost(String),
+    /// An API server that can't say what it has.
+    TooOld,
+    /// There is no such thing.
+    NotFound(String),
+    /// What a list was read from is no longer kept.
+    Expired,
+    /// The API server does not know who asks.
+    Unauthorized {
+        /// What it says.
+        message: String,
+        /// Where it is.
+        server: String,
+    },
+    /// The API server refuses, or can't answer.
+    Refused {
+        /// What it says, without a full stop.
+        message: String,
+        /// `Conflict`, `Invalid`, `InternalError`, …
+        reason: String,
+        /// The HTTP status.
+        code: u16,
+    },
+    /// No answer in time.
+    Slow {
+        /// Where it is.
+        server: String,
+        /// How long was waited.
+        timeout: Duration,
+    },
+    /// No connection, or it broke.
+    Unreachable {
+        /// Where it is.
+        server: String,
+        /// Why.
+        why: String,
+    },
+    /// The credentials can't be had.
+    Credentials(String),
+    /// An answer that is none of an API server.
+    Garbled(String),
+}
+
+impl Failure {
+    /// What a client's error means.
+    pub(crate) fn of(error: kube::Error, server: &str) -> Self {
+        match error {
+            kube::Error::Api(status) => {
+                let message = printable(status.message.trim_end_matches('.'));
+                match status.code {
+                    401 => Self::Unauthorized { message, server: server.to_owned() },
+                    403 if status.reason == "Forbidden" || status.reason.is_empty() => Self::Forbidden(message),
+                    404 => Self::NotFound(message),
+                    410 => Self::Expired,
+                    code => Self::Refused { message, reason: printable(&status.reason), code },
+                }
+            }
+            kube::Error::Auth(error) => Self::Credentials(chain(&error)),
+            kube::Error::SerdeError(error) => Self::Garbled(error.to_string()),
+            kube::Error::FromUtf8(error) => Self::Garbled(error.to_string()),
+            kube::Error::Service(error) => {
+                let why = chain(&*error);
+                // A program that gives credentials runs when the first request needs them.
+                if why.contains("auth exec") { Self::Credentials(why) } else { Self::unreachable(server, &why) }
+            }
+            kube::Error::HyperError(error) => Self::unreachable(server, &chain(&error)),
+            other => Self::unreachable(server, &chain(&other)),
+        }
+    }
+
+    fn unreachable(server: &str, why: &str) -> Self {
+        Self::Unreachable { server: server.to_owned(), why: printable(why) }
+    }
+
+    /// The same as the error that ends a command.
+    pub(crate) fn into_error(self) -> Error {
+        let (message, help) = self.worded();
+        Error::with_help(message, help)
+    }
+
+    /// What happened, and what to do.
+    pub(crate) fn worded(self) -> (String, Option<String>) {
+        match self {
+            Self::Forbidden(message) => {
+                let help = "kubectl auth whoami says who asks; whoever administers the cluster may grant it";
+                (format!("not permitted: {message}"), Some(help.to_owned()))
+            }
+            Self::Lost(message) => {
+                let help = "what was read by then is no answer: run the command again".to_owned();
+                (format!("permission was lost while reading: {message}"), Some(help))
+            }
+            Self::TooOld => {
+                let help =
+                    "netintent needs Kubernetes 1.33 or later; write the objects to a file, and read that with -f";
+                ("the API server is too old: it can't say which kinds it has".to_owned(), Some(help.to_owned()))
+            }
+            Self::NotFound(message) if message.is_empty() => {
+                ("the API server does not know what is asked".to_owned(), None)
+            }
+            Self::NotFound(message) => (message, None),
+            Self::Expired => {
+                let help = "run the command again".to_owned();
+                ("the cluster changed faster than it could be read".to_owned(), Some(help))
+            }
+            Self::Unauthorized { message, server } => {
+                let help = "log in again, or renew the token: kubectl auth whoami must succeed".to_owned();
+                (format!("the API server {server} does not accept the credentials: {message}"), Some(help))
+            }
+            Self::Refused { message, reason, code } => {
+                let reason = if reason.is_empty() { "error".to_owned() } else { reason };
+                let help = (code >= 500).then(|| "try again; kubectl get --raw /readyz?verbose says what fails".into());
+                (format!("the API server refuses: {message} ({reason} {code})"), help)
+            }
+            Self::Slow { server, timeout } => {
+                let message = format!("the API server {server} did not answer within {} s", timeout.as_secs_f32());
+                (message, Some("give it longer with --request-timeout".to_owned()))
+            }
+            Self::Unreachable { server, why } => {
+                let help = "kubectl config current-context says which cluster is meant; -f reads files";
+                (format!("cannot reach the API server {server}: {why}"), Some(help.to_owned()))
+            }
+            Self::Credentials(why) => {
+                let help = "kubectl auth whoami must succeed".to_owned();
+                (format!("the credentials can't be had: {}", printable(&why)), Some(help))
+            }
+            Self::Garbled(why) => {
+                let help = "is that an API server of Kubernetes? kubectl version tells".to_owned();
+                (format!("the answer can't be read: {}", printable(&why)), Some(help))
+            }
+        }
+    }
+}
+
+/// An error with its causes, each said once.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::core::Status;
+
+    fn of(code: u16, reason: &str, message: &str) -> (String, Option<String>) {
+        let status = Status { code, reason: reason.into(), message: message.into(), ..Status::default() };
+        Failure::of(kube::Error::Api(Box::new(status)), "https://a:1/").worded()
+    }
+
+    #[test]
+    fn each_refusal_says_what_to_do() {
+        let (message, help) = of(401, "Unauthorized", "Unauthorized");
+        assert_eq!(message, "the API server https://a:1/ does not accept the credentials: Unauthorized");
+        assert!(help.is_some_and(|help| help.contains("log in again")));
+        let (message, _) = of(403, "Forbidden", "pods is forbidden: User \"a\u{1b}[31m\" cannot list");
+        assert!(!message.contains('\u{1b}') && message.starts_with("not permitted: pods is forbidden"), "{message}");
+        let (message, help) = of(500, "InternalError", "etcd is gone.");
+        assert_eq!(message, "the API server refuses: etcd is gone (InternalError 500)");
+        assert!(help.is_some());
+        assert_eq!(of(409, "Conflict", "changed").1, None);
+        assert_eq!(of(410, "Expired", "too old").0, "the cluster changed faster than it could be read");
+    }
+}

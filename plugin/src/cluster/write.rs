@@ -1,0 +1,147 @@
+//! What is changed in a cluster: Approvals, each as it was read, or not at all.
+
+use http::{Method, Request};
+use netintent::approval::{Approval, Cut, Draft};
+use netintent::names;
+use serde_json::{Value, json};
+
+use super::{Cluster, Failure};
+use crate::error::{Error, Result};
+use crate::printer;
+
+/// Who the API server is told that writes.
+const MANAGER: &str = "kubectl-netintent";
+
+const MERGE_PATCH: &str = "application/merge-patch+json";
+const JSON_PATCH: &str = "application/json-patch+json";
+const JSON: &str = "application/json";
+
+impl Cluster {
+    /// Creates an approval; with `dry_run` the API server only says whether it would.
+    ///
+    /// # Errors
+    /// Where the API server refuses it.
+    pub(crate) fn create(&self, draft: &Draft, dry_run: bool) -> Result<()> {
+        let approval = draft.approval();
+        let annotations: serde_json::Map<String, Value> =
+            draft.annotations.iter().map(|(key, text)| ((*key).to_owned(), text.as_str().into())).collect();
+        let mut object = json!({
+            "apiVersion": "netintent.dev/v1alpha1",
+            "kind": draft.kind(),
+            "metadata": {"name": draft.name, "annotations": annotations},
+            "spec": {
+                "callers": approval.callers.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "callees": draft.callee_texts(),
+            },
+        });
+        if let Some(namespace) = &draft.namespace {
+            object["metadata"]["namespace"] = namespace.as_str().into();
+        }
+        if let Some(reason) = &draft.reason {
+            object["spec"]["reason"] = reason.as_str().into();
+        }
+        if let Some(at) = draft.expires_at {
+            object["spec"]["expiresAt"] = at.to_string().into();
+        }
+        let path = path(&approval, false);
+        self.change(Method::POST, &path, JSON, &object, dry_run)
+    }
+
+    /// Takes a part of an approval, or all of it, as it was read; what goes as a whole says first that this is meant.
+    ///
+    /// # Errors
+    /// Where the API server refuses, or somebody else changed it meanwhile.
+    pub(crate) fn take(&self, approval: &Approval, cut: Cut, reason: &str, dry_run: bool) -> Result<()> {
+        let path = path(approval, true);
+        let text = |texts: Vec<String>, at: usize| texts.into_iter().nth(at).unwrap_or_default();
+        let element = |list: &str, at: usize, text: String| {
+            let path = format!("/spec/{list}/{at}");
+            json!([{"op": "test", "path": path, "value": text}, {"op": "remove", "path": path}])
+        };
+        let patch = match cut {
+            Cut::Whole => return self.remove(approval, &path, reason, dry_run),
+            Cut::Callers => json!([{"op": "remove", "path": "/spec/callers"}]),
+            Cut::Caller(at) => element("callers", at, text(self.texts(approval, "callers")?, at)),
+            Cut::Callee(at) => element("callees", at, text(self.texts(approval, "callees")?, at)),
+        };
+        self.change(Method::PATCH, &path, JSON_PATCH, &patch, dry_run)
+    }
+
+    /// The items of a list as they are written, where they still mean what was read.
+    fn texts(&self, approval: &Approval, list: &str) -> Result<Vec<String>> {
+        let object = self.object(&path(approval, true))?;
+        let items = object["spec"][list].as_array();
+        let texts: Vec<String> = items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+        let count = if list == "callers" { approval.callers.len() } else { approval.callees.len() };
+        if texts.len() == count { Ok(texts) } else { Err(changed(approval)) }
+    }
+
+    fn remove(&self, approval: &Approval, path: &str, reason: &str, dry_run: bool) -> Result<()> {
+        let object = self.object(path)?;
+        let list = |list: &str| object["spec"][list].as_array().map_or(0, Vec::len);
+        if (list("callers"), list("callees")) != (approval.callers.len(), approval.callees.len()) {
+            return Err(changed(approval));
+        }
+        let version = &object["metadata"]["resourceVersion"];
+        let annotate = json!({"metadata": {"annotations": {names::REVOKED: reason}, "resourceVersion": version}});
+        self.change(Method::PATCH, path, MERGE_PATCH, &annotate, dry_run)?;
+        if dry_run {
+            // The API server has not kept the annotation, without which it would refuse.
+            return Ok(());
+        }
+        let only = json!({"apiVersion": "v1", "kind": "DeleteOptions",
+            "preconditions": {"uid": object["metadata"]["uid"]}});
+        self.change(Method::DELETE, path, JSON, &only, false)
+    }
+
+    fn object(&self, path: &str) -> Result<Value> {
+        let read = async { self.text(super::list::get(path, JSON)?).await };
+        let text = self.run(read).map_err(Failure::into_error)?;
+        serde_json::from_str(&text).map_err(|error| Failure::Garbled(error.to_string()).into_error())
+    }
+
+    fn change(&self, method: Method, path: &str, content: &str, body: &Value, dry_run: bool) -> Result<()> {
+        let dry = if dry_run { "&dryRun=All" } else { "" };
+        // A deletion is nobody's field.
+        let query = if method == Method::DELETE {
+            dry.trim_start_matches('&').to_owned()
+        } else {
+            format!("fieldManager={MANAGER}&fieldValidation=Strict{dry}")
+        };
+        let request = Request::builder().method(method).uri(format!("{path}?{query}"));
+        let request = request.header(http::header::CONTENT_TYPE, content).header(http::header::ACCEPT, JSON);
+        let request = request.body(body.to_string().into_bytes());
+        let request = request.map_err(|error| Error::new(format!("no request can be made: {error}")))?;
+        let warnings = self.run(self.changing(request)).map_err(not_installed)?;
+        warnings.iter().for_each(|warning| printer::warning(warning));
+        Ok(())
+    }
+}
+
+/// Where an approval is, or would be.
+fn path(approval: &Approval, itself: bool) -> String {
+    let (namespace, name) = approval.metadata.key();
+    let within = match namespace {
+        "" => "clusterapprovals".to_owned(),
+        namespace => format!("namespaces/{namespace}/approvals"),
+    };
+    let name = if itself { format!("/{name}") } else { String::new() };
+    format!("/apis/netintent.dev/v1alpha1/{within}{name}")
+}
+
+fn changed(approval: &Approval) -> Error {
+    let name = format!("{} {}", approval.kind(), approval.metadata.full_name());
+    Error::with_help(format!("somebody else changed {name} meanwhile"), "run the command again".to_owned())
+}
+
+/// A refusal to write, in words.
+fn not_installed(failure: Failure) -> Error {
+    match failure {
+        // Of a path that it does not know an API server says nothing.
+        Failure::NotFound(message) if message.is_empty() || message.contains("find the requested resource") => {
+            let help = "install netintent first: docs/operating.md says how".to_owned();
+            Error::with_help("netintent is not installed in this cluster: it knows no Approvals", help)
+        }
+        other => other.into_error(),
+    }
+}

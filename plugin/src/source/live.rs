@@ -1,0 +1,128 @@
+//! From a cluster to a snapshot.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use netintent::manifest::text::Node;
+use netintent::manifest::{Object, collect};
+use netintent::names::{is_dns_label, printable};
+use netintent::snapshot::Snapshot;
+use netintent::unread::{Extent, Unread};
+
+use super::{Loaded, Sources, options};
+use crate::cli::{Connection, Input};
+use crate::cluster::{Cluster, Wanted, World, read};
+use crate::error::Result;
+use crate::printer;
+
+/// Reads the cluster; `names` are what is asked about, as typed.
+pub(super) fn load(input: &Input, names: &[&str], exposures: bool) -> Result<Loaded> {
+    let (World { objects, unread, mut findings, .. }, namespace) =
+        world(&input.connection, input.namespace.as_deref(), names, What { exposures, nodes: false })?;
+    let mut objects = collect(objects, &|_| String::new(), &mut findings);
+    objects.unread = unread;
+    let mut snapshot = Snapshot::new(objects, &options(input));
+    findings.append(&mut snapshot.findings);
+    Ok(Loaded { snapshot, findings, sources: Sources::new(Vec::new()), namespace })
+}
+
+/// What is read besides the rest.
+#[derive(Clone, Copy, Default)]
+struct What {
+    /// What calls Services.
+    exposures: bool,
+    /// The objects as they were read.
+    nodes: bool,
+}
+
+/// Reads what is wanted, and gives the namespace of what names none.
+fn world(connection: &Connection, own: Option<&str>, names: &[&str], what: What) -> Result<(World, String)> {
+    let cluster = Cluster::connect(connection)?;
+    let namespace = own.unwrap_or(cluster.namespace()).to_owned();
+    let wanted = Wanted { namespaces: named(&namespace, names), exposures: what.exposures, nodes: what.nodes };
+    let world = read(&cluster, &wanted)?;
+    if !world.installed {
+        printer::note("netintent is not installed in this cluster: there are no Approvals.");
+    }
+    report_unread(&world.unread);
+    Ok((world, namespace))
+}
+
+/// The objects of a cluster that something may be laid over.
+pub(super) struct Base {
+    /// All but the pods of controllers, whose templates tell.
+    pub(super) objects: Vec<Object>,
+    pub(super) unread: Vec<Unread>,
+    /// The namespace of what names none.
+    pub(super) namespace: String,
+}
+
+/// Reads the cluster for that.
+pub(super) fn objects(input: &Input) -> Result<Base> {
+    let (World { mut objects, unread, .. }, namespace) =
+        world(&input.connection, input.namespace.as_deref(), &[], What::default())?;
+    let of_template = |object: &Object| match object {
+        Object::Workload(workload) if workload.kind == "Pod" => {
+            let owner = workload.metadata.controller.as_ref();
+            owner.is_some_and(|owner| {
+                matches!(owner.group.as_str(), "apps" | "batch") || owner.kind == "ReplicationController"
+            })
+        }
+        _ => false,
+    };
+    objects.retain(|object| !of_template(object));
+    Ok(Base { objects, unread, namespace })
+}
+
+/// The objects of the cluster as they were read, and what could not be.
+pub(crate) fn nodes(connection: &Connection) -> Result<(Vec<Node>, Vec<Unread>)> {
+    let (world, _) = world(connection, None, &[], What { exposures: true, nodes: true })?;
+    Ok((world.nodes, world.unread))
+}
+
+/// The namespaces that a question is about: its own, and those that its names begin with.
+fn named(own: &str, names: &[&str]) -> BTreeSet<String> {
+    let first = |name: &&str| name.split_once('/').map(|(namespace, _)| namespace.to_owned());
+    let all = names.iter().filter_map(first).filter(|name| is_dns_label(name));
+    all.chain([own.to_owned()]).collect()
+}
+
+/// Says what could not be read: kinds together, and of many single objects the first ones.
+pub(super) fn report_unread(unread: &[Unread]) {
+    const MOST: usize = 5;
+    let mut whole: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut single: Vec<String> = Vec::new();
+    for unread in unread {
+        match &unread.extent {
+            Extent::AllBut(_) => whole.entry(who(&unread.why)).or_default().push(unread.to_string()),
+            Extent::One(..) => single.push(format!("{unread} can't be read: {}", unread.why)),
+        }
+    }
+    for (who, kinds) in whole {
+        let by = if who.is_empty() { String::new() } else { format!(" by {who}") };
+        printer::warning(&format!("not permitted to be read{by}: {}", kinds.join("; ")));
+    }
+    single.iter().take(MOST).for_each(|text| printer::warning(&printable(text)));
+    if single.len() > MOST {
+        printer::warning(&format!("and {} more objects can't be read", single.len() - MOST));
+    }
+}
+
+/// Who is not permitted something, as the API server says it: `pods is forbidden: User "a" cannot list …`.
+fn who(why: &str) -> String {
+    let before = why.split_once(" cannot ").map_or("", |(before, _)| before);
+    before.rsplit(": ").next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_not_permitted_is_told() {
+        assert_eq!(who("pods is forbidden: User \"jane\" cannot list resource \"pods\""), "User \"jane\"");
+        assert_eq!(who("no"), "");
+        let all: Vec<String> =
+            named("own", &["shop/web", "bank/ledger:rpc", "10.0.0.0/8", "web"]).into_iter().collect();
+        assert_eq!(all, ["bank", "own", "shop"]);
+    }
+}

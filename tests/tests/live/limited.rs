@@ -1,0 +1,108 @@
+//! Users who may not read everything: what can be known is said, and nothing else.
+
+use netintent_tests::User;
+
+use crate::Result;
+use crate::plugin::{netintent, shared, until_said, workload};
+
+/// Somebody who may read one namespace, as `view` lets them.
+fn viewer(name: &str, namespace: &str) -> Result<User> {
+    let installed = shared()?;
+    let kubectl = installed.admin().kubectl();
+    let user = format!("--user={name}");
+    kubectl.text(["create", "rolebinding", name, "-n", namespace, "--clusterrole=view", &user])?;
+    let rule = "--resource=approvals.netintent.dev,networkpolicies.networking.k8s.io";
+    kubectl.text(["create", "role", name, "-n", namespace, "--verb=get,list", rule])?;
+    kubectl.text([
+        "create",
+        "rolebinding",
+        &format!("{name}-more"),
+        "-n",
+        namespace,
+        &format!("--role={name}"),
+        &user,
+    ])?;
+    Ok(installed.plane().user(name, "nobodies")?)
+}
+
+#[test]
+fn who_may_read_one_namespace_is_told_what_is_known_of_it() -> Result {
+    let installed = shared()?;
+    let admin = installed.admin().kubectl();
+    installed.namespace("lim-bank", "enforce")?;
+    installed.namespace("lim-shop", "enforce")?;
+    admin.pipe(["apply", "-f", "-"], &workload("lim-bank", "ledger", ""))?;
+    admin.pipe(["apply", "-f", "-"], &workload("lim-bank", "cards", ""))?;
+    let approval = "{apiVersion: netintent.dev/v1alpha1, kind: Approval, metadata: {namespace: lim-bank, name: own}, \
+        spec: {callers: [./teller, lim-shop/web], callees: [ledger]}}";
+    admin.pipe(["apply", "-f", "-"], approval)?;
+    admin.pipe(["apply", "-f", "-"], &workload("lim-bank", "teller", "ledger"))?;
+    admin.pipe(["apply", "-f", "-"], &workload("lim-shop", "web", "lim-bank/ledger"))?;
+    // Everybody who may read all agrees that it is allowed.
+    until_said(installed, admin, &["explain", "lim-bank/teller", "lim-bank/ledger"], |said| said.status == Some(0))?;
+    until_said(installed, admin, &["explain", "lim-shop/web", "lim-bank/ledger"], |said| said.status == Some(0))?;
+
+    let user = viewer("lim-viewer", "lim-bank")?;
+    let kubectl = user.kubectl();
+    // Within the namespace all is known.
+    let said = netintent(kubectl, &["explain", "teller", "ledger", "-n", "lim-bank"])?;
+    assert_eq!(said.status, Some(0), "{said:?}");
+    assert!(said.err.contains("not permitted to be read") && said.err.contains("ClusterApprovals"), "{said:?}");
+    let said = netintent(kubectl, &["explain", "teller", "cards", "-n", "lim-bank"])?;
+    assert_eq!(said.status, Some(1), "{said:?}");
+    // Of another namespace nothing is: no verdict, and not even whether there is such a workload.
+    let said = netintent(kubectl, &["explain", "lim-shop/web", "lim-bank/ledger", "-n", "lim-bank"])?;
+    assert_eq!((said.status, said.out.as_str()), (Some(2), ""), "{said:?}");
+    assert!(said.err.contains("cannot tell: `lim-shop/web` is not among what could be read"), "{said:?}");
+
+    let said = netintent(kubectl, &["list", "-n", "lim-bank", "-o", "json"])?;
+    assert_eq!(said.status, Some(2), "not all of it could be read: {said:?}");
+    let list = said.json();
+    let ends = |end: &str| -> Vec<&str> {
+        let items = list["items"].as_array().into_iter().flatten();
+        items.filter_map(|item| item[end]["namespace"].as_str()).collect()
+    };
+    assert!(ends("source").iter().chain(&ends("destination")).all(|namespace| *namespace == "lim-bank"), "{list}");
+    assert!(!ends("source").is_empty(), "{list}");
+    let unread: Vec<&str> =
+        list["unread"].as_array().into_iter().flatten().filter_map(|u| u["what"].as_str()).collect();
+    for what in ["Pods outside of lim-bank", "NetworkPolicies outside of lim-bank", "ClusterApprovals"] {
+        assert!(unread.contains(&what), "{unread:?}");
+    }
+    let said = netintent(kubectl, &["check", "-n", "lim-bank", "-o", "json"])?;
+    assert_eq!(said.status, Some(2), "{said:?}");
+    let codes: Vec<String> = said.json()["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|item| item["code"].as_str().map(str::to_owned))
+        .collect();
+    for guess in ["ungranted-label", "unlabelled-pod", "missing-policy", "leftover-policy", "refused-intent"] {
+        assert!(!codes.iter().any(|code| code == guess), "{guess}: {said:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn policies_that_cannot_be_read_make_no_verdict() -> Result {
+    let installed = shared()?;
+    let admin = installed.admin().kubectl();
+    installed.namespace("blind", "off")?;
+    admin.pipe(["apply", "-f", "-"], &workload("blind", "a", ""))?;
+    admin.pipe(["apply", "-f", "-"], &workload("blind", "b", ""))?;
+    until_said(installed, admin, &["explain", "blind/a", "blind/b"], |said| said.out.contains("pods:"))?;
+    // All but policies.
+    let pods = "--resource=pods,services,namespaces,serviceaccounts,deployments.apps,replicasets.apps";
+    admin.text(["create", "clusterrole", "blind", "--verb=get,list", pods])?;
+    admin.text(["create", "clusterrolebinding", "blind", "--clusterrole=blind", "--user=blind-user"])?;
+    let user = installed.plane().user("blind-user", "nobodies")?;
+    let said = netintent(user.kubectl(), &["explain", "blind/a", "blind/b", "-o", "json"])?;
+    assert_eq!(said.status, Some(2), "{said:?}");
+    let explanation = said.json();
+    assert_eq!(explanation["allowed"], serde_json::Value::Null, "{explanation}");
+    assert!(explanation["summary"].as_str().is_some_and(|text| text.contains("NetworkPolicies")), "{explanation}");
+    let said = netintent(user.kubectl(), &["list", "-n", "blind"])?;
+    assert_eq!(said.status, Some(2), "{said:?}");
+    assert!(said.out.contains("(cannot tell)"), "{said:?}");
+    Ok(())
+}
