@@ -225,11 +225,11 @@ impl Reader<'_> {
         Ok(world)
     }
 
-    /// A namespace and one of its Services, or all of them.
+    /// A namespace and one of its Services, or all of them; with `openings` also what may let in peers without an intent.
     ///
     /// # Errors
     /// Where the API server does not answer as it should.
-    pub async fn callees(self, namespace: &str, service: Option<&str>) -> Result<World, LiveError> {
+    pub async fn callees(self, namespace: &str, service: Option<&str>, openings: bool) -> Result<World, LiveError> {
         let mut world = World::default();
         let services = async {
             match service {
@@ -237,8 +237,14 @@ impl Reader<'_> {
                 None => self.list(Watched::Service, Some(namespace)).await,
             }
         };
-        let (of, services) = tokio::try_join!(self.get(Watched::Namespace, None, namespace), services)?;
-        add(&mut world, of.into_iter().chain(services));
+        let lists = [(Watched::Approval, Some(namespace)), (Watched::ClusterApproval, None)]
+            .into_iter()
+            .chain([(Watched::ClusterProhibition, None)])
+            .filter(|_| openings)
+            .map(|(kind, namespace)| self.list(kind, namespace));
+        let namespace = self.get(Watched::Namespace, None, namespace);
+        let (of, services, lists) = tokio::try_join!(namespace, services, try_join_all(lists))?;
+        add(&mut world, of.into_iter().chain(services).chain(lists.into_iter().flatten()));
         Ok(world)
     }
 

@@ -56,7 +56,7 @@ pub(crate) enum Wanted {
     AsItIs,
 }
 
-impl Plan<'_> {
+impl<'w> Plan<'w> {
     /// What a pod comes to.
     pub(crate) fn judged(self, pod: &Pod) -> Judged {
         let mut judged = judge(self.world, &pod.subject, self.now);
@@ -138,14 +138,22 @@ impl Plan<'_> {
         (!facts.terminating).then_some(mode)
     }
 
+    /// Whether peers without an intent may be let into a namespace.
+    pub(crate) fn opens(self, namespace: &str) -> bool {
+        self.about(namespace).next().is_some()
+    }
+
     /// The approvals with a `from` that may be about a namespace.
     fn openings(self, namespace: &str) -> Vec<Approval> {
+        self.about(namespace).cloned().collect()
+    }
+
+    fn about(self, namespace: &str) -> impl Iterator<Item = &'w Approval> {
         let all = self.world.statements().approvals().map(|(_, approval)| approval);
-        let about = |approval: &&Approval| {
+        all.filter(move |approval| {
             let of = approval.metadata.namespace.as_str();
             !approval.from.is_empty() && (of.is_empty() || of == namespace)
-        };
-        all.filter(about).cloned().collect()
+        })
     }
 }
 

@@ -210,22 +210,16 @@ impl Work {
                 self.events.tell(&About::task(task), &told);
                 Ok(())
             }
-            // What the watch of Services says may be older than what it hangs on.
-            (Act::Create(wanted), _) => {
-                if !matches!(self.confirmed(task).await?, Some(Wanted::So(Some(_)))) {
-                    return Ok(());
+            // The watches are of different moments, and what they say together may never have been so: what is written is what
+            // the API server itself says now.
+            (Act::Create(_) | Act::Apply(_), held) => {
+                let Some(Wanted::So(Some(wanted))) = self.confirmed(task).await? else { return Ok(()) };
+                match (act(Some(*wanted), held.as_ref()), held) {
+                    (Act::Create(wanted), _) => self.close(task, &key, &wanted).await,
+                    (Act::Apply(wanted), Some(held)) => self.apply(&key, &wanted, &held).await,
+                    _ => Ok(()),
                 }
-                let told = match task {
-                    Task::Service(key) => notes::closing(&self.cache.world(), &self.uncovered(), key),
-                    _ => Some(notes::closing_namespace()),
-                };
-                if let Some(told) = told {
-                    self.events.tell_first(&About::task(task), &told).await;
-                }
-                self.create(&key, &wanted).await
             }
-            (Act::Apply(wanted), Some(held)) => self.apply(&key, &wanted, &held).await,
-            (Act::Apply(_), None) => Ok(()),
             (Act::Remove, _) => {
                 let confirmed = self.confirmed(task).await? == Some(Wanted::So(None));
                 if confirmed { self.remove(&key).await } else { Ok(()) }
@@ -233,16 +227,31 @@ impl Work {
         }
     }
 
-    /// Whether there is to be a policy, by what the API server itself says of its Service and namespace.
+    /// What the policy should be, by what the API server itself says of all that it hangs on.
     async fn confirmed(&self, task: &Task) -> Result<Option<Wanted>, Failure> {
         let (namespace, service) = match task {
             Task::Service((namespace, name)) => (namespace, Some(name.as_str())),
             Task::Namespace(namespace) => (namespace, None),
             Task::Announce(_) | Task::Pod(_) => return Ok(None),
         };
-        let world = self.live.within(namespace, async |reader| reader.callees(namespace, service).await).await?;
+        // Most let nobody in without an intent: of those nothing else need be read.
+        let openings = service.is_some() && self.planned(|plan| plan.opens(namespace));
+        let reads = self.live.within(namespace, async |reader| reader.callees(namespace, service, openings).await);
+        let world = reads.await?;
         let plan = Plan { world: &world, own: &self.own, now: Timestamp::now() };
         Ok(plan.policy(task).map(|(_, wanted)| wanted))
+    }
+
+    /// Makes a policy, and tells before whom it cuts.
+    async fn close(&self, task: &Task, key: &Key, wanted: &NetworkPolicy) -> Result<(), Failure> {
+        let told = match task {
+            Task::Service(key) => notes::closing(&self.cache.world(), &self.uncovered(), key),
+            _ => Some(notes::closing_namespace()),
+        };
+        if let Some(told) = told {
+            self.events.tell_first(&About::task(task), &told).await;
+        }
+        self.create(key, wanted).await
     }
 
     /// Makes a policy. An apply would take over one of that name which somebody has made in the same moment.
