@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use crate::admission::Subject;
 use crate::failure::said;
 use crate::lean::Lean;
-use crate::watch::{ListError, Page, list};
+use crate::watch::{ListError, Page, first, page};
 use crate::watched::Watched;
 use crate::world::World;
 
@@ -237,11 +237,9 @@ impl Reader<'_> {
                 None => self.list(Watched::Service, Some(namespace)).await,
             }
         };
-        let lists = [(Watched::Approval, Some(namespace)), (Watched::ClusterApproval, None)]
-            .into_iter()
-            .chain([(Watched::ClusterProhibition, None)])
-            .filter(|_| openings)
-            .map(|(kind, namespace)| self.list(kind, namespace));
+        let of_cluster = [Watched::ClusterApproval, Watched::ClusterProhibition].map(|kind| (kind, None));
+        let statements = of_cluster.into_iter().chain([(Watched::Approval, Some(namespace))]);
+        let lists = statements.filter(|_| openings).map(|(kind, namespace)| self.list(kind, namespace));
         let namespace = self.get(Watched::Namespace, None, namespace);
         let (of, services, lists) = tokio::try_join!(namespace, services, try_join_all(lists))?;
         add(&mut world, of.into_iter().chain(services).chain(lists.into_iter().flatten()));
@@ -278,9 +276,9 @@ impl Reader<'_> {
             add(&mut world.lock().unwrap_or_else(PoisonError::into_inner), items);
         };
         let take = &take;
-        let lists = wanted.into_iter().map(|(kind, namespace)| async move {
-            list(self.client, kind, namespace, |items| take(kind, items)).await.map_err(LiveError::from)
-        });
+        let lists = wanted
+            .into_iter()
+            .map(|(kind, namespace)| async move { self.pages(kind, namespace, |items| take(kind, items)).await });
         let one_by_one = if whole { BTreeSet::new() } else { namespaces.clone() };
         let gets = one_by_one.into_iter().map(|name| async move {
             let found = self.get(Watched::Namespace, None, name).await?;
@@ -320,12 +318,29 @@ impl Reader<'_> {
     }
 
     async fn list(self, kind: Watched, namespace: Option<&str>) -> Result<Objects, LiveError> {
-        again(|| async {
-            let mut all = Vec::new();
-            list(self.client, kind, namespace, |items| all.extend(items.into_iter().map(|item| (kind, item)))).await?;
-            Ok(all)
-        })
-        .await
+        let mut all = Vec::new();
+        self.pages(kind, namespace, |items| all.extend(items.into_iter().map(|item| (kind, item)))).await?;
+        Ok(all)
+    }
+
+    /// Reads every object of a kind, of one namespace or of all; a page again where that has failed in passing.
+    async fn pages(
+        self,
+        kind: Watched,
+        namespace: Option<&str>,
+        mut take: impl FnMut(Vec<Value>),
+    ) -> Result<(), LiveError> {
+        let (path, mut params) = (kind.path(namespace), first());
+        loop {
+            let read = || async { Ok(page(self.client, &path, kind.is_metadata_only(), &params).await?) };
+            let page = again(read).await?;
+            let next = page.next();
+            take(page.objects());
+            match next {
+                Some(next) => params.continue_token = Some(next),
+                None => return Ok(()),
+            }
+        }
     }
 
     /// The former templates that are kept of a workload, of `ReplicaSets` or of `ControllerRevisions`: those of which `keep`

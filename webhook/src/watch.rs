@@ -57,7 +57,9 @@ enum Failure {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Page {
     metadata: PageMetadata,
-    /// A kind without objects may say `null`.
+    /// A kind without objects may say `null`. An answer that says nothing is none: taken for one, it would have everything
+    /// forgotten.
+    #[serde(deserialize_with = "Option::deserialize")]
     items: Option<Vec<Lean>>,
 }
 
@@ -209,7 +211,8 @@ impl<K: Kept> Watch<K> {
     /// Reads everything and forgets the rest; returns from where to go on.
     async fn list(&self) -> Result<String, Failure> {
         let mut known: FxHashSet<Key> = FxHashSet::default();
-        let items = pages(&self.client, self.kept.path(), self.kept.is_metadata_only(), |items| {
+        let path = self.kept.path();
+        let items = pages(&self.client, &path, self.kept.is_metadata_only(), |items| {
             known.extend(items.iter().filter_map(|item| self.kept.put(item)));
         });
         let version = items.await?;
@@ -272,28 +275,16 @@ fn key(object: &Value) -> Option<Key> {
     Some((text("/metadata/namespace").unwrap_or_default().to_owned(), text("/metadata/name")?.to_owned()))
 }
 
-/// Reads every object of a kind, of one namespace or of all, in pages; returns the version of the list.
-pub(crate) async fn list(
-    client: &Client,
-    kind: Watched,
-    namespace: Option<&str>,
-    take: impl FnMut(Vec<Value>),
-) -> Result<String, ListError> {
-    pages(client, kind.path(namespace), kind.is_metadata_only(), take).await
-}
-
+/// Reads every object, in pages; returns the version of the list.
 async fn pages(
     client: &Client,
-    path: String,
+    path: &str,
     metadata_only: bool,
     mut take: impl FnMut(Vec<Value>),
 ) -> Result<String, ListError> {
-    let mut params = ListParams { limit: Some(PAGE), ..ListParams::default() };
+    let mut params = first();
     loop {
-        let request = Request::new(path.as_str());
-        let request = if metadata_only { request.list_metadata(&params)? } else { request.list(&params)? };
-        let page = tokio::time::timeout(SILENCE, client.request::<Page>(request)).await;
-        let page = page.map_err(|_| ListError::Silent)??;
+        let page = page(client, path, metadata_only, &params).await?;
         let (next, version) = (page.next(), page.metadata.resource_version.clone());
         take(page.objects());
         match next {
@@ -301,6 +292,24 @@ async fn pages(
             None => return Ok(version.unwrap_or_default()),
         }
     }
+}
+
+/// What the first page of a list is asked for by.
+pub(crate) fn first() -> ListParams {
+    ListParams { limit: Some(PAGE), ..ListParams::default() }
+}
+
+/// Reads a page of a list.
+pub(crate) async fn page(
+    client: &Client,
+    path: &str,
+    metadata_only: bool,
+    params: &ListParams,
+) -> Result<Page, ListError> {
+    let request = Request::new(path);
+    let request = if metadata_only { request.list_metadata(params)? } else { request.list(params)? };
+    let page = tokio::time::timeout(SILENCE, client.request::<Page>(request)).await;
+    Ok(page.map_err(|_| ListError::Silent)??)
 }
 
 /// Why a list could not be read.
@@ -324,5 +333,19 @@ impl From<ListError> for Failure {
             ListError::Request(error) => Self::Request(error),
             ListError::Silent => Self::Silent,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Page;
+
+    #[test]
+    fn a_list_without_items_is_none() {
+        let read =
+            |items: &str| serde_json::from_str::<Page>(&format!("{{\"metadata\":{{}}{items}}}")).map(Page::objects);
+        assert_eq!(read(",\"items\":null").unwrap().len(), 0);
+        assert_eq!(read(",\"items\":[{\"metadata\":{}}]").unwrap().len(), 1);
+        assert!(read("").is_err());
     }
 }

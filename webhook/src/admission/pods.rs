@@ -42,8 +42,8 @@ pub(super) fn denies(request: &Pods<'_>, judged: &Judged) -> bool {
     wrong || is_bare(request) && judged.is_rejected() || controlled && !forged(request, &judged.keys).is_empty()
 }
 
-/// Whether a pod would get another answer if what is refused were approved: one that is made, and one that has or is to have a
-/// label that would go. To any other the controller gives what was approved since.
+/// Whether a pod would get another answer if what is refused were approved: one that is made, and one that is to have a label
+/// that would go. To any other the controller gives what was approved since.
 pub(super) fn hangs_on_refusals(request: &Pods<'_>, judged: &Judged) -> bool {
     request.operation == Operation::Create || !forged(request, &judged.keys).is_empty()
 }

@@ -25,7 +25,7 @@ use super::queue::Task;
 use super::uncovered::Uncovered;
 use crate::cache::Cache;
 use crate::lean::Lean;
-use crate::live::{Live, LiveError};
+use crate::live::{Live, LiveError, Reader};
 use crate::metrics::Metrics;
 use crate::watched::Watched;
 use crate::world::{Key, World};
@@ -213,31 +213,34 @@ impl Work {
             // The watches are of different moments, and what they say together may never have been so: what is written is what
             // the API server itself says now.
             (Act::Create(_) | Act::Apply(_), held) => {
-                let Some(Wanted::So(Some(wanted))) = self.confirmed(task).await? else { return Ok(()) };
+                let confirmed = self.confirmed(task, held.is_some()).await?;
+                let Some(Wanted::So(Some(wanted))) = confirmed else { return Ok(()) };
                 match (act(Some(*wanted), held.as_ref()), held) {
                     (Act::Create(wanted), _) => self.close(task, &key, &wanted).await,
                     (Act::Apply(wanted), Some(held)) => self.apply(&key, &wanted, &held).await,
+                    // It is as it should be, which the watches do not know yet.
                     _ => Ok(()),
                 }
             }
             (Act::Remove, _) => {
-                let confirmed = self.confirmed(task).await? == Some(Wanted::So(None));
+                let confirmed = self.confirmed(task, false).await? == Some(Wanted::So(None));
                 if confirmed { self.remove(&key).await } else { Ok(()) }
             }
         }
     }
 
-    /// What the policy should be, by what the API server itself says of all that it hangs on.
-    async fn confirmed(&self, task: &Task) -> Result<Option<Wanted>, Failure> {
+    /// What the policy should be, by what the API server itself says of all that it hangs on. `held`: there is one, which may
+    /// let in what the watches do not know.
+    async fn confirmed(&self, task: &Task, held: bool) -> Result<Option<Wanted>, Failure> {
         let (namespace, service) = match task {
             Task::Service((namespace, name)) => (namespace, Some(name.as_str())),
             Task::Namespace(namespace) => (namespace, None),
             Task::Announce(_) | Task::Pod(_) => return Ok(None),
         };
         // Most let nobody in without an intent: of those nothing else need be read.
-        let openings = service.is_some() && self.planned(|plan| plan.opens(namespace));
-        let reads = self.live.within(namespace, async |reader| reader.callees(namespace, service, openings).await);
-        let world = reads.await?;
+        let openings = service.is_some() && (held || self.planned(|plan| plan.opens(namespace)));
+        let read = async |reader: Reader<'_>| reader.callees(namespace, service, openings).await;
+        let world = self.live.within(namespace, read).await?;
         let plan = Plan { world: &world, own: &self.own, now: Timestamp::now() };
         Ok(plan.policy(task).map(|(_, wanted)| wanted))
     }
