@@ -37,7 +37,7 @@ type Result<T = (), E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How many pairs of rounds there are unless told otherwise; of those at a fixed rate, which are ten times as long, fewer.
-const ROUNDS: usize = 41;
+const ROUNDS: usize = 11;
 /// How many labels the recorded pod must get, since all its intents are approved.
 const GRANTED: usize = 20;
 
