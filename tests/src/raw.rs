@@ -1,5 +1,6 @@
 //! A client of the webhook that is not the API server: any bytes, over TLS or without, from an address of its own.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,25 +67,35 @@ pub fn trusting_only(bundle: &str) -> Result<TlsConnector> {
     Ok(TlsConnector::from(Arc::new(config.with_root_certificates(roots).with_no_client_auth())))
 }
 
-/// The bundle of all registrations, in PEM; fails where they differ.
+/// The bundle of all registrations, in PEM; fails where they differ, as they do while a rotation writes one after the other.
 ///
 /// # Errors
 ///
 /// If the network, TLS or the API server does not do as it should.
 pub fn bundle(installed: &Installed) -> Result<String> {
-    let mut all = Vec::new();
+    let mut all = bundles(installed)?;
+    match all.pop_first() {
+        Some(one) if all.is_empty() => Ok(one),
+        _ => Err(format!("the registrations have {} different bundles", all.len() + 1).into()),
+    }
+}
+
+/// The bundles that the registrations have, in PEM, each once.
+///
+/// # Errors
+///
+/// If the network, TLS or the API server does not do as it should.
+pub fn bundles(installed: &Installed) -> Result<BTreeSet<String>> {
+    let mut all = BTreeSet::new();
     for kind in ["mutating", "validating"] {
         let path = format!("/apis/admissionregistration.k8s.io/v1/{kind}webhookconfigurations/netintent");
         let object = installed.admin().get(&path)?.body;
         for webhook in object["webhooks"].as_array().into_iter().flatten() {
-            all.push(webhook["clientConfig"]["caBundle"].as_str().unwrap_or_default().to_owned());
+            let bundle = STANDARD.decode(webhook["clientConfig"]["caBundle"].as_str().unwrap_or_default())?;
+            all.insert(String::from_utf8(bundle)?);
         }
     }
-    all.dedup();
-    match &all[..] {
-        [one] => Ok(String::from_utf8(STANDARD.decode(one)?)?),
-        _ => Err(format!("the registrations have {} bundles", all.len()).into()),
-    }
+    Ok(all)
 }
 
 /// Connects over TLS.

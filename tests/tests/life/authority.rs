@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
-use netintent_tests::raw::{bundle, served, trusting, trusting_only};
+use netintent_tests::raw::{bundle, bundles, served, trusting_only};
 use netintent_tests::{Certificates, Installation, Installed, User, runtime};
 use netintent_webhook::certificates::Authorities;
 use serde_json::{Value, json};
@@ -86,14 +86,23 @@ enum Handshake {
 fn handshake(installed: &Installed, port: u16) -> Handshake {
     let mut last = Handshake::Nobody;
     for _ in 0..2 {
-        let connected = trusting(installed).map(|tls| runtime().map(|runtime| runtime.block_on(served(&tls, port))));
-        last = match connected {
-            Ok(Ok(Ok(leaf))) => return Handshake::Trusted(leaf),
-            Ok(Ok(Err(error))) if error.to_string().contains("certificate") => Handshake::Untrusted(error.to_string()),
-            _ => return Handshake::Nobody,
+        last = match served_to_all(installed, port) {
+            Ok(leaf) => return Handshake::Trusted(leaf),
+            Err(error) if error.to_string().contains("certificate") => Handshake::Untrusted(error.to_string()),
+            Err(_) => return Handshake::Nobody,
         };
     }
     last
+}
+
+/// The certificate that a replica serves to whoever trusts what a registration says, whichever that is: they may differ while
+/// a rotation writes one after the other.
+fn served_to_all(installed: &Installed, port: u16) -> Result<Vec<u8>> {
+    let mut leaf = Err("no registration".into());
+    for bundle in bundles(installed)? {
+        leaf = Ok(runtime()?.block_on(served(&trusting_only(&bundle)?, port))?);
+    }
+    leaf
 }
 
 /// Starts both replicas at the same moment, and looks on until `done`.
@@ -131,8 +140,7 @@ fn two_that_start_at_once_end_with_one_authority() -> Result {
 
 /// The certificate that each replica serves, once both do.
 fn handshakes_of_both(installed: &Installed) -> Result<BTreeSet<Vec<u8>>> {
-    let tls = trusting(installed)?;
-    installed.replicas().iter().map(|replica| runtime()?.block_on(served(&tls, replica.ports().0))).collect()
+    installed.replicas().iter().map(|replica| served_to_all(installed, replica.ports().0)).collect()
 }
 
 /// The authority was made ten months ago: to it, the clock has moved. Both replicas rotate it, at the same time, while they
