@@ -7,6 +7,7 @@ mod documented;
 mod equal;
 mod errors;
 mod limited;
+mod over;
 mod plugin;
 mod tunnel;
 
