@@ -3,6 +3,7 @@
 mod failure;
 mod kinds;
 mod list;
+pub(crate) mod names;
 mod world;
 mod write;
 
