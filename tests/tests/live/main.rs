@@ -4,6 +4,7 @@
 
 mod approvals;
 mod completion;
+mod corpus;
 mod documented;
 mod equal;
 mod errors;
