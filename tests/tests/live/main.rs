@@ -1,4 +1,4 @@
-//! The plugin on a live cluster: what it answers, and what it does.
+//! The plugin with a real API server: what it answers and does, and what it takes files for as kubectl would.
 
 #![allow(clippy::panic, clippy::unwrap_used, missing_docs, reason = "tests may")]
 
@@ -9,8 +9,12 @@ mod documented;
 mod equal;
 mod errors;
 mod limited;
+mod odd_files;
+mod offline;
 mod over;
 mod plugin;
+mod render;
+mod schema;
 mod tunnel;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
