@@ -1,8 +1,8 @@
 //! A cluster of 1,500 Services, 9,300 approved intents and 4,500 pods, created on a real API server with netintent and without;
-//! then, with 5,000 pods, what one approval takes.
+//! then what the plugin takes to answer from it beside `kubectl get`, and, with 5,000 pods, what one approval takes.
 //!
 //! ```text
-//! cargo build --release -p netintent-webhook && cargo bench -p netintent-tests --bench scale
+//! cargo build --release -p netintent-webhook -p kubectl-netintent && cargo bench -p netintent-tests --bench scale
 //! cargo bench -p netintent-tests --bench scale -- --services 150 --rounds 1   # to try it
 //! ```
 //!
@@ -13,6 +13,7 @@
 mod approvals;
 mod creation;
 mod objects;
+mod reading;
 mod report;
 mod round;
 
@@ -45,5 +46,6 @@ fn main() -> Result {
     }
     report::rounds(&without, &with)?;
     let installed = last.ok_or("no round")?;
+    reading::measure(&installed)?;
     approvals::measure(&installed, services * 10 / 3)
 }

@@ -15,6 +15,6 @@ mod over;
 mod plugin;
 mod render;
 mod schema;
-mod tunnel;
+mod walk;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
