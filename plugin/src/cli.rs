@@ -4,6 +4,7 @@
 
 mod check;
 mod connection;
+mod install;
 mod render;
 mod snapshot;
 
@@ -16,6 +17,7 @@ use netintent::names;
 
 pub(crate) use check::{Check, CheckFormat};
 pub(crate) use connection::Connection;
+pub(crate) use install::{Install, NAMESPACE};
 pub(crate) use render::{ManifestFormat, Render};
 pub(crate) use snapshot::{Snapshot, SnapshotFormat};
 
@@ -99,6 +101,7 @@ pub(crate) enum Command {
     Approve(Approve),
     Revoke(Revoke),
     Snapshot(Snapshot),
+    Install(Install),
     Completion(Completion),
     /// Print the version
     #[command(after_help = "Examples:\n  kubectl netintent version")]

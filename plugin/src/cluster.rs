@@ -1,5 +1,6 @@
 //! A cluster: whom to speak to and as whom, by kubectl's own rules, and what went wrong in words.
 
+mod apply;
 mod failure;
 mod kinds;
 mod list;
@@ -16,6 +17,7 @@ use netintent::names::printable;
 
 use crate::cli::Connection;
 use crate::error::{Error, Result};
+pub(crate) use apply::Manifest;
 pub(crate) use failure::Failure;
 pub(crate) use world::{Wanted, World, read};
 

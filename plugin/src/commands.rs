@@ -5,6 +5,7 @@ mod check;
 mod diff;
 mod effect;
 mod explain;
+mod install;
 mod list;
 mod render;
 mod revoke;
@@ -29,6 +30,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Status> {
         Command::Approve(args) => approve::run(args),
         Command::Revoke(args) => revoke::run(args),
         Command::Snapshot(args) => snapshot::run(args),
+        Command::Install(args) => install::run(args),
         Command::Completion(args) => {
             let mut script = Vec::new();
             clap_complete::generate(
