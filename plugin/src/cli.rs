@@ -7,6 +7,7 @@ mod connection;
 mod install;
 mod render;
 mod snapshot;
+mod uninstall;
 
 use std::ffi::OsString;
 
@@ -17,9 +18,10 @@ use netintent::names;
 
 pub(crate) use check::{Check, CheckFormat};
 pub(crate) use connection::Connection;
-pub(crate) use install::{Install, NAMESPACE};
+pub(crate) use install::Install;
 pub(crate) use render::{ManifestFormat, Render};
 pub(crate) use snapshot::{Snapshot, SnapshotFormat};
+pub(crate) use uninstall::Uninstall;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -102,6 +104,7 @@ pub(crate) enum Command {
     Revoke(Revoke),
     Snapshot(Snapshot),
     Install(Install),
+    Uninstall(Uninstall),
     Completion(Completion),
     /// Print the version
     #[command(after_help = "Examples:\n  kubectl netintent version")]

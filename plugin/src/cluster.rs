@@ -1,9 +1,9 @@
 //! A cluster: whom to speak to and as whom, by kubectl's own rules, and what went wrong in words.
 
-mod apply;
 mod failure;
 mod kinds;
 mod list;
+mod objects;
 mod world;
 mod write;
 
@@ -14,11 +14,14 @@ use std::time::Duration;
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use netintent::names::printable;
+use serde_json::Value;
 
 use crate::cli::Connection;
 use crate::error::{Error, Result};
-pub(crate) use apply::Manifest;
 pub(crate) use failure::Failure;
+pub(crate) use kinds::{DISCOVERY, Discovery};
+pub(crate) use list::get;
+pub(crate) use objects::Meta;
 pub(crate) use world::{Wanted, World, read};
 
 /// A connection to an API server, and the runtime that its requests run on.
@@ -48,6 +51,11 @@ impl Cluster {
         Ok(Self { runtime, client, server, namespace, timeout })
     }
 
+    /// The address of the API server.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
+    }
+
     /// The namespace of the context.
     pub(crate) fn namespace(&self) -> &str {
         &self.namespace
@@ -63,6 +71,14 @@ impl Cluster {
     /// # Errors
     /// Where there is no answer in time, or the API server refuses.
     async fn changing(&self, request: http::Request<Vec<u8>>) -> std::result::Result<Vec<String>, Failure> {
+        Ok(self.changed(request).await?.0)
+    }
+
+    /// The same, with what the API server answers.
+    ///
+    /// # Errors
+    /// As [`Cluster::changing`].
+    async fn changed(&self, request: http::Request<Vec<u8>>) -> std::result::Result<(Vec<String>, Value), Failure> {
         let sent = self.client.send(request.map(kube::client::Body::from));
         let answer = self.in_time(sent).await?;
         let warnings = answer.headers().get_all(http::header::WARNING).iter();
@@ -70,7 +86,8 @@ impl Cluster {
         let status = answer.status();
         let body = self.in_time(async { Ok(answer.into_body().collect_bytes().await?.to_vec()) }).await?;
         if status.is_success() {
-            return Ok(warnings);
+            let answer = serde_json::from_slice(&body).map_err(|error| Failure::Garbled(error.to_string()))?;
+            return Ok((warnings, answer));
         }
         let said = serde_json::from_slice::<kube::core::Status>(&body).unwrap_or_default();
         let said = kube::core::Status { code: status.as_u16(), ..said };

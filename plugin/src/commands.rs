@@ -2,6 +2,7 @@
 
 mod approve;
 mod check;
+mod confirm;
 mod diff;
 mod effect;
 mod explain;
@@ -10,6 +11,7 @@ mod list;
 mod render;
 mod revoke;
 mod snapshot;
+pub(crate) mod uninstall;
 
 use std::io::Write as _;
 
@@ -31,6 +33,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Status> {
         Command::Revoke(args) => revoke::run(args),
         Command::Snapshot(args) => snapshot::run(args),
         Command::Install(args) => install::run(args),
+        Command::Uninstall(args) => uninstall::run(args),
         Command::Completion(args) => {
             let mut script = Vec::new();
             clap_complete::generate(

@@ -11,6 +11,7 @@ mod commands;
 mod error;
 pub mod git;
 mod printer;
+mod release;
 mod render;
 mod source;
 mod writer;
