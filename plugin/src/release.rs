@@ -167,7 +167,7 @@ mod tests {
             "  namespace: elsewhere",
             // The policy that refuses its own namespace a mode, and the registrations that leave it out.
             "  - expression: object.metadata.name != 'elsewhere'",
-            "        - elsewhere",
+            "      - elsewhere",
             "          request.userInfo.username == 'system:serviceaccount:elsewhere:netintent'",
             "  - netintent.elsewhere.svc",
             "    cert-manager.io/inject-ca-from: elsewhere/netintent",
