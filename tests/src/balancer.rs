@@ -85,6 +85,10 @@ impl Balancer {
         format!("https://127.0.0.1:{}", self.port)
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Which replicas it takes for ready, in their order.
     pub fn ready(&self) -> Vec<bool> {
         self.shared.replicas.iter().map(|replica| replica.ready.load(Ordering::Relaxed)).collect()

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::balancer::Balancer;
 use crate::tools::crate_folder;
 use crate::webhook::{Certificates, NAMESPACE};
-use crate::{ControlPlane, Error, Options, Proxy, User, Webhook};
+use crate::{ControlPlane, Error, Options, Proxy, Tunnel, User, Webhook};
 
 /// How long anything may take to come true.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
@@ -63,6 +63,8 @@ pub struct Installed {
     proxy: Option<Proxy>,
     replicas: Vec<Webhook>,
     plane: ControlPlane,
+    // Ended after the API server that calls through it.
+    tunnel: Option<Tunnel>,
     admin: User,
     controllers: bool,
 }
@@ -129,12 +131,77 @@ impl Installed {
         let replicas = (1..=wanted.replicas).map(replica);
         let replicas: Vec<Webhook> = replicas.collect::<Result<_, _>>()?;
         let balancer = wanted.balanced.then(|| Balancer::start(replicas.iter().map(Webhook::ports))).transpose()?;
-        let installed = Self { balancer, proxy, replicas, plane, admin, controllers: wanted.controllers };
+        let installed = Self { balancer, proxy, replicas, plane, tunnel: None, admin, controllers: wanted.controllers };
         // Without a registration there is no certificate that the API server trusts, and so nobody ready.
         if wanted.certificates == Certificates::Own {
             installed.register(&manifests.join("base/webhooks.yaml"), None)?;
         }
         Ok(installed)
+    }
+
+    /// One of its own that somebody else installs, in the usual namespace: the API server calls the Service, and the replicas
+    /// that stand behind it are started once it is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`shared`](Self::shared), or what `install` says.
+    pub fn start_by(
+        wanted: &Installation,
+        install: impl FnOnce(&ControlPlane) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let tunnel = Tunnel::start()?;
+        let options =
+            Options { controllers: wanted.controllers, apiserver: vec![tunnel.argument()], ..Options::default() };
+        let plane = ControlPlane::start_with(&options)?;
+        let admin = plane.administrator()?;
+        install(&plane)?;
+        let replica = |number| Webhook::new(&plane, number, wanted.certificates, wanted.controller, None);
+        let replicas = (1..=wanted.replicas).map(replica).collect::<Result<Vec<_>, _>>()?;
+        let balancer = Balancer::start(replicas.iter().map(Webhook::ports))?;
+        let address = plane.admin().text([
+            "get",
+            "service",
+            "-n",
+            NAMESPACE,
+            "netintent",
+            "-o=jsonpath={.spec.clusterIP}:{.spec.ports[0].port}",
+        ])?;
+        tunnel.lead(&address, balancer.port());
+        for replica in &replicas {
+            replica.run()?;
+        }
+        let balancer = Some(balancer);
+        let controllers = wanted.controllers;
+        let installed = Self { balancer, proxy: None, replicas, plane, tunnel: Some(tunnel), admin, controllers };
+        installed.wait_until_ready()?;
+        installed.wait_until_in_effect()?;
+        Ok(installed)
+    }
+
+    /// Does for the pods of netintent's own Deployment what a kubelet would: says that they run, at addresses that lead to the
+    /// replicas in turn. Only where somebody else has installed it.
+    ///
+    /// # Errors
+    ///
+    /// If the API server does not take that.
+    pub fn run_pods(&self) -> Result<(), Error> {
+        let tunnel = self.tunnel.as_ref().ok_or(Error::Client { what: "no tunnel leads to pods".into() })?;
+        let path = format!("/api/v1/namespaces/{NAMESPACE}/pods");
+        let pods = self.admin.get(&format!("{path}?labelSelector=app.kubernetes.io%2Fname%3Dnetintent"))?.body;
+        for (number, pod) in pods["items"].as_array().into_iter().flatten().enumerate() {
+            let (calls, observe) = self.replicas[number % self.replicas.len()].ports();
+            let ip = format!("10.64.0.{}", number + 1);
+            tunnel.lead(&format!("{ip}:9443"), calls);
+            tunnel.lead(&format!("{ip}:8081"), observe);
+            let status = json!({"status": {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}],
+                "conditions": [{"type": "Ready", "status": "True"}, {"type": "ContainersReady", "status": "True"}]}});
+            let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+            let reply = self.admin.patch(&format!("{path}/{name}/status"), "strategic-merge", &status)?;
+            if !reply.is_success() {
+                return Err(Error::Client { what: reply.message().to_owned() });
+            }
+        }
+        Ok(())
     }
 
     /// The control plane.

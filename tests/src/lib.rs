@@ -31,6 +31,7 @@ pub mod raw;
 mod scratch;
 mod server;
 mod tools;
+mod tunnel;
 mod webhook;
 
 pub use api::{Reply, User, runtime};
@@ -50,4 +51,5 @@ pub use random::Random;
 pub use scratch::Scratch;
 pub use server::Server;
 pub use tools::{Tool, Tools, target};
+pub use tunnel::Tunnel;
 pub use webhook::{Admissions, Certificates, Ended, Webhook};

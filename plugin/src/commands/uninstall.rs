@@ -86,6 +86,7 @@ fn everything(args: &Uninstall) -> Input {
         all_namespaces: true,
         modes: Vec::new(),
         pod_cidrs: Vec::new(),
+        with_cluster: false,
         verbose: false,
         connection: args.connection.clone(),
     }

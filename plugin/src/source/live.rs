@@ -22,7 +22,9 @@ pub(super) fn load(input: &Input, names: &[&str], exposures: bool) -> Result<Loa
     objects.unread = unread;
     let mut snapshot = Snapshot::new(objects, &options(input));
     findings.append(&mut snapshot.findings);
-    Ok(Loaded { snapshot, findings, sources: Sources::new(Vec::new()), namespace })
+    // As kubectl shows what is in one namespace unless all are asked for.
+    let shown = (!input.all_namespaces).then(|| BTreeSet::from([namespace.clone()]));
+    Ok(Loaded { snapshot, findings, sources: Sources::new(Vec::new()), namespace, shown, under: Vec::new() })
 }
 
 /// What is read besides the rest.

@@ -7,6 +7,8 @@ mod documented;
 mod equal;
 mod errors;
 mod limited;
+mod over;
 mod plugin;
+mod tunnel;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
