@@ -69,7 +69,7 @@ fn show(args: &Uninstall, found: &Found) -> Result<()> {
             .map(|change| format!("{}/{}", change.service.0, change.service.1))
             .collect();
         if !opened.is_empty() {
-            printer::note(&listed("opens to everybody", "Service", &opened));
+            printer::note(&listed("opens to everybody:", "Service", &opened));
         }
         if !effect::changes(&before, &after) {
             printer::note("opens no connection between workloads that are there");

@@ -9,13 +9,13 @@ use crate::commands::uninstall::{Found, Own, Stage};
 /// How many names a line has.
 const MOST: usize = 10;
 
-/// `goes: 3 Services: a, b, c`, with the first ones of many.
+/// `goes: 3 Services: a, b, c`, of many the first.
 pub(crate) fn listed(word: &str, kind: &str, all: &[String]) -> String {
     let plural = match all.len() {
         1 => kind.to_owned(),
         _ => kind.strip_suffix('y').map_or_else(|| format!("{kind}s"), |stem| format!("{stem}ies")),
     };
-    format!("{word}: {} {plural}: {}", all.len(), first(all))
+    format!("{word} {} {plural}: {}", all.len(), first(all))
 }
 
 /// The first of many names.
@@ -29,23 +29,22 @@ pub(crate) fn first(all: &[String]) -> String {
 pub(crate) fn lines(args: &Uninstall, found: &Found) -> Vec<String> {
     let mut lines = Vec::new();
     let named = |all: &[Meta]| all.iter().map(Meta::full_name).collect::<Vec<_>>();
-    let mut goes = |kind: &str, all: Vec<String>| {
-        if !all.is_empty() {
-            lines.push(listed("goes", kind, &all));
-        }
-    };
-    goes("NetworkPolicy", named(&found.policies));
-    goes("mode of a Service", named(&found.services));
-    goes("mode of a Namespace", named(&found.namespaces));
-    if !found.pods.is_empty() {
-        goes("label of netintent's on a pod", named(&found.pods));
-    }
     let own = |stage: fn(Stage) -> bool| {
         found.own.iter().filter(move |own| stage(own.stage)).map(|own: &Own| own.name.clone()).collect::<Vec<_>>()
     };
-    goes("object of netintent itself", own(|stage| stage < Stage::Kind));
-    goes("kind of netintent's", own(|stage| stage == Stage::Kind));
-    goes("namespace", own(|stage| stage == Stage::Namespace));
+    for (word, kind, names) in [
+        ("goes:", "NetworkPolicy", named(&found.policies)),
+        ("goes: the mode of", "Service", named(&found.services)),
+        ("goes: the mode of", "Namespace", named(&found.namespaces)),
+        ("goes: the labels that netintent gave", "pod", named(&found.pods)),
+        ("goes: what netintent is installed by,", "object", own(|stage| stage < Stage::Kind)),
+        ("goes: what Approvals are,", "kind", own(|stage| stage == Stage::Kind)),
+        ("goes: what it was in,", "object", own(|stage| stage == Stage::Namespace)),
+    ] {
+        if !names.is_empty() {
+            lines.push(listed(word, kind, &names));
+        }
+    }
     let counts: Vec<String> = found.statements.iter().map(|(kind, count)| format!("{count} {kind}s")).collect();
     if !counts.is_empty() {
         let counts = counts.join(", ");
@@ -65,14 +64,14 @@ fn rest(args: &Uninstall, found: &Found) -> Vec<String> {
     let mut lines = Vec::new();
     let namespace = &args.namespace;
     if !found.foreign.is_empty() {
-        lines.push(listed("stays, since it is not netintent's", "object", &found.foreign));
+        lines.push(listed("stays, since it is not netintent's:", "object", &found.foreign));
     }
     if !found.strays.is_empty() {
         let names: Vec<String> = found.strays.iter().map(Meta::full_name).collect();
-        lines.push(listed("stays, since netintent did not write it", "NetworkPolicy", &names));
+        lines.push(listed("stays, since netintent did not write it:", "NetworkPolicy", &names));
     }
     if !found.guests.is_empty() {
-        lines.push(listed(&format!("stays: Namespace {namespace}, for what else is in it"), "object", &found.guests));
+        lines.push(listed(&format!("stays: Namespace {namespace}, for what else is in it,"), "object", &found.guests));
     }
     if let Some(release) = &found.helm {
         let release = printable(release);
@@ -96,9 +95,9 @@ mod tests {
     #[test]
     fn of_many_names_the_first_are_told() {
         let names: Vec<String> = (0..12).map(|number| format!("n/a{number}")).collect();
-        assert_eq!(listed("goes", "NetworkPolicy", &names[..1]), "goes: 1 NetworkPolicy: n/a0");
-        let many = listed("goes", "NetworkPolicy", &names);
+        assert_eq!(listed("goes:", "NetworkPolicy", &names[..1]), "goes: 1 NetworkPolicy: n/a0");
+        let many = listed("goes:", "NetworkPolicy", &names);
         assert!(many.starts_with("goes: 12 NetworkPolicies: n/a0, ") && many.ends_with(", n/a9 and 2 more"), "{many}");
-        assert!(!listed("goes", "x", &["a\u{1b}[31m".to_owned()]).contains('\u{1b}'));
+        assert!(!listed("goes:", "x", &["a\u{1b}[31m".to_owned()]).contains('\u{1b}'));
     }
 }

@@ -6,9 +6,13 @@ mod approvals;
 mod documented;
 mod equal;
 mod errors;
+mod install;
+mod inventory;
+mod leave;
 mod limited;
 mod over;
 mod plugin;
 mod tunnel;
+mod upgrade;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
