@@ -66,6 +66,11 @@ impl Cluster {
         self.runtime.block_on(requests)
     }
 
+    /// Waits before the next look at something that is to come true.
+    pub(crate) fn pause(&self, time: Duration) {
+        self.run(async { tokio::time::sleep(time).await });
+    }
+
     /// Sends a change, and gives what the API server warns of.
     ///
     /// # Errors

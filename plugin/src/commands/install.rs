@@ -40,16 +40,17 @@ pub(super) fn run(args: &Install) -> Result<Status> {
     Ok(Status::Yes)
 }
 
-/// The versions of what is there already, in the order of the manifests: it must be netintent's, and not Helm's.
-fn held(cluster: &Cluster, manifests: &[Manifest<'_>]) -> Result<Vec<Option<String>>> {
-    let mut versions = Vec::with_capacity(manifests.len());
+/// What is there already, in the order of the manifests: it must be netintent's, and not Helm's.
+fn held(cluster: &Cluster, manifests: &[Manifest<'_>]) -> Result<Vec<Option<Value>>> {
+    let mut held = Vec::with_capacity(manifests.len());
     let mut foreign = Vec::new();
     for manifest in manifests {
         let found = cluster.run(cluster.found(&manifest.path())).map_err(Failure::into_error)?;
-        let Some(meta) = found.map(|object| Meta::of(&object)).transpose().map_err(Failure::into_error)? else {
-            versions.push(None);
+        let Some(object) = found else {
+            held.push(None);
             continue;
         };
+        let meta = Meta::of(&object).map_err(Failure::into_error)?;
         if let Some(release) = meta.annotations.get(HELM) {
             let message = printable(&format!("netintent was installed with Helm, as release {release}"));
             return Err(Error::with_help(message, "upgrade it with helm upgrade".to_owned()));
@@ -57,10 +58,10 @@ fn held(cluster: &Cluster, manifests: &[Manifest<'_>]) -> Result<Vec<Option<Stri
         if manifest.labelled && meta.label(NAME) != Some(names::NETINTENT) {
             foreign.push(manifest.to_string());
         }
-        versions.push(Some(meta.resource_version));
+        held.push(Some(said(object)));
     }
     if foreign.is_empty() {
-        return Ok(versions);
+        return Ok(held);
     }
     let (are, it) = if foreign.len() == 1 { ("is", "it is") } else { ("are", "they are") };
     let message = format!("{} {are} there already, and not netintent's: nothing was changed", foreign.join(", "));
@@ -75,8 +76,8 @@ fn held(cluster: &Cluster, manifests: &[Manifest<'_>]) -> Result<Vec<Option<Stri
 struct Installing<'a> {
     args: &'a Install,
     cluster: &'a Cluster,
-    /// The versions of what was there before, in the order of the manifests.
-    before: Vec<Option<String>>,
+    /// What was there before, in the order of the manifests.
+    before: Vec<Option<Value>>,
 }
 
 impl Installing<'_> {
@@ -132,7 +133,7 @@ impl Installing<'_> {
         let is_upgrade = deployment.is_some_and(|(_, before)| before.is_some());
         let mut changes = 0;
         for (manifest, before) in all().filter(|(manifest, _)| !manifest.is_registration()) {
-            changes += self.take(manifest, before.as_deref())?;
+            changes += self.take(manifest, before.as_ref())?;
             if manifest.kind == "CustomResourceDefinition" {
                 self.until(manifest, "the API server knows it", established)?;
             }
@@ -145,7 +146,7 @@ impl Installing<'_> {
             wait()?;
         }
         for (manifest, before) in all().filter(|(manifest, _)| manifest.is_registration()) {
-            changes += self.take(manifest, before.as_deref())?;
+            changes += self.take(manifest, before.as_ref())?;
         }
         if !is_upgrade {
             wait()?;
@@ -162,13 +163,12 @@ impl Installing<'_> {
     }
 
     /// Applies one, and gives how many were changed by it.
-    fn take(&self, manifest: &Manifest<'_>, before: Option<&str>) -> Result<usize> {
+    fn take(&self, manifest: &Manifest<'_>, before: Option<&Value>) -> Result<usize> {
         let (warnings, object) = self.apply(manifest, false)?;
         warnings.iter().for_each(|warning| printer::warning(warning));
-        let same = object.pointer("/metadata/resourceVersion").and_then(Value::as_str) == before;
         let done = match before {
             None => "created",
-            Some(_) if same => "unchanged",
+            Some(before) if *before == said(object) => "unchanged",
             Some(_) => "changed",
         };
         printer::note(&format!("{done}: {manifest}"));
@@ -191,7 +191,7 @@ impl Installing<'_> {
                 return Err(self.late(manifest, &last));
             }
             printer::progress(&format!("waiting until {what}: {manifest}: {last}"));
-            self.cluster.run(tokio::time::sleep(POLL));
+            self.cluster.pause(POLL);
         }
         printer::progress("");
         Ok(())
@@ -209,6 +209,17 @@ impl Installing<'_> {
         };
         Error::with_help(message, help)
     }
+}
+
+/// What an object says, without what the API server and controllers keep of it.
+fn said(mut object: Value) -> Value {
+    if let Some(object) = object.as_object_mut() {
+        object.remove("status");
+    }
+    if let Some(metadata) = object["metadata"].as_object_mut() {
+        metadata.retain(|key, _| !["managedFields", "resourceVersion", "generation"].contains(&key.as_str()));
+    }
+    object
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");

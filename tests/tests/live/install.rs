@@ -1,5 +1,6 @@
 //! `install` and `uninstall` from nothing to nothing, beside objects of somebody else's that nobody touches.
 
+use netintent::names;
 use netintent_tests::expected::Key;
 use netintent_tests::history::{Event, Recorder};
 use netintent_tests::{Certificates, ControlPlane, Error, Installation, Installed};
@@ -57,7 +58,7 @@ fn install(plane: &ControlPlane) -> Result<Inventory> {
     let after = inventory(kubectl)?;
     assert_eq!(touched(&before, &after), [] as [&str; 0]);
     for key in added(&before, &after) {
-        assert!(key.contains("netintent"), "{key}");
+        assert!(key.contains("netintent") || key.starts_with("IPAddress "), "{key}");
     }
 
     // A second time nothing changes, whoever applies it.
@@ -67,7 +68,7 @@ fn install(plane: &ControlPlane) -> Result<Inventory> {
     assert_eq!(taken.lines().count(), printed.out.matches("\nkind: ").count(), "{taken}");
     let said = netintent(kubectl, &["install", "--apply", "--wait=false"])?;
     assert!(said.status == Some(0) && said.err.ends_with("version 0.1.0 has it\n"), "{said:?}");
-    assert!(!said.err.contains("created: ") && !said.err.contains("changed: C"), "{said:?}");
+    assert!(!said.err.contains("created: ") && !said.err.contains("\nchanged: "), "{said:?}");
     Ok(before)
 }
 
@@ -83,6 +84,9 @@ fn what_is_installed_can_be_taken_away_and_nothing_else_is_touched() -> Result {
     let kubectl = installed.admin().kubectl();
     waits_for_replicas(&installed)?;
 
+    for namespace in ["in-effect", "in-effect-shadow"] {
+        kubectl.text(["wait", "--for=delete", "--timeout=60s", "namespace", namespace])?;
+    }
     apply(&installed, &[DEMO], &["shop", "bank", "platform"])?;
     until_pods_are_there(&installed)?;
     let policies = ["get", "networkpolicies", "-A", "-o=name", "-l=app.kubernetes.io/managed-by=netintent"];
@@ -109,6 +113,7 @@ fn what_is_installed_can_be_taken_away_and_nothing_else_is_touched() -> Result {
     }
 
     let carried = labelled_pods(&installed)?;
+    let policies_before = kubectl.text(policies)?.lines().count();
     assert!(carried.len() > 2, "{carried:?}");
     let recorder = Recorder::start(installed.admin())?;
     let said = netintent(kubectl, &["uninstall", "--apply", "--yes"])?;
@@ -123,6 +128,14 @@ fn what_is_installed_can_be_taken_away_and_nothing_else_is_touched() -> Result {
     let now = inventory(kubectl)?;
     assert_eq!(touched(&before, &now), [] as [&str; 0]);
     nothing_is_marked(&installed)?;
+    // Watches of several kinds tell one after the other.
+    installed.until("all that went is recorded", || {
+        let events = recorder.events();
+        let gone = |event: &&Event| event.kind == "NetworkPolicy" && event.object.is_none();
+        let is_off = |event: &&Event| event.kind == "Namespace" && !label(event, &|key| key == names::MODE);
+        let all = events.iter().filter(gone).count() >= policies_before && events.iter().filter(is_off).count() >= 3;
+        Ok(all.then_some(()))
+    })?;
     nobody_was_cut(recorder.end()?.events(), &carried);
 
     let again = netintent(kubectl, &["uninstall", "--apply"])?;
@@ -150,7 +163,7 @@ fn labelled_pods(installed: &Installed) -> Result<Vec<Key>> {
     let all: Value = serde_json::from_str(&text)?;
     let is_labelled = |pod: &&Value| {
         let labels = pod["metadata"]["labels"].as_object();
-        labels.is_some_and(|labels| labels.keys().any(|key| netintent::names::is_reserved(key)))
+        labels.is_some_and(|labels| labels.keys().any(|key| names::is_reserved(key)))
     };
     let text = |pod: &Value, key: &str| pod["metadata"][key].as_str().unwrap_or_default().to_owned();
     let pods = all["items"].as_array().into_iter().flatten().filter(is_labelled);
@@ -165,8 +178,8 @@ pub(crate) fn nothing_is_marked(installed: &Installed) -> Result {
     let mut count = 0;
     for item in all["items"].as_array().into_iter().flatten() {
         for (key, value) in item["metadata"]["labels"].as_object().into_iter().flatten() {
-            let is_ours = netintent::names::is_reserved(key)
-                || key == "netintent.dev/mode"
+            let is_ours = names::is_reserved(key)
+                || key == names::MODE
                 || key == "app.kubernetes.io/managed-by" && value == "netintent";
             assert!(!is_ours, "{item}");
         }
@@ -174,6 +187,12 @@ pub(crate) fn nothing_is_marked(installed: &Installed) -> Result {
     }
     assert!(count > 10, "{count}");
     Ok(())
+}
+
+/// Whether an object had such a label afterwards.
+fn label(event: &Event, is_it: &dyn Fn(&str) -> bool) -> bool {
+    let labels = event.object.as_ref().and_then(|object| object["metadata"]["labels"].as_object());
+    labels.into_iter().flatten().any(|(key, _)| is_it(key))
 }
 
 /// Policies went before what they select by, and what closes a namespace before what opens something in it.
@@ -187,18 +206,14 @@ fn nobody_was_cut(events: &[Event], carried: &[Key]) {
         assert!(!sooner, "of {} something that opens went first", event.key.0);
     }
     assert!(policies.len() > 3, "{policies:?}");
-    let label = |event: &Event, is_it: &dyn Fn(&str) -> bool| {
-        let labels = event.object.as_ref().and_then(|object| object["metadata"]["labels"].as_object());
-        labels.into_iter().flatten().any(|(key, _)| is_it(key))
-    };
     let of = |kind: &'static str| events.iter().filter(move |e| e.kind == kind && e.object.is_some());
     let mut changes = 0;
     for event in of("Namespace").filter(|event| ["shop", "bank", "platform"].contains(&event.key.1.as_str())) {
-        assert!(event.version > last || label(event, &|key| key == "netintent.dev/mode"), "{event:?}");
+        assert!(event.version > last || label(event, &|key| key == names::MODE), "{event:?}");
         changes += 1;
     }
     for event in of("Pod").filter(|event| event.version < last && carried.contains(&event.key)) {
-        assert!(label(event, &netintent::names::is_reserved), "{event:?}");
+        assert!(label(event, &names::is_reserved), "{event:?}");
     }
     assert_eq!(changes, 5, "those in enforce went to shadow, and then each to none");
 }

@@ -9,6 +9,7 @@ use netintent::names::is_reserved;
 use netintent_tests::expected::Key;
 use netintent_tests::history::{Event, Recorder};
 use netintent_tests::{Certificates, Error, Installation, Installed};
+use serde_json::Value;
 
 use crate::Result;
 use crate::plugin::{Said, netintent, workload};
@@ -108,6 +109,7 @@ fn an_upgrade_keeps_every_grant_while_it_runs() -> Result {
     assert!(said.err.contains("conflict with \"kubectl\"") && said.err.contains("--force-conflicts"), "{said:?}");
     assert_eq!(kubectl.text(version)?, old);
 
+    let began = version_of(&installed.admin().get("/api/v1/namespaces/up-shop/pods")?.body["metadata"]);
     let recorder = Recorder::start(installed.admin())?;
     let stop = AtomicBool::new(false);
     let (said, made) = thread::scope(|scope| -> Result<_> {
@@ -120,7 +122,13 @@ fn an_upgrade_keeps_every_grant_while_it_runs() -> Result {
         Ok((said?, made))
     })?;
     assert_eq!(said.status, Some(0), "{said:?}");
-    recorder.catch_up(&installed, "up-")?;
+    installed.until("every pod that was made is recorded", || {
+        let pods = installed.admin().get("/api/v1/namespaces/up-shop/pods")?.body;
+        let events = recorder.events();
+        let is_new = |pod: &&Value| version_of(&pod["metadata"]) > began;
+        let is_heard = |pod: &Value| events.iter().any(|event| event.version == version_of(&pod["metadata"]));
+        Ok(pods["items"].as_array().into_iter().flatten().filter(is_new).all(is_heard).then_some(()))
+    })?;
     let history = recorder.end()?;
     let granted = granted(history.events());
     assert!(made > 3 && granted >= made, "{made} pods were made anew, and {granted} seen with their label");
@@ -130,6 +138,11 @@ fn an_upgrade_keeps_every_grant_while_it_runs() -> Result {
     assert_eq!(kubectl.text(policy)?, before, "the policy is the same");
     assert_ne!(kubectl.text(version)?, old, "what differs was changed");
     Ok(())
+}
+
+/// The version of an object, or of a list.
+fn version_of(metadata: &Value) -> u64 {
+    metadata["resourceVersion"].as_str().and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
 /// That every pod of the caller has its label in each of its versions: how many pods there were.

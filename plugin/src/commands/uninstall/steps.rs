@@ -174,7 +174,7 @@ impl Leaving<'_> {
             return Err(Error::with_help(message, help.to_owned()));
         }
         printer::progress(&format!("waiting until it is gone: {first}{more}"));
-        self.cluster.run(tokio::time::sleep(POLL));
+        self.cluster.pause(POLL);
         Ok(())
     }
 }
