@@ -109,7 +109,10 @@ fn what_is_installed_can_be_taken_away_and_nothing_else_is_touched() -> Result {
             assert!(said.err.contains(words), "{words}: {said:?}");
         }
         assert!(!args.is_empty() || said.err.contains("say --yes"), "{said:?}");
-        assert_eq!(touched(&full, &inventory(kubectl)?), [] as [&str; 0], "{args:?}");
+        let mut changed = touched(&full, &inventory(kubectl)?);
+        // The replica that leads says so every two seconds.
+        changed.retain(|key| key != "Lease netintent-system/netintent");
+        assert_eq!(changed, [] as [&str; 0], "{args:?}");
     }
 
     let carried = labelled_pods(&installed)?;
