@@ -8,6 +8,7 @@ mod effect;
 mod explain;
 mod install;
 mod list;
+mod place;
 mod render;
 mod revoke;
 mod snapshot;

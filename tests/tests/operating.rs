@@ -98,5 +98,23 @@ fn helm_does_it_as_well() -> Result {
     assert_eq!(count, 2);
     let deployment = plane.admin().text(["get", "deployment", "-n", "netintent-system", "netintent", "-o=name"])?;
     assert_eq!(deployment, "deployment.apps/netintent\n");
-    Ok(())
+
+    // What Helm has installed the plugin leaves to Helm, but for what netintent wrote, and then takes the rest.
+    let kubectl = plane.admin().with_plugin(&plugin_binary()?)?;
+    let said = |args: &[&str]| -> Result<(Option<i32>, String)> {
+        let output = kubectl.output(["netintent"].iter().chain(args))?;
+        Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
+    };
+    let (status, text) = said(&["install", "--apply"])?;
+    assert!(status == Some(2) && text.contains("installed with Helm, as release netintent"), "{text}");
+    plane.admin().text(["label", "namespace", "default", "netintent.dev/mode=shadow"])?;
+    let (status, text) = said(&["uninstall", "--apply", "--yes"])?;
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("stays: what Helm installed as release netintent"), "{text}");
+    let modes = plane.admin().text(["get", "namespaces", "-o=name", "-l=netintent.dev/mode"])?;
+    assert_eq!(modes, "", "{text}");
+    run(&plane, "helm uninstall netintent -n netintent-system")?;
+    let (status, text) = said(&["uninstall", "--apply", "--yes"])?;
+    assert_eq!(status, Some(0), "{text}");
+    nothing_is_left(&plane)
 }

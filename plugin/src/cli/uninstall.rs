@@ -9,7 +9,6 @@ use clap::Args;
 use super::connection::duration;
 use super::install::own_namespace;
 use super::{Connection, DryRun};
-use crate::release::NAMESPACE;
 
 /// Take netintent out of a cluster, with all that it wrote there; or print the manifests of what it is installed by
 ///
@@ -31,9 +30,9 @@ Examples:
   kubectl netintent uninstall | kubectl delete --ignore-not-found -f -")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Uninstall {
-    /// The namespace of netintent itself
-    #[arg(short, long, value_name = "NAMESPACE", value_parser = own_namespace, default_value = NAMESPACE)]
-    pub(crate) namespace: String,
+    /// The namespace of netintent itself; by default where it is installed, or netintent-system
+    #[arg(short, long, value_name = "NAMESPACE", value_parser = own_namespace)]
+    pub(crate) namespace: Option<String>,
 
     /// Print what `install --cert-manager` printed; with --apply both are looked for
     #[arg(long)]

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use http::{Method, Request};
+use netintent::names;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::list::{METADATA_LIST, PAGE, escaped, get, next_page};
 use super::write::MANAGER;
 use super::{Cluster, Failure};
+use crate::release::NAME;
 
 const APPLY_PATCH: &str = "application/apply-patch+yaml";
 const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -72,6 +74,13 @@ impl Meta {
         self.managed_fields.iter().any(|field| managers.contains(&field.manager.as_str()))
     }
 
+    /// Whether it says that it is netintent's. The Secrets that cert-manager makes for netintent have no label.
+    pub(crate) fn is_marked(&self) -> bool {
+        let certificate = self.annotations.get("cert-manager.io/certificate-name");
+        let is_named = certificate.is_some_and(|name| name == "netintent" || name == "netintent-issuer");
+        self.label(NAME) == Some(names::NETINTENT) || is_named
+    }
+
     /// Whether it goes when another object does.
     pub(crate) fn is_owned(&self) -> bool {
         !self.owner_references.is_empty()
@@ -111,7 +120,11 @@ impl Cluster {
         let mut all = Vec::new();
         let mut more = String::new();
         loop {
-            let text = self.text(get(&format!("{path}?limit={PAGE}{selector}{more}"), METADATA_LIST)?).await?;
+            let text = self.text(get(&format!("{path}?limit={PAGE}{selector}{more}"), METADATA_LIST)?).await;
+            let text = match text {
+                Err(Failure::Forbidden(message)) if !more.is_empty() => return Err(Failure::Lost(message)),
+                other => other?,
+            };
             let page: Page = serde_json::from_str(&text).map_err(|error| Failure::Garbled(error.to_string()))?;
             all.extend(page.items.unwrap_or_default().into_iter().map(|item| item.metadata));
             match next_page(&text)? {
@@ -210,6 +223,14 @@ mod tests {
         assert!(meta.is_written_by(&["netintent"]) && !meta.is_written_by(&["kubectl"]) && meta.is_owned());
         assert!(meta.deletion_timestamp.is_some());
         assert!(Meta::of(&json!({"metadata": {"name": 5}})).is_err());
+    }
+
+    #[test]
+    fn what_says_that_it_is_netintents_is() {
+        let of = |metadata: Value| Meta::of(&json!({"metadata": metadata})).unwrap_or_default().is_marked();
+        assert!(of(json!({"labels": {"app.kubernetes.io/name": "netintent"}})));
+        assert!(!of(json!({"name": "netintent", "labels": {"app.kubernetes.io/name": "other"}})));
+        assert!(of(json!({"annotations": {"cert-manager.io/certificate-name": "netintent-issuer"}})));
     }
 
     #[test]

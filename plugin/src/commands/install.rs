@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use netintent::names::{self, printable};
 use serde_json::Value;
 
+use super::place::place;
 use crate::cli::{DryRun, Install};
 use crate::cluster::{Cluster, Failure, Meta};
 use crate::error::{Error, Result, Status};
@@ -32,8 +33,9 @@ pub(super) fn run(args: &Install) -> Result<Status> {
         return Ok(Status::Yes);
     }
     let cluster = Cluster::connect(&args.connection)?;
+    place(&cluster, Some(&args.namespace))?;
     let install = Installing { args, cluster: &cluster, before: held(&cluster, &manifests)? };
-    install.try_all(&manifests)?;
+    install.try_all(&manifests).map_err(Error::with_nothing_changed)?;
     if args.dry_run.is_none() {
         install.apply_all(&manifests)?;
     }
@@ -55,7 +57,7 @@ fn held(cluster: &Cluster, manifests: &[Manifest<'_>]) -> Result<Vec<Option<Valu
             let message = printable(&format!("netintent was installed with Helm, as release {release}"));
             return Err(Error::with_help(message, "upgrade it with helm upgrade".to_owned()));
         }
-        if manifest.labelled && meta.label(NAME) != Some(names::NETINTENT) {
+        if manifest.labelled && !meta.is_marked() {
             foreign.push(manifest.to_string());
         }
         held.push(Some(said(object)));

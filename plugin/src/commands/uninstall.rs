@@ -12,22 +12,25 @@ use netintent::snapshot::Snapshot;
 
 use super::confirm::confirmed;
 use super::effect;
+use super::place::place;
 use crate::cli::{DryRun, Input, Uninstall};
 use crate::cluster::{Cluster, Failure};
 use crate::error::{Error, Result, Status};
 use crate::printer;
-use crate::release::{Manifest, Release, manifests};
+use crate::release::{Manifest, NAMESPACE, Release, manifests};
 use crate::render::uninstall::{self as render, listed};
 use crate::source::{self, Loaded};
 pub(crate) use found::{Found, Own, Stage};
-use steps::Leaving;
+use steps::{Leaving, Run};
 
 pub(super) fn run(args: &Uninstall) -> Result<Status> {
     if !args.apply {
         return print(args);
     }
     let cluster = Cluster::connect(&args.connection)?;
-    let found = cluster.run(found::find(&cluster, args)).map_err(Failure::into_error)?;
+    let asked = args.namespace.as_deref();
+    let namespace = place(&cluster, asked)?.unwrap_or_else(|| asked.unwrap_or(NAMESPACE).to_owned());
+    let found = cluster.run(found::find(&cluster, namespace, args)).map_err(Failure::into_error)?;
     if found.is_empty() && !found.has_rest() {
         printer::note("nothing of netintent's is in this cluster");
         return Ok(Status::Yes);
@@ -38,14 +41,18 @@ pub(super) fn run(args: &Uninstall) -> Result<Status> {
         return Ok(rest);
     }
     let dry_run = args.dry_run.is_some();
+    let leaving = |run| Leaving { cluster: &cluster, timeout: args.timeout, run };
     if !dry_run && !args.yes && !confirmed(&format!("Uninstall netintent from {}?", cluster.server()))? {
         printer::note("nothing was changed");
         return Ok(Status::Trouble);
     }
-    Leaving { cluster: &cluster, dry_run, timeout: args.timeout }.leave(&found)?;
-    if !dry_run {
-        printer::note(render::end(args, &found).as_str());
+    if dry_run {
+        leaving(Run::Told).leave(&found)?;
+        return Ok(rest);
     }
+    leaving(Run::Trial).leave(&found).map_err(Error::with_nothing_changed)?;
+    leaving(Run::Real).leave(&found)?;
+    printer::note(render::end(&found).as_str());
     Ok(rest)
 }
 
@@ -125,7 +132,8 @@ fn check_others(loaded: &Loaded, found: &Found) -> Result<()> {
 
 /// Prints the manifests in an order in which they may be deleted.
 fn print(args: &Uninstall) -> Result<Status> {
-    let release = Release { namespace: &args.namespace, replicas: None, image: None, cert_manager: args.cert_manager };
+    let namespace = args.namespace.as_deref().unwrap_or(NAMESPACE);
+    let release = Release { namespace, replicas: None, image: None, cert_manager: args.cert_manager };
     let text = release.text();
     let mut all: Vec<Manifest<'_>> = manifests(&text);
     all.retain(|manifest| !(args.keep_approvals && found::stage(manifest) == Stage::Kind));

@@ -37,7 +37,7 @@ pub(crate) fn lines(args: &Uninstall, found: &Found) -> Vec<String> {
         ("goes: the mode of", "Service", named(&found.services)),
         ("goes: the mode of", "Namespace", named(&found.namespaces)),
         ("goes: the labels that netintent gave", "pod", named(&found.pods)),
-        ("goes: what netintent is installed by,", "object", own(|stage| stage < Stage::Kind)),
+        ("goes: what netintent is installed by,", "object", own(|stage| stage < Stage::Kind || stage == Stage::Place)),
         ("goes: what Approvals are,", "kind", own(|stage| stage == Stage::Kind)),
         ("goes: what it was in,", "object", own(|stage| stage == Stage::Namespace)),
     ] {
@@ -55,14 +55,14 @@ pub(crate) fn lines(args: &Uninstall, found: &Found) -> Vec<String> {
         });
     }
     lines.push(format!("stays: what workloads declare in {}: it means nothing any more", names::CALLS));
-    lines.extend(rest(args, found));
+    lines.extend(rest(found));
     lines
 }
 
 /// What has to stay, and why.
-fn rest(args: &Uninstall, found: &Found) -> Vec<String> {
+fn rest(found: &Found) -> Vec<String> {
     let mut lines = Vec::new();
-    let namespace = &args.namespace;
+    let namespace = &found.namespace;
     if !found.foreign.is_empty() {
         lines.push(listed("stays, since it is not netintent's:", "object", &found.foreign));
     }
@@ -83,8 +83,8 @@ fn rest(args: &Uninstall, found: &Found) -> Vec<String> {
 }
 
 /// The last word.
-pub(crate) fn end(args: &Uninstall, found: &Found) -> String {
-    let rest = rest(args, found);
+pub(crate) fn end(found: &Found) -> String {
+    let rest = rest(found);
     if rest.is_empty() { "netintent is uninstalled".to_owned() } else { rest.join("\n") }
 }
 

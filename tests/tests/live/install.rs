@@ -66,6 +66,18 @@ fn install(plane: &ControlPlane) -> Result<Inventory> {
     assert_eq!((printed.status, printed.err.as_str()), (Some(0), ""), "{printed:?}");
     let taken = kubectl.pipe(["apply", "--server-side", "--dry-run=server", "-f", "-"], &printed.out)?;
     assert_eq!(taken.lines().count(), printed.out.matches("\nkind: ").count(), "{taken}");
+    // What is printed to be deleted is the same, in another order.
+    let printed = netintent(kubectl, &["uninstall"])?;
+    assert!(printed.status == Some(0) && printed.err.contains("take the modes away before"), "{printed:?}");
+    let gone = kubectl.pipe(["delete", "--dry-run=server", "-f", "-"], &printed.out)?;
+    assert_eq!(gone.lines().count(), taken.lines().count(), "{gone}");
+    assert!(gone.starts_with("mutatingwebhookconfiguration") && gone.contains("\nnamespace \"netintent-sys"), "{gone}");
+    // A cluster has one netintent, in one namespace.
+    for args in [&["install", "--apply", "-n", "other"][..], &["uninstall", "--apply", "--yes", "-n", "other"]] {
+        let said = netintent(kubectl, args)?;
+        assert_eq!(said.status, Some(2), "{said:?}");
+        assert!(said.err.contains("netintent is installed in the namespace netintent-system: nothing was"), "{said:?}");
+    }
     let said = netintent(kubectl, &["install", "--apply", "--wait=false"])?;
     assert!(said.status == Some(0) && said.err.ends_with("version 0.1.0 has it\n"), "{said:?}");
     assert!(!said.err.contains("created: ") && !said.err.contains("\nchanged: "), "{said:?}");

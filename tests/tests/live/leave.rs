@@ -72,6 +72,16 @@ fn without_the_webhook_and_interrupted_it_comes_to_its_end() -> Result {
     kubectl.text(["label", "clusterrole", "netintent-viewer", "app.kubernetes.io/name=other", "--overwrite"])?;
     let stray = RENDERED.replace("netintent-web", "stray").replace("netintent.dev/mode", "tier");
     kubectl.pipe(["apply", "-f", "-"], &stray)?;
+    // Whoever may not do all of it does nothing.
+    kubectl.text(["create", "clusterrolebinding", "lv-reader", "--clusterrole=lv-reader", "--user=lv-reader"])?;
+    kubectl.text(["create", "clusterrole", "lv-reader", "--verb=get,list", "--resource=*.*"])?;
+    let reader = installed.plane().user("lv-reader", "nobodies")?;
+    let before = inventory(kubectl)?;
+    let said = netintent(reader.kubectl(), &["uninstall", "--apply", "--yes"])?;
+    assert_eq!(said.status, Some(2), "{said:?}");
+    assert!(said.err.contains("nothing was changed: not permitted: namespaces \"lv-bank\" is forbidden"), "{said:?}");
+    assert_eq!(touched(&before, &inventory(kubectl)?), [] as [&str; 0]);
+
     // Interrupted in the middle: a policy that does not go.
     let policy = ["-n", "lv-bank", "networkpolicy", "netintent-ledger", "--type=merge", "-p"];
     let hold = |finalizers: &str| {
@@ -105,7 +115,7 @@ fn without_the_webhook_and_interrupted_it_comes_to_its_end() -> Result {
 
     // Once the others are gone, nothing is left.
     kubectl.text(["delete", "configmap", "-n", "netintent-system", "guest"])?;
-    kubectl.text(["delete", "clusterrole", "netintent-viewer"])?;
+    kubectl.text(["delete", "clusterrole", "netintent-viewer", "lv-reader"])?;
     kubectl.text(["delete", "networkpolicy", "-n", "lv-shop", "stray"])?;
     let said = netintent(kubectl, &["uninstall", "--apply", "--yes"])?;
     assert_eq!(said.status, Some(0), "{said:?}");

@@ -4,10 +4,11 @@ use futures::stream::{self, StreamExt as _};
 use netintent::compile::{NAMESPACE_POLICY, policy_name};
 use netintent::names;
 
+use super::super::place;
 use super::guests;
 use crate::cli::Uninstall;
 use crate::cluster::{Cluster, Failure, Meta};
-use crate::release::{HELM, Manifest, NAME, Release, manifests};
+use crate::release::{HELM, Manifest, Release, manifests};
 
 /// Who writes policies that go: the controller, and this program.
 const WRITERS: [&str; 2] = ["netintent", "kubectl-netintent"];
@@ -20,6 +21,8 @@ const AT_ONCE: usize = 8;
 /// What of netintent's is in a cluster.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
+    /// The namespace of netintent itself.
+    pub(crate) namespace: String,
     /// Namespaces with a mode.
     pub(crate) namespaces: Vec<Meta>,
     /// Services with a mode.
@@ -57,6 +60,8 @@ pub(crate) enum Stage {
     Kind,
     /// Its namespace.
     Namespace,
+    /// What tells which namespace that is.
+    Place,
 }
 
 /// An object that goes.
@@ -89,8 +94,9 @@ impl Found {
 ///
 /// # Errors
 /// Where not all of it can be read.
-pub(crate) async fn find(cluster: &Cluster, args: &Uninstall) -> Result<Found, Failure> {
+pub(crate) async fn find(cluster: &Cluster, namespace: String, args: &Uninstall) -> Result<Found, Failure> {
     let mut found = Found {
+        namespace,
         namespaces: cluster.listed("/api/v1/namespaces", names::MODE).await?,
         services: cluster.listed("/api/v1/services", names::MODE).await?,
         pods: labelled_pods(cluster).await?,
@@ -134,14 +140,17 @@ pub(super) async fn labelled_pods(cluster: &Cluster) -> Result<Vec<Meta>, Failur
 
 /// What netintent is installed by, and what the webhook wrote beside it.
 async fn own(cluster: &Cluster, args: &Uninstall, found: &mut Found) -> Result<(), Failure> {
-    let namespace = args.namespace.as_str();
+    let namespace = found.namespace.clone();
+    let namespace = namespace.as_str();
     let texts =
         [false, true].map(|cert_manager| Release { namespace, replicas: None, image: None, cert_manager }.text());
     let mut all: Vec<(String, String, Stage, bool)> = Vec::new();
     for manifest in texts.iter().flat_map(|text| manifests(text)) {
         let stage = stage(&manifest);
         let path = manifest.path();
-        if !(stage == Stage::Kind && args.keep_approvals) && !all.iter().any(|(_, other, ..)| *other == path) {
+        let is_kept = stage == Stage::Kind && args.keep_approvals;
+        let is_known = all.iter().any(|(_, other, ..)| *other == path);
+        if !is_kept && !is_known {
             all.push((manifest.to_string(), path, stage, manifest.labelled));
         }
     }
@@ -163,7 +172,7 @@ async fn own(cluster: &Cluster, args: &Uninstall, found: &mut Found) -> Result<(
         let Some((name, path, stage, labelled, meta)) = answer? else { continue };
         if let Some(release) = meta.annotations.get(HELM) {
             found.helm = Some(release.clone());
-        } else if labelled && !is_marked(&meta) {
+        } else if labelled && !meta.is_marked() {
             found.foreign.push(name);
         } else {
             found.own.push(Own { name, path, uid: meta.uid, stage });
@@ -184,13 +193,6 @@ async fn own(cluster: &Cluster, args: &Uninstall, found: &mut Found) -> Result<(
     Ok(())
 }
 
-/// Whether an object says that it is netintent's. The Secrets that cert-manager makes for it have no label.
-pub(super) fn is_marked(meta: &Meta) -> bool {
-    let certificate = meta.annotations.get("cert-manager.io/certificate-name");
-    let is_named = certificate.is_some_and(|name| name == "netintent" || name == "netintent-issuer");
-    meta.label(NAME) == Some(names::NETINTENT) || is_named
-}
-
 /// When a manifest's object goes.
 pub(super) fn stage(manifest: &Manifest<'_>) -> Stage {
     match manifest.kind.as_str() {
@@ -198,6 +200,7 @@ pub(super) fn stage(manifest: &Manifest<'_>) -> Stage {
         "ValidatingAdmissionPolicy" | "ValidatingAdmissionPolicyBinding" => Stage::Policy,
         "CustomResourceDefinition" => Stage::Kind,
         "Namespace" => Stage::Namespace,
+        _ if manifest.path() == place::BINDING => Stage::Place,
         _ => Stage::Program,
     }
 }
@@ -236,15 +239,7 @@ mod tests {
         let mut all: Vec<(Stage, String)> = manifests(&text).iter().map(|m| (stage(m), m.kind.clone())).collect();
         all.sort();
         assert_eq!(all.first().map(|(_, kind)| kind.as_str()), Some("MutatingWebhookConfiguration"));
-        assert_eq!(all.last().map(|(_, kind)| kind.as_str()), Some("Namespace"));
-    }
-
-    #[test]
-    fn what_says_that_it_is_netintents_is() {
-        assert!(is_marked(&meta("netintent", &json!({"app.kubernetes.io/name": "netintent"}), "x")));
-        assert!(!is_marked(&meta("netintent", &json!({"app.kubernetes.io/name": "other"}), "x")));
-        let object = json!({"metadata": {"name": "netintent-issuer",
-            "annotations": {"cert-manager.io/certificate-name": "netintent-issuer"}}});
-        assert!(is_marked(&Meta::of(&object).unwrap_or_default()));
+        let last: Vec<&str> = all.iter().rev().take(2).map(|(_, kind)| kind.as_str()).collect();
+        assert_eq!(last, ["ClusterRoleBinding", "Namespace"]);
     }
 }

@@ -2,7 +2,6 @@
 
 use futures::stream::{self, StreamExt as _};
 
-use super::found::is_marked;
 use crate::cluster::{Cluster, DISCOVERY, Discovery, Failure, Meta, get};
 
 /// How many kinds are listed at once.
@@ -49,7 +48,7 @@ fn is_of_the_house(kind: &str, meta: &Meta) -> bool {
         (kind, meta.name.as_str()),
         ("ConfigMap", "kube-root-ca.crt" | "openshift-service-ca.crt") | ("ServiceAccount", "default")
     );
-    is_everywhere || meta.is_owned() || is_marked(meta)
+    is_everywhere || meta.is_owned() || meta.is_marked()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use netintent::mode::Mode;
 use netintent::names;
 use serde_json::{Map, Value, json};
 
-use super::found::{Found, Own, Stage, is_marked, labelled_pods, policies};
+use super::found::{Found, Own, Stage, labelled_pods, policies};
 use crate::cluster::{Cluster, Failure, Meta};
 use crate::error::{Error, Result};
 use crate::printer;
@@ -25,10 +25,21 @@ const AT_ONCE: usize = 16;
 /// Whoever takes netintent out of a cluster.
 pub(super) struct Leaving<'a> {
     pub(super) cluster: &'a Cluster,
-    /// Whether the API server only says whether it would.
-    pub(super) dry_run: bool,
     /// How long a step may take.
     pub(super) timeout: Duration,
+    /// What is done.
+    pub(super) run: Run,
+}
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Run {
+    /// The API server says whether it would, and nobody is told unless it would not: before anything is changed.
+    Trial,
+    /// The same, and what it would do is told.
+    Told,
+    /// It is done.
+    Real,
 }
 
 impl Leaving<'_> {
@@ -43,13 +54,11 @@ impl Leaving<'_> {
         self.relabel("services", &found.services, &json!({names::MODE: null}), "without a mode of its own")?;
         self.policies(&found.policies)?;
         self.relabel("namespaces", &found.namespaces, &json!({names::MODE: null}), "without a mode")?;
-        // What admission of others holds up here is tried again once ours is gone.
+        // What admission holds up here, such as the guard without a webhook, is tried again once it is gone.
         let held = self.unlabel(&found.pods).err();
         self.clear(&found.own, |stage| stage <= Stage::Program)?;
-        if self.dry_run {
-            if let Some(error) = held {
-                return Err(error);
-            }
+        if self.is_dry() {
+            held.map_or(Ok(()), Err)?;
         } else {
             // What was written meanwhile.
             let (ours, _) = self.ask(policies(self.cluster))?;
@@ -59,7 +68,12 @@ impl Leaving<'_> {
         }
         self.clear(&found.own, |stage| stage == Stage::Written)?;
         self.clear(&found.own, |stage| stage == Stage::Kind)?;
-        self.clear(&found.own, |stage| stage == Stage::Namespace)
+        self.clear(&found.own, |stage| stage == Stage::Namespace)?;
+        self.clear(&found.own, |stage| stage == Stage::Place)
+    }
+
+    fn is_dry(&self) -> bool {
+        self.run != Run::Real
     }
 
     fn ask<T>(&self, request: impl Future<Output = std::result::Result<T, Failure>>) -> Result<T> {
@@ -67,14 +81,17 @@ impl Leaving<'_> {
     }
 
     fn done(&self, what: &str) {
-        let would = if self.dry_run { "dry run: the API server would take it: " } else { "done: " };
-        printer::note(&format!("{would}{}", names::printable(what)));
+        match self.run {
+            Run::Trial => {}
+            Run::Told => printer::note(&format!("dry run: the API server would take it: {}", names::printable(what))),
+            Run::Real => printer::note(&format!("done: {}", names::printable(what))),
+        }
     }
 
     /// Changes labels of some objects.
     fn relabel(&self, plural: &str, all: &[Meta], labels: &Value, state: &str) -> Result<()> {
         for meta in all {
-            self.ask(self.cluster.relabel(&path("v1", plural, meta), labels, self.dry_run))?;
+            self.ask(self.cluster.relabel(&path("v1", plural, meta), labels, self.is_dry()))?;
             self.done(&format!("{} {} is {state}", plural.trim_end_matches('s'), meta.full_name()));
         }
         Ok(())
@@ -87,12 +104,12 @@ impl Leaving<'_> {
         while !left.is_empty() {
             for policy in &left {
                 let path = path("networking.k8s.io/v1", "networkpolicies", policy);
-                self.ask(self.cluster.delete(&path, &policy.uid, self.dry_run))?;
+                self.ask(self.cluster.delete(&path, &policy.uid, self.is_dry()))?;
                 if policy.deletion_timestamp.is_none() {
                     self.done(&format!("NetworkPolicy {} is gone", policy.full_name()));
                 }
             }
-            if self.dry_run {
+            if self.is_dry() {
                 break;
             }
             left = self.ask(policies(self.cluster))?.0;
@@ -109,10 +126,14 @@ impl Leaving<'_> {
             return Ok(());
         }
         let count = left.len();
+        if self.run == Run::Trial {
+            // One stands for all: there may be thousands.
+            left.truncate(1);
+        }
         while !left.is_empty() {
             let patches = left.iter().map(|pod| async move {
                 let labels: Map<String, Value> = reserved(pod).map(|key| (key.to_owned(), Value::Null)).collect();
-                self.cluster.relabel(&path("v1", "pods", pod), &labels.into(), self.dry_run).await
+                self.cluster.relabel(&path("v1", "pods", pod), &labels.into(), self.is_dry()).await
             });
             let answers = stream::iter(patches).buffer_unordered(AT_ONCE).collect::<Vec<_>>();
             self.cluster
@@ -120,7 +141,7 @@ impl Leaving<'_> {
                 .into_iter()
                 .collect::<std::result::Result<Vec<_>, _>>()
                 .map_err(Failure::into_error)?;
-            if self.dry_run {
+            if self.is_dry() {
                 break;
             }
             left = self.ask(labelled_pods(self.cluster))?;
@@ -139,15 +160,15 @@ impl Leaving<'_> {
         while !left.is_empty() {
             for (own, uid) in &left {
                 if let Some(uid) = uid {
-                    self.ask(self.cluster.delete(&own.path, uid, self.dry_run))?;
+                    self.ask(self.cluster.delete(&own.path, uid, self.is_dry()))?;
                 }
             }
             let mut still = Vec::new();
-            for (own, _) in left.iter().filter(|_| !self.dry_run) {
+            for (own, _) in left.iter().filter(|_| !self.is_dry()) {
                 let object = self.ask(self.cluster.found(&own.path))?;
                 let meta = object.map(|object| Meta::of(&object)).transpose().map_err(Failure::into_error)?;
                 // Another of its name is somebody else's, unless it says that it is not.
-                if let Some(meta) = meta.filter(|meta| meta.uid == own.uid || is_marked(meta)) {
+                if let Some(meta) = meta.filter(|meta| meta.uid == own.uid || meta.is_marked()) {
                     still.push((*own, meta.deletion_timestamp.is_none().then_some(meta.uid)));
                 }
             }
