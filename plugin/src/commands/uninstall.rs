@@ -7,6 +7,7 @@ mod steps;
 use std::io::Write as _;
 
 use netintent::diff::{Protection, protection_changes};
+use netintent::objects::Metadata;
 use netintent::policy::NetworkPolicy;
 use netintent::snapshot::Snapshot;
 
@@ -114,20 +115,20 @@ fn goes(policy: &NetworkPolicy, found: &Found) -> bool {
 /// Policies of others that select by what goes would let in nobody, or select nobody.
 fn check_others(loaded: &Loaded, found: &Found) -> Result<()> {
     let policies = loaded.snapshot.objects.policies.iter();
-    let others: Vec<String> = policies
+    let others: Vec<&Metadata> = policies
         .filter(|policy| policy.hangs_on_netintent() && !goes(policy, found))
-        .map(|policy| policy.metadata.full_name())
+        .map(|policy| &policy.metadata)
         .collect();
-    if others.is_empty() {
-        return Ok(());
-    }
+    let Some(Metadata { namespace, name, .. }) = others.first() else { return Ok(()) };
     let message = format!(
         "nothing was changed, since policies that netintent did not write select by its labels or modes, and would let in \
          nobody without them: {}",
-        render::first(&others)
+        render::first(&others.iter().map(|other| other.full_name()).collect::<Vec<_>>())
     );
-    let help = "delete those that `render` printed, and change others: kubectl delete networkpolicy -n NAMESPACE NAME";
-    Err(Error::with_help(message, help.to_owned()))
+    let help = format!(
+        "delete those that `render` printed, and change others: kubectl delete networkpolicy -n {namespace} {name}"
+    );
+    Err(Error::with_help(message, help))
 }
 
 /// Prints the manifests in an order in which they may be deleted.

@@ -11,11 +11,20 @@ const MOST: usize = 10;
 
 /// `goes: 3 Services: a, b, c`, of many the first.
 pub(crate) fn listed(word: &str, kind: &str, all: &[String]) -> String {
-    let plural = match all.len() {
-        1 => kind.to_owned(),
-        _ => kind.strip_suffix('y').map_or_else(|| format!("{kind}s"), |stem| format!("{stem}ies")),
-    };
-    format!("{word} {} {plural}: {}", all.len(), first(all))
+    format!("{word} {}: {}", counted(all.len(), kind), first(all))
+}
+
+/// `1 NetworkPolicy`, `2 NetworkPolicies`.
+fn counted(count: usize, kind: &str) -> String {
+    match (count, kind.strip_suffix('y')) {
+        (1, _) => format!("1 {kind}"),
+        (_, Some(stem)) => format!("{count} {stem}ies"),
+        (_, None) => format!("{count} {kind}s"),
+    }
+}
+
+fn of(found: &Found, stage: Stage) -> impl Iterator<Item = &Own> {
+    found.own.iter().filter(move |own| own.stage == stage)
 }
 
 /// The first of many names.
@@ -29,23 +38,25 @@ pub(crate) fn first(all: &[String]) -> String {
 pub(crate) fn lines(args: &Uninstall, found: &Found) -> Vec<String> {
     let mut lines = Vec::new();
     let named = |all: &[Meta]| all.iter().map(Meta::full_name).collect::<Vec<_>>();
-    let own = |stage: fn(Stage) -> bool| {
-        found.own.iter().filter(move |own| stage(own.stage)).map(|own: &Own| own.name.clone()).collect::<Vec<_>>()
-    };
+    let kinds: Vec<String> =
+        of(found, Stage::Kind).map(|own| own.name.replace("CustomResourceDefinition ", "")).collect();
     for (word, kind, names) in [
         ("goes:", "NetworkPolicy", named(&found.policies)),
         ("goes: the mode of", "Service", named(&found.services)),
         ("goes: the mode of", "Namespace", named(&found.namespaces)),
         ("goes: the labels that netintent gave", "pod", named(&found.pods)),
-        ("goes: what netintent is installed by,", "object", own(|stage| stage < Stage::Kind || stage == Stage::Place)),
-        ("goes: what Approvals are,", "kind", own(|stage| stage == Stage::Kind)),
-        ("goes: what it was in,", "object", own(|stage| stage == Stage::Namespace)),
+        ("goes:", "kind", kinds),
     ] {
         if !names.is_empty() {
             lines.push(listed(word, kind, &names));
         }
     }
-    let counts: Vec<String> = found.statements.iter().map(|(kind, count)| format!("{count} {kind}s")).collect();
+    let parts = found.own.iter().filter(|own| !matches!(own.stage, Stage::Kind | Stage::Namespace)).count();
+    if parts > 0 {
+        lines.push(format!("goes: what netintent is installed by: {}", counted(parts, "object")));
+    }
+    lines.extend(of(found, Stage::Namespace).map(|own| format!("goes: {}", own.name)));
+    let counts: Vec<String> = found.statements.iter().map(|(kind, count)| counted(*count, kind)).collect();
     if !counts.is_empty() {
         let counts = counts.join(", ");
         lines.push(if args.keep_approvals || found.helm.is_some() {

@@ -105,14 +105,11 @@ impl Leaving<'_> {
             for policy in &left {
                 let path = path("networking.k8s.io/v1", "networkpolicies", policy);
                 self.ask(self.cluster.delete(&path, &policy.uid, self.is_dry()))?;
-                if policy.deletion_timestamp.is_none() {
-                    self.done(&format!("NetworkPolicy {} is gone", policy.full_name()));
-                }
             }
-            if self.is_dry() {
-                break;
-            }
-            left = self.ask(policies(self.cluster))?.0;
+            let still = if self.is_dry() { Vec::new() } else { self.ask(policies(self.cluster))?.0 };
+            let is_gone = |policy: &&Meta| !still.iter().any(|other| other.uid == policy.uid);
+            left.iter().filter(is_gone).for_each(|p| self.done(&format!("NetworkPolicy {} is gone", p.full_name())));
+            left = still;
             self.in_time(began, left.iter().map(|policy| format!("NetworkPolicy {}", policy.full_name())))?;
         }
         Ok(())
