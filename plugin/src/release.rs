@@ -9,8 +9,6 @@ use netintent::names;
 pub(crate) const NAMESPACE: &str = "netintent-system";
 /// The label of what is netintent's.
 pub(crate) const NAME: &str = "app.kubernetes.io/name";
-/// The annotation of what Helm has installed: the name of the release.
-pub(crate) const HELM: &str = "meta.helm.sh/release-name";
 
 /// What `kubectl kustomize` makes of the base, and of the overlay for cert-manager; a test keeps both so.
 const OWN: &str = include_str!("../../manifests/install/netintent.yaml");

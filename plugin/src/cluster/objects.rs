@@ -81,6 +81,12 @@ impl Meta {
         self.label(NAME) == Some(names::NETINTENT) || is_named
     }
 
+    /// The release of Helm's that it belongs to; what Helm leaves behind belongs to none.
+    pub(crate) fn helm_release(&self) -> Option<&str> {
+        let is_kept = self.annotations.get("helm.sh/resource-policy").is_some_and(|policy| policy == "keep");
+        self.annotations.get("meta.helm.sh/release-name").filter(|_| !is_kept).map(String::as_str)
+    }
+
     /// Whether it goes when another object does.
     pub(crate) fn is_owned(&self) -> bool {
         !self.owner_references.is_empty()
@@ -231,6 +237,17 @@ mod tests {
         assert!(of(json!({"labels": {"app.kubernetes.io/name": "netintent"}})));
         assert!(!of(json!({"name": "netintent", "labels": {"app.kubernetes.io/name": "other"}})));
         assert!(of(json!({"annotations": {"cert-manager.io/certificate-name": "netintent-issuer"}})));
+    }
+
+    #[test]
+    fn what_helm_leaves_behind_is_of_no_release() {
+        let of = |annotations: Value| {
+            let meta = Meta::of(&json!({"metadata": {"annotations": annotations}})).unwrap_or_default();
+            meta.helm_release().map(str::to_owned)
+        };
+        assert_eq!(of(json!({"meta.helm.sh/release-name": "a"})).as_deref(), Some("a"));
+        assert_eq!(of(json!({"meta.helm.sh/release-name": "a", "helm.sh/resource-policy": "keep"})), None);
+        assert_eq!(of(json!({"helm.sh/resource-policy": "keep"})), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::cli::{DryRun, Install};
 use crate::cluster::{Cluster, Failure, Meta};
 use crate::error::{Error, Result, Status};
 use crate::printer;
-use crate::release::{HELM, Manifest, NAME, manifests};
+use crate::release::{Manifest, NAME, manifests};
 use rollout::{Rollout, rollout};
 
 /// How often it is looked whether something has come true.
@@ -53,7 +53,7 @@ fn held(cluster: &Cluster, manifests: &[Manifest<'_>]) -> Result<Vec<Option<Valu
             continue;
         };
         let meta = Meta::of(&object).map_err(Failure::into_error)?;
-        if let Some(release) = meta.annotations.get(HELM) {
+        if let Some(release) = meta.helm_release() {
             let message = printable(&format!("netintent was installed with Helm, as release {release}"));
             return Err(Error::with_help(message, "upgrade it with helm upgrade".to_owned()));
         }

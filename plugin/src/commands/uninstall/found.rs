@@ -8,7 +8,7 @@ use super::super::place;
 use super::guests;
 use crate::cli::Uninstall;
 use crate::cluster::{Cluster, Failure, Meta};
-use crate::release::{HELM, Manifest, Release, manifests};
+use crate::release::{Manifest, Release, manifests};
 
 /// Who writes policies that go: the controller, and this program.
 const WRITERS: [&str; 2] = ["netintent", "kubectl-netintent"];
@@ -170,8 +170,8 @@ async fn own(cluster: &Cluster, args: &Uninstall, found: &mut Found) -> Result<(
         .buffered(AT_ONCE);
     while let Some(answer) = read.next().await {
         let Some((name, path, stage, labelled, meta)) = answer? else { continue };
-        if let Some(release) = meta.annotations.get(HELM) {
-            found.helm = Some(release.clone());
+        if let Some(release) = meta.helm_release() {
+            found.helm = Some(release.to_owned());
         } else if labelled && !meta.is_marked() {
             found.foreign.push(name);
         } else {
