@@ -161,17 +161,17 @@ mod tests {
         let text = Release { namespace: "elsewhere", cert_manager: true, ..DEFAULT }.text();
         assert!(!text.contains(NAMESPACE));
         for line in [
-            "  name: elsewhere",
-            "  namespace: elsewhere",
+            "name: elsewhere",
+            "namespace: elsewhere",
             // The policy that refuses its own namespace a mode, and the registrations that leave it out.
-            "  - expression: object.metadata.name != 'elsewhere'",
-            "      - elsewhere",
-            "          request.userInfo.username == 'system:serviceaccount:elsewhere:netintent'",
-            "  - netintent.elsewhere.svc",
-            "    cert-manager.io/inject-ca-from: elsewhere/netintent",
-            "        namespace: elsewhere",
+            "- expression: object.metadata.name != 'elsewhere'",
+            "- elsewhere",
+            "request.userInfo.username == 'system:serviceaccount:elsewhere:netintent'",
+            "- netintent.elsewhere.svc",
+            "cert-manager.io/inject-ca-from: elsewhere/netintent",
+            "namespace: elsewhere",
         ] {
-            assert!(text.contains(&format!("\n{line}\n")), "{line}");
+            assert!(text.lines().any(|other| other.trim() == line), "{line}");
         }
         let subjects = text.matches("- kind: ServiceAccount\n  name: netintent\n  namespace: elsewhere\n").count();
         let bindings = manifests(&text).iter().filter(|manifest| manifest.kind.ends_with("RoleBinding")).count();
