@@ -42,9 +42,6 @@ fn world(connection: &Connection, own: Option<&str>, names: &[&str], what: What)
     let namespace = own.unwrap_or(cluster.namespace()).to_owned();
     let wanted = Wanted { namespaces: named(&namespace, names), exposures: what.exposures, nodes: what.nodes };
     let world = read(&cluster, &wanted)?;
-    if !world.installed {
-        printer::note("netintent is not installed in this cluster: there are no Approvals.");
-    }
     report_unread(&world.unread);
     Ok((world, namespace))
 }
@@ -93,7 +90,12 @@ pub(super) fn report_unread(unread: &[Unread]) {
     const MOST: usize = 5;
     let mut whole: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut single: Vec<String> = Vec::new();
-    for unread in unread {
+    if unread.iter().any(Unread::is_not_installed) {
+        let help =
+            "nothing in it is declared, approved or derived; `kubectl netintent install` says how to change that";
+        printer::warning(&format!("{}: {help}", Unread::NOT_INSTALLED));
+    }
+    for unread in unread.iter().filter(|unread| !unread.is_not_installed()) {
         match &unread.extent {
             Extent::AllBut(_) => whole.entry(who(&unread.why)).or_default().push(unread.to_string()),
             Extent::One(..) => single.push(format!("{unread} can't be read: {}", unread.why)),

@@ -3,6 +3,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, missing_docs, reason = "tests may")]
 
 mod approvals;
+mod completion;
 mod documented;
 mod equal;
 mod errors;

@@ -17,7 +17,7 @@ pub(super) async fn of(cluster: &Cluster, namespace: &str, keep_approvals: bool)
     for path in ["/api", "/apis"] {
         let text = cluster.text(get(path, DISCOVERY)?).await?;
         let discovery: Discovery = serde_json::from_str(&text).map_err(|error| Failure::Garbled(error.to_string()))?;
-        kinds.extend(discovery.namespaced().ok_or(Failure::TooOld)?);
+        kinds.extend(discovery.namespaced().ok_or(Failure::TooOld(None))?);
     }
     kinds.retain(|kind| kind.kind != "Event" && (keep_approvals || !kind.is_ours()));
     let lists = kinds.into_iter().map(|kind| async move {
