@@ -25,7 +25,7 @@ pub(crate) use failure::Failure;
 pub(crate) use kinds::{DISCOVERY, Discovery};
 pub(crate) use list::get;
 pub(crate) use objects::Meta;
-pub(crate) use world::{Wanted, World, read};
+pub(crate) use world::{Wanted, World, new_enough, read};
 
 /// A connection to an API server, and the runtime that its requests run on.
 pub(crate) struct Cluster {

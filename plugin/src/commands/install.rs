@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::place::place;
 use crate::cli::{DryRun, Install};
-use crate::cluster::{Cluster, Failure, Meta};
+use crate::cluster::{Cluster, Failure, Meta, new_enough};
 use crate::error::{Error, Result, Status};
 use crate::printer;
 use crate::release::{Manifest, NAME, manifests};
@@ -33,6 +33,7 @@ pub(super) fn run(args: &Install) -> Result<Status> {
         return Ok(Status::Yes);
     }
     let cluster = Cluster::connect(&args.connection)?;
+    cluster.run(new_enough(&cluster)).map_err(Failure::into_error)?;
     place(&cluster, Some(&args.namespace))?;
     let install = Installing { args, cluster: &cluster, before: held(&cluster, &manifests)? };
     install.try_all(&manifests).map_err(Error::with_nothing_changed)?;
