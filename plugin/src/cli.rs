@@ -6,8 +6,10 @@ mod approvals;
 mod check;
 mod connection;
 mod diff;
+mod install;
 mod render;
 mod snapshot;
+mod uninstall;
 
 use std::ffi::OsString;
 
@@ -20,8 +22,10 @@ pub(crate) use approvals::{Approve, DryRun, Revoke};
 pub(crate) use check::{Check, CheckFormat};
 pub(crate) use connection::Connection;
 pub(crate) use diff::{Diff, Pruned};
+pub(crate) use install::Install;
 pub(crate) use render::{ManifestFormat, Render};
 pub(crate) use snapshot::{Snapshot, SnapshotFormat};
+pub(crate) use uninstall::Uninstall;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -103,6 +107,8 @@ pub(crate) enum Command {
     Approve(Approve),
     Revoke(Revoke),
     Snapshot(Snapshot),
+    Install(Install),
+    Uninstall(Uninstall),
     Completion(Completion),
     /// Print the version
     #[command(after_help = "Examples:\n  kubectl netintent version")]

@@ -5,6 +5,7 @@ mod failure;
 mod kinds;
 mod list;
 pub(crate) mod names;
+mod objects;
 mod world;
 mod write;
 
@@ -21,7 +22,10 @@ use crate::cli::Connection;
 use crate::error::{Error, Result};
 pub(crate) use dry_run::{Admitted, Probe};
 pub(crate) use failure::Failure;
-pub(crate) use world::{Wanted, World, read};
+pub(crate) use kinds::{DISCOVERY, Discovery};
+pub(crate) use list::get;
+pub(crate) use objects::Meta;
+pub(crate) use world::{Wanted, World, new_enough, read};
 
 /// A connection to an API server, and the runtime that its requests run on.
 pub(crate) struct Cluster {
@@ -50,6 +54,11 @@ impl Cluster {
         Ok(Self { runtime, client, server, namespace, timeout })
     }
 
+    /// The address of the API server.
+    pub(crate) fn server(&self) -> &str {
+        &self.server
+    }
+
     /// The namespace of the context.
     pub(crate) fn namespace(&self) -> &str {
         &self.namespace
@@ -58,6 +67,11 @@ impl Cluster {
     /// Runs requests to their end.
     pub(crate) fn run<T>(&self, requests: impl Future<Output = T>) -> T {
         self.runtime.block_on(requests)
+    }
+
+    /// Waits before the next look at something that is to come true.
+    pub(crate) fn pause(&self, time: Duration) {
+        self.run(async { tokio::time::sleep(time).await });
     }
 
     /// Sends a change, and gives what the API server warns of.

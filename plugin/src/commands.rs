@@ -2,13 +2,17 @@
 
 mod approve;
 mod check;
+mod confirm;
 mod diff;
 mod effect;
 mod explain;
+mod install;
 mod list;
+mod place;
 mod render;
 mod revoke;
 mod snapshot;
+pub(crate) mod uninstall;
 
 use std::io::Write as _;
 
@@ -29,6 +33,8 @@ pub(crate) fn run(cli: &Cli) -> Result<Status> {
         Command::Approve(args) => approve::run(args),
         Command::Revoke(args) => revoke::run(args),
         Command::Snapshot(args) => snapshot::run(args),
+        Command::Install(args) => install::run(args),
+        Command::Uninstall(args) => uninstall::run(args),
         Command::Completion(args) => {
             let mut script = Vec::new();
             clap_complete::generate(

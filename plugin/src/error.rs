@@ -53,6 +53,14 @@ impl Error {
         Self::Other { message: message.into(), help: help.into() }
     }
 
+    /// The same, said of something that was only tried.
+    pub(crate) fn with_nothing_changed(self) -> Self {
+        match self {
+            Self::Other { message, help } => Self::Other { message: format!("nothing was changed: {message}"), help },
+            other => other,
+        }
+    }
+
     /// Prints the error to standard error. Whoever closes the pipe has read enough: that is no error.
     pub(crate) fn report(self) -> std::process::ExitCode {
         match self {

@@ -12,6 +12,7 @@ mod completion;
 mod error;
 pub mod git;
 mod printer;
+mod release;
 mod render;
 mod source;
 mod writer;

@@ -11,4 +11,5 @@ pub(crate) mod manifests;
 pub(crate) mod markdown;
 pub(crate) mod sarif;
 pub(crate) mod table;
+pub(crate) mod uninstall;
 pub(crate) mod views;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::cidr::AddressSet;
+use crate::names;
 use crate::objects::{ContainerPort, Metadata, Origin, TargetPort};
 use crate::port::{PortSet, Protocol};
 use crate::selector::{Labels, Requirement, Selector};
@@ -44,6 +45,21 @@ pub struct NetworkPolicy {
 }
 
 impl NetworkPolicy {
+    /// Whether it selects by what only netintent gives: derived labels of pods, or modes of namespaces. Without netintent such a
+    /// selector selects nothing.
+    pub fn hangs_on_netintent(&self) -> bool {
+        let of_pods = |selector: &Selector| selector.requirements.iter().any(|r| names::is_reserved(&r.key));
+        let of_mode = |selector: &Selector| selector.requirements.iter().any(|r| r.key == names::MODE);
+        let by_peer = |peer: &Peer| match peer {
+            Peer::Pods { pods, namespaces } => {
+                pods.as_ref().is_some_and(of_pods) || namespaces.as_deref().is_some_and(of_mode)
+            }
+            Peer::Block { .. } => false,
+        };
+        let mut rules = self.ingress.iter().chain(&self.egress).flatten();
+        of_pods(&self.pods) || rules.any(|rule| rule.peers.iter().any(by_peer))
+    }
+
     /// The rules of a direction, if the policy isolates for it.
     pub fn rules(&self, direction: Direction) -> Option<&[Rule]> {
         match direction {
@@ -249,6 +265,30 @@ mod tests {
             port(Protocol::Tcp, Some(TargetPort::Number(8000)), Some(8010)),
         ]);
         assert_eq!(range.ports_on(None).to_string(), "TCP 8000-8010 · SCTP all");
+    }
+
+    #[test]
+    fn what_selects_by_what_netintent_gives_hangs_on_it() {
+        let key = "ledger.bank.to.netintent.dev/rpc";
+        let empty = || NetworkPolicy {
+            metadata: Metadata::default(),
+            pods: Selector::of_labels([("app", "ledger")]),
+            ingress: None,
+            egress: None,
+        };
+        let rules = |peer: Peer| Some(vec![Rule::default(), Rule { peers: vec![peer], ..Rule::default() }]);
+        let pods = |selector: Selector| rules(Peer::Pods { pods: Some(selector), namespaces: None });
+        let namespaces = |selector: Selector| rules(Peer::Pods { pods: None, namespaces: Some(Arc::new(selector)) });
+        let mode = || Selector::of_labels([(names::MODE, "enforce")]);
+        assert!(NetworkPolicy { pods: Selector::of_labels([(key, "allowed")]), ..empty() }.hangs_on_netintent());
+        assert!(
+            NetworkPolicy { ingress: pods(Selector::of_labels([(key, "allowed")])), ..empty() }.hangs_on_netintent()
+        );
+        assert!(NetworkPolicy { egress: namespaces(mode()), ..empty() }.hangs_on_netintent());
+        // On a pod that label says nothing.
+        assert!(!NetworkPolicy { ingress: pods(mode()), ..empty() }.hangs_on_netintent());
+        assert!(!NetworkPolicy { ingress: namespaces(Selector::default()), ..empty() }.hangs_on_netintent());
+        assert!(!empty().hangs_on_netintent());
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(crate) struct Connection {
 }
 
 /// A duration as kubectl takes it: `30s`, `1m30s`, or a number of seconds.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse::<u32>() {
         return Ok(Duration::from_secs(seconds.into()));
     }

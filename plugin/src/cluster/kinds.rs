@@ -161,6 +161,27 @@ impl Discovery {
         self.items.iter().flatten().any(|group| group.metadata.name == "cilium.io")
     }
 
+    /// Whatever is in namespaces and can be listed and deleted, of each group in its preferred version. `None` where the API
+    /// server is too old to say.
+    pub(crate) fn namespaced(self) -> Option<Vec<Resource>> {
+        let mut found = Vec::new();
+        for group in self.items? {
+            let Some(version) = group.versions.into_iter().next() else { continue };
+            let has = |resource: &Discovered, wanted: &str| resource.verbs.iter().any(|verb| verb == wanted);
+            let all = version.resources.into_iter();
+            let kept = all.filter(|r| r.scope == "Namespaced" && has(r, "list") && has(r, "delete"));
+            found.extend(kept.map(|resource| Resource {
+                group: group.metadata.name.clone(),
+                version: version.version.clone(),
+                kind: resource.response_kind.kind,
+                plural: resource.resource,
+                namespaced: true,
+                part: Part::Metadata,
+            }));
+        }
+        Some(found)
+    }
+
     /// What else there is to read: policies of other APIs, and for `check` what calls Services. `None` where the API server
     /// is too old to say.
     pub(crate) fn others(self, exposures: bool) -> Option<Vec<Resource>> {

@@ -18,7 +18,7 @@ use super::kinds::{Part, Resource};
 use super::{Cluster, Failure};
 
 /// How many objects a page has, as kubectl asks for.
-const PAGE: u32 = 500;
+pub(super) const PAGE: u32 = 500;
 /// How often a list is begun anew whose beginning the API server no longer keeps.
 const TRIES: usize = 3;
 
@@ -145,7 +145,7 @@ pub(crate) fn get(path: &str, accept: &str) -> Result<Request<Vec<u8>>, Failure>
 }
 
 /// A token of the API server's as a part of an address.
-fn escaped(token: &str) -> String {
+pub(super) fn escaped(token: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     token.bytes().fold(String::with_capacity(token.len()), |mut text, byte| {
         if plain(byte) {
@@ -169,7 +169,11 @@ struct ListMetadata {
     next: Option<String>,
 }
 
-fn next_page(text: &str) -> Result<Option<String>, Failure> {
+/// The token of the page that comes next, if there is one.
+///
+/// # Errors
+/// Where the answer can't be read.
+pub(super) fn next_page(text: &str) -> Result<Option<String>, Failure> {
     let head: Head = serde_json::from_str(text).map_err(|error| Failure::Garbled(error.to_string()))?;
     Ok(head.metadata.next.filter(|token| !token.is_empty()))
 }

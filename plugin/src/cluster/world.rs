@@ -122,7 +122,10 @@ async fn everything(lists: &Lists<'_>, wanted: &Wanted) -> std::result::Result<V
 }
 
 /// Insists on a version of Kubernetes that netintent is made for; who may not know it goes on without.
-async fn new_enough(cluster: &Cluster) -> std::result::Result<(), Failure> {
+///
+/// # Errors
+/// Where it is older.
+pub(crate) async fn new_enough(cluster: &Cluster) -> std::result::Result<(), Failure> {
     let Ok(text) = cluster.text(get("/version", "application/json")?).await else { return Ok(()) };
     match serde_json::from_str::<ServerVersion>(&text) {
         Ok(version) if version.is_too_old() => Err(Failure::TooOld(Some(version.git_version))),

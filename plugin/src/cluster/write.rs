@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::printer;
 
 /// Who the API server is told that writes.
-const MANAGER: &str = "kubectl-netintent";
+pub(super) const MANAGER: &str = "kubectl-netintent";
 
 const MERGE_PATCH: &str = "application/merge-patch+json";
 const JSON_PATCH: &str = "application/json-patch+json";

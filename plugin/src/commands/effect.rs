@@ -27,6 +27,13 @@ const MOST: usize = 20;
 
 /// Says on standard error what opens and closes.
 pub(super) fn tell(before: &Snapshot, after: &Snapshot, pair: Pair<'_>, approved: bool) {
+    if !changes(before, after) {
+        nothing(before, after, pair, approved);
+    }
+}
+
+/// Says on standard error what connections open and close; whether there are any.
+pub(super) fn changes(before: &Snapshot, after: &Snapshot) -> bool {
     let mut lines: Vec<String> = Vec::new();
     let _ = diff::<()>(before, after, &mut |difference| {
         lines.extend(line(&difference, true));
@@ -37,9 +44,7 @@ pub(super) fn tell(before: &Snapshot, after: &Snapshot, pair: Pair<'_>, approved
     if lines.len() > MOST {
         printer::note(&format!("and {} more", lines.len() - MOST));
     }
-    if lines.is_empty() {
-        nothing(before, after, pair, approved);
-    }
+    !lines.is_empty()
 }
 
 /// One side of a difference: what opens, or what closes.

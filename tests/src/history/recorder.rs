@@ -68,6 +68,11 @@ impl Recorder {
         self.heard().events.len()
     }
 
+    /// What was heard of until now, in the order in which it was.
+    pub fn events(&self) -> Vec<Event> {
+        self.heard().events.clone()
+    }
+
     /// Whether nothing has happened.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

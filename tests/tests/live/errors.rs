@@ -111,7 +111,13 @@ fn each_failure_is_said_and_is_no_answer() -> Result {
     ];
     for (what, answers, message) in cases {
         let config = kubeconfig(&kubectl, &liar(else_nothing(answers))?, "{token: x}")?;
-        for command in [&["list", "-A"][..], &["check", "-A"], &["render", "-A"], &["explain", "n/a", "n/a"]] {
+        let write: &[&str] = match what {
+            "an old API server" => &["install", "--apply"],
+            // There is nothing to take out, and so nothing to ask.
+            "a very old API server" => &["check"],
+            _ => &["uninstall", "--apply", "--yes"],
+        };
+        for command in [&["list", "-A"][..], &["check", "-A"], &["render", "-A"], &["explain", "n/a", "n/a"], write] {
             let said = netintent(&kubectl, &[command, &["--kubeconfig", &config]].concat())?;
             assert_eq!((said.status, said.out.as_str()), (Some(2), ""), "{what}, {command:?}: {said:?}");
             assert!(said.err.contains(message) && said.err.contains("help: "), "{what}, {command:?}: {said:?}");

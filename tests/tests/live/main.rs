@@ -8,6 +8,9 @@ mod corpus;
 mod documented;
 mod equal;
 mod errors;
+mod install;
+mod inventory;
+mod leave;
 mod limited;
 mod odd_files;
 mod offline;
@@ -15,6 +18,7 @@ mod over;
 mod plugin;
 mod render;
 mod schema;
+mod upgrade;
 mod walk;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;

@@ -3,6 +3,7 @@
 
 mod chart;
 mod foreign;
+mod install;
 mod kustomize;
 mod objects;
 mod operating;

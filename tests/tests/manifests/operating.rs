@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use netintent_tests::{ControlPlane, Helm, Options};
+use netintent_tests::{ControlPlane, Helm, Options, plugin_binary};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
@@ -26,14 +26,35 @@ fn plane() -> Result<ControlPlane> {
 
 /// Runs a line, with the folder of the repository in place of the one that the reader is in.
 fn run(plane: &ControlPlane, line: &str) -> Result<String> {
-    let words: Vec<String> =
-        line.split(' ').map(|word| word.replace("manifests/", &format!("{ROOT}/manifests/"))).collect();
-    let text = match words.split_first() {
-        Some((program, args)) if program == "kubectl" => plane.admin().text(args),
-        Some((program, args)) if program == "helm" => Helm::of(plane.admin())?.text(args),
-        _ => return Err(format!("no test knows `{line}`").into()),
-    };
-    Ok(text.map_err(|error| format!("{line}: {error}"))?)
+    let kubectl = plane.admin().with_plugin(&plugin_binary()?)?;
+    let mut said = String::new();
+    for command in line.split(" | ") {
+        let words: Vec<String> =
+            command.split(' ').map(|word| word.replace("manifests/", &format!("{ROOT}/manifests/"))).collect();
+        let text = match words.split_first() {
+            // No node runs the replicas that it would wait for.
+            Some((program, args)) if program == "kubectl" && command.ends_with(" install --apply") => {
+                kubectl.text(args.iter().map(String::as_str).chain(["--wait=false"]))
+            }
+            Some((program, args)) if program == "kubectl" => kubectl.pipe(args, &said),
+            Some((program, args)) if program == "helm" => Helm::of(plane.admin())?.text(args),
+            _ => return Err(format!("no test knows `{line}`").into()),
+        };
+        said = text.map_err(|error| format!("{line}: {error}"))?;
+    }
+    Ok(said)
+}
+
+/// Nothing of netintent's is left.
+fn nothing_is_left(plane: &ControlPlane) -> Result {
+    let kubectl = plane.admin();
+    for kinds in ["customresourcedefinitions", "mutatingwebhookconfigurations,validatingwebhookconfigurations"] {
+        assert_eq!(kubectl.text(["get", "--ignore-not-found", "-o=name", kinds])?, "");
+    }
+    let left =
+        kubectl.text(["get", "-o=name", "clusterroles,clusterrolebindings,namespaces,validatingadmissionpolicies"])?;
+    assert!(!left.contains("netintent"), "{left}");
+    Ok(())
 }
 
 #[test]
@@ -45,25 +66,25 @@ fn the_way_from_installing_to_leaving_can_be_gone() -> Result {
     for line in blocks()?.iter().filter(|block| !block.iter().any(|line| line.starts_with("helm "))).flatten() {
         run(&plane, line)?;
         count += 1;
+        if line == "kubectl netintent uninstall --apply --yes" {
+            nothing_is_left(&plane)?;
+            // And from the beginning, for the way by hand.
+            run(&plane, "kubectl apply --server-side -k manifests/base")?;
+            run(&plane, "kubectl label namespace shop netintent.dev/mode=shadow")?;
+            kubectl.pipe(["apply", "-f", "-"], RENDERED)?;
+        }
         if line == "kubectl label namespace -l netintent.dev/mode netintent.dev/mode-" {
             // Without the modes that they ask for, they would cut whoever they let in.
             assert_eq!(exists(&["networkpolicies", "-n", "shop"])?, "");
         }
         if line == "kubectl label namespace shop netintent.dev/mode=shadow" {
-            kubectl.pipe(["apply", "-f", "-"], RENDERED)?;
             assert_eq!(exists(&["namespaces", "-l", "netintent.dev/mode=shadow"])?, "namespace/shop\n");
             let deployment = exists(&["deployment", "-n", "netintent-system", "netintent"])?;
             assert_eq!(deployment, "deployment.apps/netintent\n");
         }
     }
-    assert!(count > 7, "{count} commands");
-    for kinds in ["customresourcedefinitions", "mutatingwebhookconfigurations,validatingwebhookconfigurations"] {
-        assert_eq!(exists(&[kinds])?, "", "nothing is left");
-    }
-    let left =
-        kubectl.text(["get", "-o=name", "clusterroles,clusterrolebindings,namespaces,validatingadmissionpolicies"])?;
-    assert!(!left.contains("netintent"), "{left}");
-    Ok(())
+    assert!(count > 14, "{count} commands");
+    nothing_is_left(&plane)
 }
 
 #[test]
@@ -77,5 +98,23 @@ fn helm_does_it_as_well() -> Result {
     assert_eq!(count, 2);
     let deployment = plane.admin().text(["get", "deployment", "-n", "netintent-system", "netintent", "-o=name"])?;
     assert_eq!(deployment, "deployment.apps/netintent\n");
-    Ok(())
+
+    // What Helm has installed the plugin leaves to Helm, but for what netintent wrote, and then takes the rest.
+    let kubectl = plane.admin().with_plugin(&plugin_binary()?)?;
+    let said = |args: &[&str]| -> Result<(Option<i32>, String)> {
+        let output = kubectl.output(["netintent"].iter().chain(args))?;
+        Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
+    };
+    let (status, text) = said(&["install", "--apply"])?;
+    assert!(status == Some(2) && text.contains("installed with Helm, as release netintent"), "{text}");
+    plane.admin().text(["label", "namespace", "default", "netintent.dev/mode=shadow"])?;
+    let (status, text) = said(&["uninstall", "--apply", "--yes"])?;
+    assert_eq!(status, Some(2), "{text}");
+    assert!(text.contains("stays: what Helm installed as release netintent"), "{text}");
+    let modes = plane.admin().text(["get", "namespaces", "-o=name", "-l=netintent.dev/mode"])?;
+    assert_eq!(modes, "", "{text}");
+    run(&plane, "helm uninstall netintent -n netintent-system")?;
+    let (status, text) = said(&["uninstall", "--apply", "--yes"])?;
+    assert_eq!(status, Some(0), "{text}");
+    nothing_is_left(&plane)
 }

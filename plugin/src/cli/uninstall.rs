@@ -1,0 +1,64 @@
+//! `uninstall`, as it is asked.
+
+#![allow(clippy::doc_markdown, reason = "these comments are the help that users read")]
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::connection::duration;
+use super::install::own_namespace;
+use super::{Connection, DryRun};
+
+/// Take netintent out of a cluster, with all that it wrote there; or print the manifests of what it is installed by
+///
+/// With --apply: all that is in enforce goes to shadow, the NetworkPolicies go, then the modes, the labels of running pods,
+/// the registrations and the rest, and last the Approvals with their kinds. Nobody is cut on the way, whether the webhook
+/// runs or not. What goes and what opens is shown first, and asked about. What workloads declare stays, and what is somebody
+/// else's. If it is interrupted, run it again.
+///
+/// Without --apply it prints the manifests, in an order in which `kubectl delete -f -` may take them once no namespace has a
+/// mode: policies and labels are not among them.
+///
+/// Exit status: 0 nothing of netintent's is there any more, 2 on an error, or where something stays.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl netintent uninstall --apply --dry-run             # what would go, and what would open
+  kubectl netintent uninstall --apply
+  kubectl netintent uninstall --apply --keep-approvals      # to install it again later
+  kubectl netintent uninstall | kubectl delete --ignore-not-found -f -")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(crate) struct Uninstall {
+    /// The namespace of netintent itself; by default where it is installed, or netintent-system
+    #[arg(short, long, value_name = "NAMESPACE", value_parser = own_namespace)]
+    pub(crate) namespace: Option<String>,
+
+    /// Print what `install --cert-manager` printed; with --apply both are looked for
+    #[arg(long)]
+    pub(crate) cert_manager: bool,
+
+    /// Leave Approvals, ClusterApprovals and ClusterProhibitions, and their kinds
+    #[arg(long)]
+    pub(crate) keep_approvals: bool,
+
+    /// Take it out of the cluster, in place of printing
+    #[arg(long)]
+    pub(crate) apply: bool,
+
+    /// Do not ask
+    #[arg(short, long, requires = "apply")]
+    pub(crate) yes: bool,
+
+    /// With --apply, change nothing: client says what would go, server asks the API server as well
+    #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
+    #[arg(hide_possible_values = true, requires = "apply")]
+    pub(crate) dry_run: Option<DryRun>,
+
+    /// How long each step may take until what it removes is gone (30s, 5m)
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5m")]
+    pub(crate) timeout: Duration,
+
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}

@@ -1,0 +1,230 @@
+//! The manifests of netintent of this very version, as they are asked for.
+
+use std::fmt;
+
+use netintent::manifest::text;
+use netintent::names;
+
+/// The namespace of the manifests as they are.
+pub(crate) const NAMESPACE: &str = "netintent-system";
+/// The label of what is netintent's.
+pub(crate) const NAME: &str = "app.kubernetes.io/name";
+
+/// What `kubectl kustomize` makes of the base, and of the overlay for cert-manager; a test keeps both so.
+const OWN: &str = include_str!("../../manifests/install/netintent.yaml");
+const CERT_MANAGER: &str = include_str!("../../manifests/install/netintent-cert-manager.yaml");
+
+/// The lines that options replace.
+const REPLICAS: &str = "\n  replicas: 2\n";
+const IMAGE: &str = concat!("\n        image: ghcr.io/netintent/netintent-webhook:v", env!("CARGO_PKG_VERSION"), "\n");
+
+/// What may differ from one installation to another.
+#[derive(Clone, Debug)]
+pub(crate) struct Release<'a> {
+    /// The namespace of netintent itself, a DNS label.
+    pub(crate) namespace: &'a str,
+    /// How many replicas of the webhook there are, if not as many as by default.
+    pub(crate) replicas: Option<u32>,
+    /// The image of the webhook, if not the one of the project.
+    pub(crate) image: Option<&'a str>,
+    /// Whether cert-manager issues the certificate.
+    pub(crate) cert_manager: bool,
+}
+
+impl Release<'_> {
+    /// The manifests, as one stream of YAML. What others need comes before them, the registrations last.
+    pub(crate) fn text(&self) -> String {
+        let mut text = in_namespace(if self.cert_manager { CERT_MANAGER } else { OWN }, self.namespace);
+        if let Some(replicas) = self.replicas {
+            text = text.replace(REPLICAS, &format!("\n  replicas: {replicas}\n"));
+        }
+        if let Some(image) = self.image {
+            // What looks like a number or a word of YAML's is a string all the same.
+            text = text.replace(IMAGE, &format!("\n        image: \"{image}\"\n"));
+        }
+        text
+    }
+}
+
+/// The same with another namespace, wherever it stands: nothing else is called so.
+fn in_namespace(text: &str, namespace: &str) -> String {
+    if namespace == NAMESPACE {
+        return text.to_owned();
+    }
+    let mut changed = String::with_capacity(text.len());
+    for line in text.lines() {
+        // As a value of its own it may be a number or a word of YAML's.
+        match line.strip_suffix(NAMESPACE) {
+            Some(head) if head.ends_with(": ") || head.ends_with("- ") => {
+                changed.push_str(head);
+                changed.push_str(&names::yaml(namespace));
+            }
+            _ => changed.push_str(&line.replace(NAMESPACE, namespace)),
+        }
+        changed.push('\n');
+    }
+    changed
+}
+
+/// The manifests of such a stream, in its order.
+pub(crate) fn manifests(text: &str) -> Vec<Manifest<'_>> {
+    text.split("\n---\n").filter_map(Manifest::read).collect()
+}
+
+/// One manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Manifest<'t> {
+    /// Its YAML.
+    pub(crate) text: &'t str,
+    /// Group and version.
+    pub(crate) api_version: String,
+    /// The kind.
+    pub(crate) kind: String,
+    /// The namespace; empty for what is in none.
+    pub(crate) namespace: String,
+    /// The name.
+    pub(crate) name: String,
+    /// Whether it says by a label that it is netintent's; what does not is netintent's by its name.
+    pub(crate) labelled: bool,
+}
+
+impl<'t> Manifest<'t> {
+    /// Reads a manifest; `None` where there is nothing.
+    fn read(text: &'t str) -> Option<Self> {
+        let documents = text::documents(text.as_bytes()).ok()?;
+        let node = text::parse(documents.first()?).ok()??;
+        let of = |path: &[&str]| {
+            let found = path.iter().try_fold(&node, |node, key| node.get(key));
+            found.and_then(text::Node::as_str).unwrap_or_default().to_owned()
+        };
+        Some(Self {
+            text,
+            api_version: of(&["apiVersion"]),
+            kind: of(&["kind"]),
+            namespace: of(&["metadata", "namespace"]),
+            name: of(&["metadata", "name"]),
+            labelled: of(&["metadata", "labels", NAME]) == names::NETINTENT,
+        })
+    }
+
+    /// Where the API server has it.
+    pub(crate) fn path(&self) -> String {
+        let root = if self.api_version.contains('/') { "apis" } else { "api" };
+        let kind = self.kind.to_ascii_lowercase();
+        let plural = kind.strip_suffix('y').map_or_else(|| format!("{kind}s"), |stem| format!("{stem}ies"));
+        let within = if self.namespace.is_empty() { String::new() } else { format!("namespaces/{}/", self.namespace) };
+        format!("/{root}/{}/{within}{plural}/{}", self.api_version, self.name)
+    }
+
+    /// Whether it sends requests of the API server's to the webhook.
+    pub(crate) fn is_registration(&self) -> bool {
+        self.kind.ends_with("WebhookConfiguration")
+    }
+}
+
+impl fmt::Display for Manifest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slash = if self.namespace.is_empty() { "" } else { "/" };
+        write!(f, "{} {}{slash}{}", self.kind, self.namespace, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEFAULT: Release<'static> =
+        Release { namespace: NAMESPACE, replicas: None, image: None, cert_manager: false };
+
+    /// The lines of `release` that differ from those of the default, without indentation.
+    fn changed(release: &Release<'_>) -> Vec<String> {
+        let plain = Release { cert_manager: release.cert_manager, ..DEFAULT }.text();
+        let text = release.text();
+        assert_eq!(plain.lines().count(), text.lines().count());
+        let both = plain.lines().zip(text.lines());
+        both.filter(|(a, b)| a != b).map(|(_, b)| b.trim().to_owned()).collect()
+    }
+
+    #[test]
+    fn options_change_what_they_say_and_nothing_else() {
+        for cert_manager in [false, true] {
+            let release = Release { cert_manager, ..DEFAULT };
+            assert_eq!(changed(&Release { replicas: Some(3), ..release.clone() }), ["replicas: 3"]);
+            let image = Release { image: Some("a.example/b:1"), ..release.clone() };
+            assert_eq!(changed(&image), ["image: \"a.example/b:1\""]);
+            assert_eq!(changed(&release), [] as [&str; 0]);
+        }
+    }
+
+    #[test]
+    fn the_namespace_stands_wherever_it_is_named() {
+        let text = Release { namespace: "elsewhere", cert_manager: true, ..DEFAULT }.text();
+        assert!(!text.contains(NAMESPACE));
+        for line in [
+            "name: elsewhere",
+            "namespace: elsewhere",
+            // The policy that refuses its own namespace a mode, and the registrations that leave it out.
+            "- expression: object.metadata.name != 'elsewhere'",
+            "- elsewhere",
+            "request.userInfo.username == 'system:serviceaccount:elsewhere:netintent'",
+            "- netintent.elsewhere.svc",
+            "cert-manager.io/inject-ca-from: elsewhere/netintent",
+            "namespace: elsewhere",
+        ] {
+            assert!(text.lines().any(|other| other.trim() == line), "{line}");
+        }
+        let subjects = text.matches("- kind: ServiceAccount\n  name: netintent\n  namespace: elsewhere\n").count();
+        let bindings = manifests(&text).iter().filter(|manifest| manifest.kind.ends_with("RoleBinding")).count();
+        assert_eq!(subjects, bindings);
+    }
+
+    /// `123` and `null` are good names of namespaces.
+    #[test]
+    fn a_namespace_is_a_string_whatever_it_looks_like() {
+        for namespace in ["123", "null", "true", "1e3", "0x1f", "on", "y", "n", "2026-01-01"] {
+            let text = Release { namespace, cert_manager: true, ..DEFAULT }.text();
+            let plain = Release { cert_manager: true, ..DEFAULT }.text();
+            let expected: Vec<(String, String)> =
+                manifests(&plain).iter().map(|m| (m.kind.clone(), m.namespace.replace(NAMESPACE, namespace))).collect();
+            let read: Vec<(String, String)> =
+                manifests(&text).iter().map(|m| (m.kind.clone(), m.namespace.clone())).collect();
+            assert_eq!(read, expected, "{namespace}");
+            assert_eq!(manifests(&text)[0].name, namespace);
+        }
+    }
+
+    #[test]
+    fn what_others_need_comes_first_and_the_registrations_last() {
+        for cert_manager in [false, true] {
+            let text = Release { cert_manager, ..DEFAULT }.text();
+            let all = manifests(&text);
+            assert_eq!(all.len(), text.matches("\nkind: ").count(), "each document is read");
+            let at = |kind: &str| all.iter().position(|manifest| manifest.kind == kind).unwrap_or(usize::MAX);
+            assert_eq!(at("Namespace"), 0);
+            assert!(at("CustomResourceDefinition") < at("ServiceAccount") && at("ServiceAccount") < at("Deployment"));
+            let first = all.iter().position(Manifest::is_registration).unwrap_or(usize::MAX);
+            let later: Vec<&str> =
+                all.iter().skip(first).filter(|m| !m.is_registration()).map(|m| m.kind.as_str()).collect();
+            assert!(later.iter().all(|kind| ["Certificate", "Issuer"].contains(kind)), "{later:?}");
+            for manifest in &all {
+                assert!(manifest.labelled || manifest.kind == "CustomResourceDefinition", "{manifest}");
+            }
+        }
+    }
+
+    #[test]
+    fn paths_are_those_of_the_api_server() {
+        let text = Release { cert_manager: true, ..DEFAULT }.text();
+        let paths: Vec<String> = manifests(&text).iter().map(Manifest::path).collect();
+        for path in [
+            "/api/v1/namespaces/netintent-system",
+            "/api/v1/namespaces/netintent-system/resourcequotas/netintent",
+            "/apis/networking.k8s.io/v1/namespaces/netintent-system/networkpolicies/netintent",
+            "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/netintent-keys",
+            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/approvals.netintent.dev",
+            "/apis/cert-manager.io/v1/namespaces/netintent-system/issuers/netintent",
+        ] {
+            assert!(paths.iter().any(|other| other == path), "{path}");
+        }
+    }
+}

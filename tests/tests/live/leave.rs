@@ -1,0 +1,132 @@
+//! `uninstall` where something stands in its way: no replica that answers, an interruption, and what is somebody else's.
+
+use netintent_tests::{Installation, Installed, Kubectl};
+
+use crate::Result;
+use crate::install::nothing_is_marked;
+use crate::inventory::{Inventory, inventory, touched, until_inventory};
+use crate::plugin::{netintent, workload};
+
+/// Policies as `render` prints them, and of somebody who selects by a derived label.
+const RENDERED: &str = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {namespace: lv-shop, \
+    name: netintent-web, labels: {app.kubernetes.io/managed-by: netintent}}, spec: {podSelector: {}, ingress: \
+    [{from: [{namespaceSelector: {matchLabels: {netintent.dev/mode: enforce}}}]}]}}";
+const BY_LABEL: &str = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {namespace: lv-shop, \
+    name: by-label}, spec: {podSelector: {matchLabels: {ledger.lv-bank.to.netintent.dev/rpc: allowed}}}}";
+
+/// A caller with its label, and a callee with its policy, and then nobody who looks after them.
+fn abandoned() -> Result<Installed> {
+    let installed = Installed::start_by(&Installation { controller: true, ..own() }, |plane| {
+        let said = netintent(plane.admin(), &["install", "--apply", "--wait=false"])?;
+        assert_eq!(said.status, Some(0), "{said:?}");
+        Ok(())
+    })?;
+    let kubectl = installed.admin().kubectl();
+    installed.namespace("lv-shop", "shadow")?;
+    installed.namespace("lv-bank", "shadow")?;
+    kubectl.pipe(["apply", "-f", "-"], &workload("lv-bank", "ledger", ""))?;
+    kubectl.pipe(["apply", "-f", "-"], &workload("lv-bank", "open", ""))?;
+    let approval = "{apiVersion: netintent.dev/v1alpha1, kind: Approval, metadata: {namespace: lv-bank, name: web}, \
+        spec: {callers: [lv-shop/web], callees: [ledger]}}";
+    kubectl.pipe(["apply", "-f", "-"], approval)?;
+    kubectl.pipe(["apply", "-f", "-"], &workload("lv-shop", "web", "lv-bank/ledger"))?;
+    kubectl.text(["label", "service", "-n", "lv-bank", "open", "netintent.dev/mode=off"])?;
+    kubectl.text(["label", "--overwrite", "namespace", "lv-shop", "lv-bank", "netintent.dev/mode=enforce"])?;
+    let label = ["get", "pods", "-A", "-o=name", "-l=ledger.lv-bank.to.netintent.dev/all.ports"];
+    installed.until("the policies and the label are there", || {
+        let policies = kubectl.text(["get", "networkpolicies", "-A", "-o=name"])?;
+        let all = ["netintent-ledger\n", "netintent-web\n"].iter().all(|name| policies.contains(name));
+        Ok((all && !kubectl.text(label)?.is_empty()).then_some(()))
+    })?;
+    installed.replicas().iter().for_each(netintent_tests::Webhook::kill);
+    Ok(installed)
+}
+
+fn own() -> Installation {
+    Installation { certificates: netintent_tests::Certificates::Own, ..Installation::default() }
+}
+
+/// What stops it is said before anything is changed.
+fn others_policies_stop_it(kubectl: &Kubectl) -> Result {
+    kubectl.text(["delete", "networkpolicy", "-n", "lv-shop", "netintent-web"])?;
+    for (policy, name) in [(RENDERED, "netintent-web"), (BY_LABEL, "by-label")] {
+        kubectl.pipe(["apply", "-f", "-"], policy)?;
+        let before = inventory(kubectl)?;
+        let said = netintent(kubectl, &["uninstall", "--apply", "--yes"])?;
+        assert_eq!(said.status, Some(2), "{said:?}");
+        assert!(said.err.contains("nothing was changed") && said.err.contains(&format!("lv-shop/{name}")), "{said:?}");
+        let fix = format!("kubectl delete networkpolicy -n lv-shop {name}");
+        assert!(said.err.contains(&fix), "{said:?}");
+        assert_eq!(touched(&before, &inventory(kubectl)?), [] as [&str; 0]);
+        kubectl.text(fix.split(' ').skip(1))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn without_the_webhook_and_interrupted_it_comes_to_its_end() -> Result {
+    let installed = abandoned()?;
+    let kubectl = installed.admin().kubectl();
+    others_policies_stop_it(kubectl)?;
+
+    // Somebody's in netintent's namespace, and somebody's by the name of one of netintent's.
+    kubectl.text(["create", "configmap", "-n", "netintent-system", "guest"])?;
+    kubectl.text(["label", "clusterrole", "netintent-viewer", "app.kubernetes.io/name=other", "--overwrite"])?;
+    let stray = RENDERED.replace("netintent-web", "stray").replace("netintent.dev/mode", "tier");
+    kubectl.pipe(["apply", "-f", "-"], &stray)?;
+    // Whoever may not do all of it does nothing.
+    kubectl.text(["create", "clusterrolebinding", "lv-reader", "--clusterrole=lv-reader", "--user=lv-reader"])?;
+    kubectl.text(["create", "clusterrole", "lv-reader", "--verb=get,list", "--resource=*.*"])?;
+    let reader = installed.plane().user("lv-reader", "nobodies")?;
+    let before = inventory(kubectl)?;
+    let said = netintent(reader.kubectl(), &["uninstall", "--apply", "--yes"])?;
+    assert_eq!(said.status, Some(2), "{said:?}");
+    assert!(said.err.contains("nothing was changed: not permitted: namespaces \"lv-bank\" is forbidden"), "{said:?}");
+    assert_eq!(touched(&before, &inventory(kubectl)?), [] as [&str; 0]);
+
+    // Interrupted in the middle: a policy that does not go.
+    let policy = ["-n", "lv-bank", "networkpolicy", "netintent-ledger", "--type=merge", "-p"];
+    let hold = |finalizers: &str| {
+        let patch = format!("{{\"metadata\": {{\"finalizers\": {finalizers}}}}}");
+        kubectl.text(["patch"].iter().chain(&policy).copied().chain([patch.as_str()]))
+    };
+    hold("[\"example.invalid/hold\"]")?;
+    let said = netintent(kubectl, &["uninstall", "--apply", "--yes", "--timeout=1s"])?;
+    assert_eq!(said.status, Some(2), "{said:?}");
+    assert!(said.err.contains("still there after 1 s: NetworkPolicy lv-bank/netintent-ledger"), "{said:?}");
+    assert!(said.err.contains("run the command again"), "{said:?}");
+    let modes = kubectl.text(["get", "namespaces", "-l=netintent.dev/mode=shadow", "-o=name"])?;
+    assert_eq!(modes, "namespace/lv-bank\nnamespace/lv-shop\n", "callers keep what policies ask for");
+    hold("null")?;
+
+    // The rest, but for what people have approved.
+    let said = netintent(kubectl, &["uninstall", "--apply", "--yes", "--keep-approvals"])?;
+    assert_eq!(said.status, Some(2), "something stays: {said:?}");
+    for words in [
+        "stays: what people have approved: 1 Approval",
+        "stays, since it is not netintent's: 1 object: ClusterRole netintent-viewer",
+        "stays, since netintent did not write it: 1 NetworkPolicy: lv-shop/stray",
+        "stays: Namespace netintent-system, for what else is in it, 1 object: ConfigMap guest",
+    ] {
+        assert!(said.err.contains(words), "{words}: {said:?}");
+    }
+    let kept = kubectl.text(["get", "approvals", "-n", "lv-bank", "-o=name"])?;
+    assert_eq!(kept, "approval.netintent.dev/web\n");
+    kubectl.text(["get", "configmap", "-n", "netintent-system", "guest"])?;
+    kubectl.text(["get", "clusterrole", "netintent-viewer"])?;
+
+    // Once the others are gone, nothing is left.
+    kubectl.text(["delete", "configmap", "-n", "netintent-system", "guest"])?;
+    kubectl.text(["delete", "clusterrole", "netintent-viewer", "lv-reader"])?;
+    kubectl.text(["delete", "networkpolicy", "-n", "lv-shop", "stray"])?;
+    let said = netintent(kubectl, &["uninstall", "--apply", "--yes"])?;
+    assert_eq!(said.status, Some(0), "{said:?}");
+    let left = |now: &Inventory| now.keys().filter(|key| key.contains("netintent")).cloned().collect::<Vec<_>>();
+    until_inventory(&installed, "nothing of netintent's is left", left)?;
+    nothing_is_marked(&installed)?;
+    let declared = kubectl.text(["get", "deployment", "-n", "lv-shop", "web", "-o=yaml"])?;
+    assert!(declared.contains("netintent.dev/calls: lv-bank/ledger"), "{declared}");
+    let said = netintent(kubectl, &["uninstall", "--apply"])?;
+    assert_eq!((said.status, said.err.as_str()), (Some(0), "nothing of netintent's is in this cluster\n"), "{said:?}");
+    Ok(())
+}
