@@ -4,6 +4,7 @@
 
 mod check;
 mod connection;
+mod mode;
 mod render;
 mod snapshot;
 
@@ -16,6 +17,7 @@ use netintent::names;
 
 pub(crate) use check::{Check, CheckFormat};
 pub(crate) use connection::Connection;
+pub(crate) use mode::Mode;
 pub(crate) use render::{ManifestFormat, Render};
 pub(crate) use snapshot::{Snapshot, SnapshotFormat};
 
@@ -98,6 +100,7 @@ pub(crate) enum Command {
     Render(Render),
     Approve(Approve),
     Revoke(Revoke),
+    Mode(Mode),
     Snapshot(Snapshot),
     Completion(Completion),
     /// Print the version

@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::printer;
 pub(crate) use files::{File, MAX_FILE, is_manifest};
 pub(crate) use git::author;
+use live::What;
 pub(crate) use live::nodes;
 pub(crate) use places::Sources;
 use read::Manifests;
@@ -30,6 +31,8 @@ pub(crate) struct Loaded {
     pub(crate) sources: Sources,
     /// The namespace of what names none.
     pub(crate) namespace: String,
+    /// Whether the cluster has netintent's kinds; true of files.
+    pub(crate) installed: bool,
 }
 
 /// Standard input can be read once: read again it would be empty, and a whole side of a comparison with it.
@@ -43,7 +46,7 @@ fn stdin_once<'a>(paths: impl Iterator<Item = &'a String>) -> Result<()> {
 /// Reads the manifests of `-f`, or the cluster; `names` are what is asked about, as typed.
 pub(crate) fn load(input: &Input, names: &[&str]) -> Result<Loaded> {
     if input.is_live() {
-        return Ok(announced(live::load(input, names, false)?, input));
+        return Ok(announced(live::load(input, names, What::default())?, input));
     }
     stdin_once(input.files.iter())?;
     let read = read(files::collect(&input.files)?, input, &options(input))?;
@@ -53,10 +56,19 @@ pub(crate) fn load(input: &Input, names: &[&str]) -> Result<Loaded> {
 /// The same for a check: without a word about what was read with reservations, and with what calls Services.
 pub(crate) fn load_for_check(input: &Input) -> Result<Loaded> {
     if input.is_live() {
-        return live::load(input, &[], true);
+        return live::load(input, &[], What { exposures: true, ..What::default() });
     }
     stdin_once(input.files.iter())?;
     read(files::collect(&input.files)?, input, &options(input))
+}
+
+/// The same for a change of modes: with what calls Services, and where those without selector lead.
+pub(crate) fn load_for_mode(input: &Input, names: &[&str]) -> Result<Loaded> {
+    if input.is_live() {
+        let what = What { exposures: true, endpoints: true, ..What::default() };
+        return Ok(announced(live::load(input, names, what)?, input));
+    }
+    load(input, names)
 }
 
 /// The same, and a file besides unless it is among them already.
@@ -91,7 +103,7 @@ pub(crate) fn edited(before: &Loaded, input: &Input, edits: Vec<File>) -> Result
     let Manifests { objects, findings, observed } = read::objects(&sources, namespace(input), true)?;
     let namespace = before.namespace.clone();
     let options = Options { observed, ..before.snapshot.options.clone() };
-    Ok(Loaded { snapshot: Snapshot::new(objects, &options), findings, sources, namespace })
+    Ok(Loaded { snapshot: Snapshot::new(objects, &options), findings, sources, namespace, installed: true })
 }
 
 /// What admission and the controller will have made of a cluster's objects: as they are, and changed.
@@ -126,7 +138,8 @@ pub(crate) fn load_over_cluster(input: &Input, also: &[String]) -> Result<[Loade
         objects.unread.clone_from(&cluster.unread);
         let mut snapshot = Snapshot::new(objects, &Options { observed: false, ..options(input) });
         findings.append(&mut snapshot.findings);
-        Ok::<_, Error>(Loaded { snapshot, findings, sources, namespace: cluster.namespace.clone() })
+        let namespace = cluster.namespace.clone();
+        Ok::<_, Error>(Loaded { snapshot, findings, sources, namespace, installed: true })
     };
     let before = side(shared.clone())?;
     let after = side(files::collect(&input.files)?.into_iter().chain(shared).collect())?;
@@ -175,7 +188,7 @@ fn read(files: Vec<File>, input: &Input, options: &Options) -> Result<Loaded> {
     let mut snapshot = Snapshot::new(objects, &Options { observed, ..options.clone() });
     live::report_unread(&snapshot.objects.unread);
     findings.append(&mut snapshot.findings);
-    Ok(Loaded { snapshot, findings, sources, namespace: namespace(input).to_owned() })
+    Ok(Loaded { snapshot, findings, sources, namespace: namespace(input).to_owned(), installed: true })
 }
 
 /// What was read, once it was said what there is to say about it.

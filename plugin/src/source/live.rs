@@ -15,30 +15,33 @@ use crate::error::Result;
 use crate::printer;
 
 /// Reads the cluster; `names` are what is asked about, as typed.
-pub(super) fn load(input: &Input, names: &[&str], exposures: bool) -> Result<Loaded> {
-    let (World { objects, unread, mut findings, .. }, namespace) =
-        world(&input.connection, input.namespace.as_deref(), names, What { exposures, nodes: false })?;
+pub(super) fn load(input: &Input, names: &[&str], what: What) -> Result<Loaded> {
+    let (World { objects, unread, mut findings, installed, .. }, namespace) =
+        world(&input.connection, input.namespace.as_deref(), names, what)?;
     let mut objects = collect(objects, &|_| String::new(), &mut findings);
     objects.unread = unread;
     let mut snapshot = Snapshot::new(objects, &options(input));
     findings.append(&mut snapshot.findings);
-    Ok(Loaded { snapshot, findings, sources: Sources::new(Vec::new()), namespace })
+    Ok(Loaded { snapshot, findings, sources: Sources::new(Vec::new()), namespace, installed })
 }
 
 /// What is read besides the rest.
 #[derive(Clone, Copy, Default)]
-struct What {
+pub(super) struct What {
     /// What calls Services.
-    exposures: bool,
+    pub(super) exposures: bool,
+    /// Where Services lead by addresses alone.
+    pub(super) endpoints: bool,
     /// The objects as they were read.
-    nodes: bool,
+    pub(super) nodes: bool,
 }
 
 /// Reads what is wanted, and gives the namespace of what names none.
 fn world(connection: &Connection, own: Option<&str>, names: &[&str], what: What) -> Result<(World, String)> {
     let cluster = Cluster::connect(connection)?;
     let namespace = own.unwrap_or(cluster.namespace()).to_owned();
-    let wanted = Wanted { namespaces: named(&namespace, names), exposures: what.exposures, nodes: what.nodes };
+    let What { exposures, endpoints, nodes } = what;
+    let wanted = Wanted { namespaces: named(&namespace, names), exposures, endpoints, nodes };
     let world = read(&cluster, &wanted)?;
     if !world.installed {
         printer::note("netintent is not installed in this cluster: there are no Approvals.");
@@ -75,7 +78,7 @@ pub(super) fn objects(input: &Input) -> Result<Base> {
 
 /// The objects of the cluster as they were read, and what could not be.
 pub(crate) fn nodes(connection: &Connection) -> Result<(Vec<Node>, Vec<Unread>)> {
-    let (world, _) = world(connection, None, &[], What { exposures: true, nodes: true })?;
+    let (world, _) = world(connection, None, &[], What { exposures: true, endpoints: true, nodes: true })?;
     Ok((world.nodes, world.unread))
 }
 

@@ -37,7 +37,9 @@ pub fn from_manifest(service: &Service, exposed: &[&Exposed<'_>], api_servers: &
     );
     for (who, by) in callers {
         let _ = writeln!(text, "    # {}: {}", crate::names::printable(&by.join(", ")), comment(who));
-        peers(who, api_servers).iter().for_each(|peer| drop(writeln!(text, "    - {peer}")));
+        for peer in peers(who, api_servers) {
+            let _ = writeln!(text, "    - {peer}");
+        }
     }
     text
 }
