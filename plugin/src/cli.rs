@@ -2,11 +2,14 @@
 
 #![allow(clippy::doc_markdown, reason = "these comments are the help that users read")]
 
+mod approvals;
 mod check;
 mod connection;
+mod diff;
 mod mode;
 mod render;
 mod snapshot;
+mod status;
 
 use std::ffi::OsString;
 
@@ -15,11 +18,14 @@ use ipnet::IpNet;
 use netintent::mode::ModeOverride;
 use netintent::names;
 
+pub(crate) use approvals::{Approve, DryRun, Revoke};
 pub(crate) use check::{Check, CheckFormat};
 pub(crate) use connection::Connection;
+pub(crate) use diff::{Diff, Pruned};
 pub(crate) use mode::Mode;
 pub(crate) use render::{ManifestFormat, Render};
 pub(crate) use snapshot::{Snapshot, SnapshotFormat};
+pub(crate) use status::{Status, StatusFormat};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -101,6 +107,7 @@ pub(crate) enum Command {
     Approve(Approve),
     Revoke(Revoke),
     Mode(Mode),
+    Status(Status),
     Snapshot(Snapshot),
     Completion(Completion),
     /// Print the version
@@ -189,144 +196,6 @@ pub(crate) struct List {
     pub(crate) output: Output,
 }
 
-/// Show what a change opens and closes: connections, approvals it still needs, Services that become protected or open
-///
-/// With a base, it and NEW (-f) are each the whole state; without one, NEW is laid over the cluster, as `kubectl apply` would.
-/// Order, comments and formatting of YAML are no difference.
-///
-/// Exit status: 0 no difference, 1 a difference, 2 an error, as `kubectl diff`.
-#[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("before").args(["base", "base_rev"])))]
-#[command(mut_arg("files", |files| files.required(true)))]
-#[command(after_help = "\
-Examples:
-  kubectl netintent diff --base deploy-old/ -f deploy/
-  kubectl netintent diff --base-rev origin/main -f deploy/
-  kubectl netintent diff --base-rev HEAD~1 -f deploy/ --also platform/ -o markdown
-  kubectl netintent diff -f deploy/                     # what applying it would change in the cluster")]
-pub(crate) struct Diff {
-    /// The state before: a file, a folder or `-` (repeatable)
-    #[arg(long, value_name = "PATH")]
-    pub(crate) base: Vec<String>,
-
-    /// The state before: the paths of -f at this git revision
-    #[arg(long, value_name = "GITREV")]
-    pub(crate) base_rev: Option<String>,
-
-    /// Manifests that are on both sides (repeatable)
-    #[arg(long, value_name = "PATH")]
-    pub(crate) also: Vec<String>,
-
-    /// Leave out the headers of tables
-    #[arg(long)]
-    pub(crate) no_headers: bool,
-
-    #[command(flatten)]
-    pub(crate) input: Input,
-
-    #[command(flatten)]
-    pub(crate) output: Output,
-}
-
-/// Print or write the Approval that lets a caller call a callee
-///
-/// The callers are a workload, NAMESPACE/* or */*; the callee a Service, one of its ports, NAMESPACE/*:PORT, */*:PORT or
-/// @TYPE:PORT. What is approved already is named, and nothing is written. In a git repository annotations say who wrote the
-/// Approval, and on which commit. Standard error says what it opens, or why nothing.
-///
-/// Exit status: 0 approved, now or already, 2 on an error.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  kubectl netintent approve shop/frontend --to bank/cards:8443 -f deploy/
-  kubectl netintent approve shop/frontend --to bank/cards:8443 --reason PAY-1234 --expires 90d -f deploy/
-  kubectl netintent approve shop/frontend --to bank/cards:8443 -f deploy/ --write deploy/bank/approvals.yaml
-  kubectl netintent approve platform/prometheus --to '*/*:metrics' -f deploy/
-  kubectl netintent approve shop/frontend --to bank/cards:8443 --apply --reason PAY-1234")]
-pub(crate) struct Approve {
-    /// Who may call: [NAMESPACE/]NAME, KIND/NAME, NAMESPACE/KIND/NAME, NAMESPACE/* or */*
-    pub(crate) caller: String,
-
-    /// Whom: [NAMESPACE/]SERVICE, NAMESPACE/*, */* or @TYPE, and one of its ports or all
-    #[arg(long, value_name = "CALLEE[:PORT]")]
-    pub(crate) to: String,
-
-    /// Why, for people
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
-    pub(crate) reason: Option<String>,
-
-    /// When it ends: 90d, 12h, 2w, a date or a time (2027-06-30T00:00:00Z)
-    #[arg(long, value_name = "WHEN")]
-    pub(crate) expires: Option<String>,
-
-    /// Add it to this YAML file of those of -f, in place of printing it; the file need not exist
-    #[arg(long, value_name = "FILE", requires = "files")]
-    pub(crate) write: Option<String>,
-
-    /// Create it in the cluster, in place of printing it
-    #[arg(long, conflicts_with = "files")]
-    pub(crate) apply: bool,
-
-    /// Print what would be added, and add nothing: client, or with --apply server, which asks the API server
-    #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
-    #[arg(hide_possible_values = true)]
-    pub(crate) dry_run: Option<DryRun>,
-
-    #[command(flatten)]
-    pub(crate) input: Input,
-}
-
-/// Take the Approval of just this caller for just this callee out of the files of -f, or with --apply out of the cluster
-///
-/// Everything else in the files stays as it is, comments and order too. Where a wider approval covers it, that one is
-/// named, and nothing is changed. Standard error says what it closes, or why nothing; before anything goes from a cluster,
-/// that is asked.
-///
-/// Exit status: 0 revoked, 2 on an error, or where nothing, or a wider approval, approves it.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  kubectl netintent revoke shop/frontend --to bank/cards:8443 -f deploy/
-  kubectl netintent revoke shop/frontend --to bank/cards:8443 -f deploy/ --dry-run
-  kubectl netintent revoke shop/frontend --to bank/cards:8443 --apply --reason 'PAY-1234 is over'")]
-pub(crate) struct Revoke {
-    /// Who may call no longer, as the Approval names it, or as `approve` takes it
-    pub(crate) caller: String,
-
-    /// Whom, as the Approval names it, or as `approve` takes it
-    #[arg(long, value_name = "CALLEE[:PORT]")]
-    pub(crate) to: String,
-
-    /// Take it out of the cluster
-    #[arg(long, conflicts_with = "files")]
-    pub(crate) apply: bool,
-
-    /// Why, for people: it is written to what goes before it goes
-    #[arg(long, value_name = "TEXT", requires = "apply", allow_hyphen_values = true)]
-    pub(crate) reason: Option<String>,
-
-    /// Do not ask
-    #[arg(short, long)]
-    pub(crate) yes: bool,
-
-    /// Print what would change, and change nothing: client, or with --apply server, which asks the API server
-    #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
-    #[arg(hide_possible_values = true)]
-    pub(crate) dry_run: Option<DryRun>,
-
-    #[command(flatten)]
-    pub(crate) input: Input,
-}
-
-/// Who is asked what a change would do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DryRun {
-    /// Nobody.
-    Client,
-    /// The API server, with all that it asks.
-    Server,
-}
-
 /// Print a completion script for a shell
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -360,6 +229,10 @@ pub(crate) struct Input {
     /// Addresses that pods have: verdicts that hang on them get a caveat (repeatable)
     #[arg(long = "pod-cidr", value_name = "CIDR", value_parser = netintent::cidr::parse)]
     pub(crate) pod_cidrs: Vec<IpNet>,
+
+    /// With -f: take from the cluster what the manifests lack
+    #[arg(long, requires = "files")]
+    pub(crate) with_cluster: bool,
 
     /// Say what was read, and how many objects of other kinds were passed over
     #[arg(short, long)]

@@ -4,6 +4,8 @@ mod failure;
 mod kinds;
 mod list;
 mod mode;
+pub(crate) mod names;
+pub(crate) mod status;
 mod world;
 mod write;
 

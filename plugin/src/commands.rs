@@ -11,6 +11,7 @@ mod mode;
 mod render;
 mod revoke;
 mod snapshot;
+pub(crate) mod status;
 
 use std::io::Write as _;
 
@@ -31,6 +32,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Status> {
         Command::Approve(args) => approve::run(args),
         Command::Revoke(args) => revoke::run(args),
         Command::Mode(args) => mode::run(args),
+        Command::Status(args) => status::run(args),
         Command::Snapshot(args) => snapshot::run(args),
         Command::Completion(args) => {
             let mut script = Vec::new();

@@ -8,6 +8,7 @@
 pub mod cli;
 mod cluster;
 mod commands;
+mod completion;
 mod error;
 pub mod git;
 mod printer;
@@ -20,6 +21,9 @@ use std::process::ExitCode;
 
 /// Does what the arguments say, the program's own name first.
 pub fn run(arguments: &[OsString]) -> ExitCode {
+    if arguments.first().is_some_and(|program| completion::is_asked(program)) {
+        return completion::run(arguments);
+    }
     let cli = match cli::parse(arguments) {
         Ok(cli) => cli,
         Err(error) => return printer::usage(&error),

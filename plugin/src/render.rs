@@ -12,5 +12,6 @@ pub(crate) mod manifests;
 pub(crate) mod markdown;
 pub(crate) mod mode;
 pub(crate) mod sarif;
+pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod views;

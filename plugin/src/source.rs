@@ -3,11 +3,15 @@
 mod files;
 mod git;
 mod live;
+mod over;
 mod parallel;
 mod places;
 mod read;
 
+use std::collections::BTreeSet;
+
 use netintent::finding::Finding;
+use netintent::manifest::Object;
 use netintent::names::printable;
 use netintent::objects::Objects;
 use netintent::resolve::{Home, ResolveError, Role, Subject, resolve};
@@ -20,6 +24,7 @@ pub(crate) use files::{File, MAX_FILE, is_manifest};
 pub(crate) use git::author;
 use live::What;
 pub(crate) use live::nodes;
+pub(crate) use over::{Prune, load_over_cluster};
 pub(crate) use places::Sources;
 use read::Manifests;
 
@@ -31,8 +36,10 @@ pub(crate) struct Loaded {
     pub(crate) sources: Sources,
     /// The namespace of what names none.
     pub(crate) namespace: String,
-    /// Whether the cluster has netintent's kinds; true of files.
-    pub(crate) installed: bool,
+    /// The namespaces that are shown where nothing else is asked for; all, where there is none.
+    shown: Option<BTreeSet<String>>,
+    /// What the files were laid over, where they may be laid over it again.
+    under: Vec<Object>,
 }
 
 /// Standard input can be read once: read again it would be empty, and a whole side of a comparison with it.
@@ -100,10 +107,16 @@ pub(crate) fn edited(before: &Loaded, input: &Input, edits: Vec<File>) -> Result
         }
     }
     let sources = Sources::new(files);
-    let Manifests { objects, findings, observed } = read::objects(&sources, namespace(input), true)?;
-    let namespace = before.namespace.clone();
+    let (namespace, under) = (before.namespace.clone(), before.under.clone());
+    let Manifests { mut objects, findings, observed } = if input.with_cluster {
+        read::laid_over(read::decoded(&sources, &namespace, true)?, &sources, under.clone())
+    } else {
+        read::objects(&sources, &namespace, true)?
+    };
+    objects.unread.clone_from(&before.snapshot.objects.unread);
     let options = Options { observed, ..before.snapshot.options.clone() };
-    Ok(Loaded { snapshot: Snapshot::new(objects, &options), findings, sources, namespace, installed: true })
+    let shown = before.shown.clone();
+    Ok(Loaded { snapshot: Snapshot::new(objects, &options), findings, sources, namespace, shown, under })
 }
 
 /// What admission and the controller will have made of a cluster's objects: as they are, and changed.
@@ -125,27 +138,6 @@ fn namespace(input: &Input) -> &str {
     input.namespace.as_deref().unwrap_or("default")
 }
 
-/// The cluster, and what it will be once `-f` is applied to it, both as admission and the controller will have them;
-/// `also` is on either side.
-pub(crate) fn load_over_cluster(input: &Input, also: &[String]) -> Result<[Loaded; 2]> {
-    stdin_once(input.files.iter().chain(also))?;
-    let cluster = live::objects(input)?;
-    let shared = files::collect(also)?;
-    let side = |files: Vec<File>| {
-        let sources = Sources::new(files);
-        let laid = read::laid_over(&sources, &cluster.namespace, cluster.objects.clone())?;
-        let Manifests { mut objects, mut findings, .. } = laid;
-        objects.unread.clone_from(&cluster.unread);
-        let mut snapshot = Snapshot::new(objects, &Options { observed: false, ..options(input) });
-        findings.append(&mut snapshot.findings);
-        let namespace = cluster.namespace.clone();
-        Ok::<_, Error>(Loaded { snapshot, findings, sources, namespace, installed: true })
-    };
-    let before = side(shared.clone())?;
-    let after = side(files::collect(&input.files)?.into_iter().chain(shared).collect())?;
-    Ok([before, announced(after, input)])
-}
-
 /// Reads both sides of a comparison: the base, and `-f`; `also` is on either side.
 pub(crate) fn load_both(
     input: &Input,
@@ -165,6 +157,10 @@ pub(crate) fn load_both(
     };
     let after = files::collect(&input.files)?;
     let (base, after) = (with_shared(base), with_shared(after));
+    if input.with_cluster {
+        let [before, after] = over::load_both_with_cluster(base, after, input)?;
+        return Ok([before, announced(after, input)]);
+    }
     // One moment for both: an approval that expires meanwhile is no difference.
     let options = options(input);
     // A side reads its documents on all processors, but puts them together on one.
@@ -183,18 +179,27 @@ fn options(input: &Input) -> Options {
 }
 
 fn read(files: Vec<File>, input: &Input, options: &Options) -> Result<Loaded> {
+    if input.with_cluster {
+        return over::load_with_cluster(files, input);
+    }
     let sources = Sources::new(files);
     let Manifests { objects, mut findings, observed } = read::objects(&sources, namespace(input), false)?;
     let mut snapshot = Snapshot::new(objects, &Options { observed, ..options.clone() });
     live::report_unread(&snapshot.objects.unread);
     findings.append(&mut snapshot.findings);
-    Ok(Loaded { snapshot, findings, sources, namespace: namespace(input).to_owned(), installed: true })
+    let namespace = namespace(input).to_owned();
+    Ok(Loaded { snapshot, findings, sources, namespace, shown: None, under: Vec::new() })
 }
 
 /// What was read, once it was said what there is to say about it.
 fn announced(loaded: Loaded, input: &Input) -> Loaded {
     if input.verbose {
-        let from = if input.is_live() { "the cluster".to_owned() } else { format!("{} files", loaded.sources.len()) };
+        let files = || format!("{} files", loaded.sources.len());
+        let from = match (input.is_live(), input.with_cluster) {
+            (true, _) => "the cluster".to_owned(),
+            (false, true) => format!("{} and the cluster", files()),
+            (false, false) => files(),
+        };
         report_kinds(&loaded.snapshot.objects, &from);
     }
     report_warnings(&loaded, input.verbose);
@@ -226,6 +231,16 @@ fn report_kinds(objects: &Objects, from: &str) {
 }
 
 impl Loaded {
+    /// Whether not all that was read is shown where nothing else is asked for.
+    pub(crate) fn is_narrowed(&self) -> bool {
+        self.shown.is_some()
+    }
+
+    /// Whether what is in a namespace is shown where nothing else is asked for.
+    pub(crate) fn shows(&self, namespace: &str) -> bool {
+        self.shown.as_ref().is_none_or(|shown| shown.contains(namespace))
+    }
+
     /// What a name stands for.
     ///
     /// # Errors

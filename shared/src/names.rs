@@ -30,6 +30,8 @@ pub const COMMIT: &str = "netintent.dev/commit";
 pub const JOB_NAMES: [&str; 2] = ["batch.kubernetes.io/job-name", "job-name"];
 /// Annotation on the API server's copy of a pod that a kubelet runs from a file.
 pub const MIRROR: &str = "kubernetes.io/config.mirror";
+/// The annotation that `kubectl apply` writes where it does not apply server-side.
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Annotation on an Approval: who asked for what it says, written by the webhook alone.
 pub const APPROVED_BY: &str = "netintent.dev/approved-by";
 /// Annotation on an Approval: that, and why, it is meant to go though callers lose access.

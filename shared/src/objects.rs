@@ -64,6 +64,8 @@ pub struct Metadata {
     pub labels: Labels,
     /// The annotations under `netintent.dev/` and `a8r.io/`, in the order of the input.
     pub annotations: Vec<(String, Text)>,
+    /// Whether `kubectl apply` made it, and not server-side: what a prune looks for.
+    pub applied: bool,
     /// When the API server made the object.
     pub created: Option<Timestamp>,
     /// The owner that controls the object.

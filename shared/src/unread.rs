@@ -33,6 +33,14 @@ impl Unread {
     /// In place of a group: any but those of Kubernetes.
     pub const ANY_OTHER: &str = "*";
 
+    /// Why there are no Approvals in a cluster that has none of netintent's kinds: all of them are known, and mean nothing.
+    pub const NOT_INSTALLED: &str = "netintent is not installed in this cluster";
+
+    /// Whether it is that netintent is not installed.
+    pub fn is_not_installed(&self) -> bool {
+        self.why == Self::NOT_INSTALLED
+    }
+
     /// Whether something in a namespace may be among it. What is in no namespace may bear on any.
     pub fn touches(&self, namespace: &str) -> bool {
         match &self.extent {

@@ -12,6 +12,8 @@ use crate::{Error, Scratch, Tool, Tools, process};
 
 /// The plugin's binary, as kubectl looks for it.
 const PLUGIN: &str = "kubectl-netintent";
+/// The same, as kubectl looks for who completes what is typed.
+const COMPLETION: &str = "kubectl_complete-netintent";
 
 /// kubectl with a HOME and a KUBECONFIG of its own, so that no test can reach the cluster
 /// of whoever runs it.
@@ -55,8 +57,10 @@ impl Kubectl {
             .tempdir_in(self.scratch.path())
             .map_err(Error::path("make a folder in", self.scratch.path()))?
             .keep();
-        let link = folder.join(PLUGIN);
-        symlink(&binary, &link).map_err(Error::path("write", &link))?;
+        for name in [PLUGIN, COMPLETION] {
+            let link = folder.join(name);
+            symlink(&binary, &link).map_err(Error::path("write", &link))?;
+        }
         let mut path = folder.into_os_string();
         if let Some(inherited) = env::var_os("PATH") {
             path.push(":");

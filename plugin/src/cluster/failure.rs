@@ -13,8 +13,8 @@ pub(crate) enum Failure {
     Forbidden(String),
     /// No longer permitted, after a part was read.
     Lost(String),
-    /// An API server that can't say what it has.
-    TooOld,
+    /// An API server of an old version, or one that can't even say what it has.
+    TooOld(Option<String>),
     /// There is no such thing.
     NotFound(String),
     /// What a list was read from is no longer kept.
@@ -103,10 +103,14 @@ impl Failure {
                 let help = "what was read by then is no answer: run the command again".to_owned();
                 (format!("permission was lost while reading: {message}"), Some(help))
             }
-            Self::TooOld => {
+            Self::TooOld(version) => {
                 let help =
                     "netintent needs Kubernetes 1.33 or later; write the objects to a file, and read that with -f";
-                ("the API server is too old: it can't say which kinds it has".to_owned(), Some(help.to_owned()))
+                let why = version.map_or_else(
+                    || "it can't say which kinds it has".to_owned(),
+                    |version| format!("it is of Kubernetes {}", printable(&version)),
+                );
+                (format!("the API server is too old: {why}"), Some(help.to_owned()))
             }
             Self::NotFound(message) if message.is_empty() => {
                 ("the API server does not know what is asked".to_owned(), None)

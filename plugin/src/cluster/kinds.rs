@@ -136,6 +136,30 @@ struct Kind {
     kind: String,
 }
 
+/// What an API server says of itself.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ServerVersion {
+    #[serde(default)]
+    major: String,
+    #[serde(default)]
+    minor: String,
+    /// As people write it: `v1.36.2`.
+    #[serde(default)]
+    pub(crate) git_version: String,
+}
+
+impl ServerVersion {
+    /// The least minor version of Kubernetes 1 that netintent is made for.
+    const LEAST: u32 = 33;
+
+    /// Whether it is older than that. Some providers add to the number: `30+`.
+    pub(crate) fn is_too_old(&self) -> bool {
+        let minor: String = self.minor.chars().take_while(char::is_ascii_digit).collect();
+        self.major == "1" && minor.parse().is_ok_and(|minor: u32| minor < Self::LEAST)
+    }
+}
+
 impl Discovery {
     /// Whether Cilium is there.
     pub(crate) fn has_cilium(&self) -> bool {
@@ -186,6 +210,15 @@ mod tests {
         assert_eq!(path("Pod", None), "/api/v1/pods");
         assert_eq!(path("NetworkPolicy", Some("bank")), "/apis/networking.k8s.io/v1/namespaces/bank/networkpolicies");
         assert_eq!(path("ClusterApproval", None), "/apis/netintent.dev/v1alpha1/clusterapprovals");
+    }
+
+    #[test]
+    fn a_version_is_old_or_new_enough_or_unknown() {
+        let old = |major: &str, minor: &str| {
+            ServerVersion { major: major.into(), minor: minor.into(), git_version: String::new() }.is_too_old()
+        };
+        assert!(old("1", "32") && old("1", "30+") && old("1", "9"));
+        assert!(!old("1", "33") && !old("1", "40+") && !old("2", "0") && !old("", "") && !old("1", "x"));
     }
 
     #[test]

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures::future::{join_all, try_join};
+use futures::future::{join_all, try_join3};
 use netintent::check::cilium;
 use netintent::finding::Finding;
 use netintent::manifest::Object;
 use netintent::manifest::text::Node;
 use netintent::unread::{Extent, Unread};
 
-use super::kinds::{DISCOVERY, Discovery, Part, Resource, endpoints, known};
+use super::kinds::{DISCOVERY, Discovery, Part, Resource, ServerVersion, endpoints, known};
 use super::list::{Lists, Read, get};
 use super::{Cluster, Failure};
 use crate::error::Result;
@@ -36,7 +36,7 @@ pub(crate) struct Wanted {
 }
 
 /// What was read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct World {
     /// The objects.
     pub(crate) objects: Vec<Object>,
@@ -46,8 +46,6 @@ pub(crate) struct World {
     pub(crate) findings: Vec<Finding>,
     /// The objects as they were read, where that is wanted.
     pub(crate) nodes: Vec<Node>,
-    /// Whether the API server knows Approvals.
-    pub(crate) installed: bool,
 }
 
 /// Reads a cluster.
@@ -72,9 +70,15 @@ pub(crate) fn read(cluster: &Cluster, wanted: &Wanted) -> Result<World> {
     });
     printer::progress("");
     let all = all.map_err(Failure::into_error)?;
-    let installed = !all.iter().any(|kind| kind.absent);
-    let mut world =
-        World { objects: Vec::new(), unread: Vec::new(), findings: Vec::new(), nodes: Vec::new(), installed };
+    let mut world = World::default();
+    if all.iter().any(|kind| kind.absent) {
+        world.unread.push(Unread {
+            group: "netintent.dev".to_owned(),
+            kind: "Approval".into(),
+            extent: Extent::AllBut(BTreeSet::new()),
+            why: Unread::NOT_INSTALLED.to_owned(),
+        });
+    }
     for kind in all {
         world.unread.extend(kind.unread);
         world.unread.extend(kind.read.unread);
@@ -108,16 +112,25 @@ async fn everything(lists: &Lists<'_>, wanted: &Wanted) -> std::result::Result<V
             Err(unread) => return Ok(vec![OfKind { unread: Some(unread), ..OfKind::default() }]),
         };
         let cilium = wanted.exposures && discovery.has_cilium();
-        let others = discovery.others(wanted.exposures).ok_or(Failure::TooOld)?;
+        let others = discovery.others(wanted.exposures).ok_or(Failure::TooOld(None))?;
         let mut found = all(lists, wanted, others).await?;
         if cilium {
             found.push(cilium_configuration(lists.cluster).await?);
         }
         Ok(found)
     };
-    let (mut all, others) = try_join(kinds, others).await?;
+    let (mut all, others, ()) = try_join3(kinds, others, new_enough(lists.cluster)).await?;
     all.extend(others);
     Ok(all)
+}
+
+/// Insists on a version of Kubernetes that netintent is made for; who may not know it goes on without.
+async fn new_enough(cluster: &Cluster) -> std::result::Result<(), Failure> {
+    let Ok(text) = cluster.text(get("/version", "application/json")?).await else { return Ok(()) };
+    match serde_json::from_str::<ServerVersion>(&text) {
+        Ok(version) if version.is_too_old() => Err(Failure::TooOld(Some(version.git_version))),
+        _ => Ok(()),
+    }
 }
 
 /// Reads some kinds at once.

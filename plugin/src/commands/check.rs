@@ -31,9 +31,7 @@ pub(super) fn run(args: &Check) -> Result<Status> {
         .flat_map(|(file, text)| comments(u32::try_from(file).unwrap_or(u32::MAX), &text))
         .collect();
     let mut all = check(snapshot, read);
-    if args.input.is_live() && !args.input.all_namespaces {
-        all.retain(|finding| is_of(finding, &loaded.namespace));
-    }
+    all.retain(|finding| is_shown(finding, &loaded));
     let (kept, accepted) = accept(all, &snapshot.objects, &comments, &|place| sources.origin(place));
     let mut found: Vec<Found<'_>> = kept
         .iter()
@@ -54,12 +52,13 @@ pub(super) fn run(args: &Check) -> Result<Status> {
     Ok(if fails { Status::No } else { Status::Yes })
 }
 
-/// Whether a finding is about a namespace, or something in it.
-fn is_of(finding: &Finding, namespace: &str) -> bool {
-    finding
-        .object
-        .as_ref()
-        .is_some_and(|object| object.namespace == namespace || (object.kind == "Namespace" && object.name == namespace))
+/// Whether a finding is about a namespace that is shown, or something in it, or in a file.
+fn is_shown(finding: &Finding, loaded: &Loaded) -> bool {
+    let about = finding.object.as_ref();
+    about.map_or_else(
+        || loaded.shows(""),
+        |object| loaded.shows(if object.kind == "Namespace" { &object.name } else { &object.namespace }),
+    ) || finding.place.as_ref().and_then(|place| loaded.sources.origin(place)).is_some()
 }
 
 fn parsed(name: &str) -> Result<Code> {

@@ -11,6 +11,7 @@ use netintent::owner::Owner;
 use netintent::snapshot::Snapshot;
 use netintent::suggest::did_you_mean;
 
+use super::list::parse_selector;
 use crate::cli::{Diff, Format};
 use crate::error::{Result, Status};
 use crate::printer::{self, BOLD, styled};
@@ -19,13 +20,14 @@ use crate::render::ends::{self, caveats, short};
 use crate::render::items::Items;
 use crate::render::markdown;
 use crate::render::table::{TableWriter, Tone, plain};
-use crate::source::{self, Loaded};
+use crate::source::{self, Loaded, Prune};
 
 pub(super) fn run(args: &Diff) -> Result<Status> {
     // The process ends with the answer: there is no use in tidying up before.
     let over_cluster = args.base.is_empty() && args.base_rev.is_none();
     let both = ManuallyDrop::new(if over_cluster {
-        source::load_over_cluster(&args.input, &args.also)?
+        let prune = args.prune.then(|| prune(args)).transpose()?;
+        source::load_over_cluster(&args.input, &args.also, prune.as_ref())?
     } else {
         source::load_both(&args.input, &args.base, args.base_rev.as_deref(), &args.also)?
     });
@@ -45,6 +47,11 @@ pub(super) fn run(args: &Diff) -> Result<Status> {
         return Ok(Status::Trouble);
     }
     Ok(if same { Status::Yes } else { Status::No })
+}
+
+fn prune(args: &Diff) -> Result<Prune> {
+    let selector = args.selector.as_deref().map(parse_selector).transpose()?;
+    Ok(Prune { selector, kinds: args.prune_allowlist.clone(), namespaces: args.input.namespace.is_none() })
 }
 
 /// What changes besides connections.

@@ -6,6 +6,7 @@ use std::mem::ManuallyDrop;
 use netintent::explain::{Explanation, Question, explain, pods};
 use netintent::names::printable;
 use netintent::resolve::{Role, Subject, asked_port, split_port};
+use netintent::unread::Unread;
 
 use crate::cli::{Explain, Format};
 use crate::error::{Error, Result, Status};
@@ -51,6 +52,10 @@ pub(super) fn run(args: &Explain) -> Result<Status> {
             }
         }
         out.flush()?;
+    }
+    // What it would be with labels and approvals nobody knows.
+    if snapshot.objects.unread.iter().any(Unread::is_not_installed) {
+        return Ok(Status::Trouble);
     }
     Ok(status(&explanation))
 }

@@ -8,6 +8,7 @@ use netintent::list::{Caveat, Connection, Filter, Group, grouped, list};
 use netintent::names::printable;
 use netintent::port::PortSet;
 use netintent::resolve::{Role, Subject, split_port};
+use netintent::selector::Selector;
 use netintent::snapshot::Snapshot;
 
 use crate::cli::{Format, List};
@@ -71,20 +72,24 @@ fn filter(loaded: &Loaded, args: &List) -> Result<Filter> {
         Ok(Some(wanted))
     };
     let mut either = args.selector.as_deref().map(|text| selected(snapshot, text)).transpose()?;
-    // As kubectl shows what is in one namespace unless all are asked for.
-    if args.input.is_live() && !args.input.all_namespaces && args.from.is_none() && args.to.is_none() {
+    if loaded.is_narrowed() && args.from.is_none() && args.to.is_none() {
         let all = either.unwrap_or_else(|| vec![true; snapshot.workloads.len()]);
-        let here = snapshot.workloads.iter().map(|workload| workload.namespace == loaded.namespace);
+        let here = snapshot.workloads.iter().map(|workload| loaded.shows(&workload.namespace));
         either = Some(all.into_iter().zip(here).map(|(selected, here)| selected && here).collect());
     }
     let (from, to) = (set(&args.from, Role::Caller)?, set(&args.to, Role::Callee)?);
     Ok(Filter { from, to, either, declared: args.declared, own: args.own })
 }
 
+/// A selector as kubectl takes it.
+pub(super) fn parse_selector(text: &str) -> Result<Selector> {
+    let wrong = |message: String| Error::new(format!("`{}` is no selector: {}", printable(text), printable(&message)));
+    Selector::parse(text).map_err(wrong)
+}
+
 /// The workloads that have a pod with these labels.
 fn selected(snapshot: &Snapshot, text: &str) -> Result<Vec<bool>> {
-    let selector = netintent::selector::Selector::parse(text)
-        .map_err(|message| Error::new(format!("`{}` is no selector: {}", printable(text), printable(&message))))?;
+    let selector = parse_selector(text)?;
     let mut wanted = vec![false; snapshot.workloads.len()];
     for pod in snapshot.select(None, &selector) {
         wanted[snapshot.pods[pod as usize].workload as usize] = true;

@@ -7,6 +7,7 @@ use netintent::mode::{Counts, Mode, Origin, Stop, Subject, settled, stops, warni
 use netintent::names::printable;
 use netintent::snapshot::Snapshot;
 use netintent::suggest::did_you_mean;
+use netintent::unread::Unread;
 
 use super::confirm::confirmed;
 use crate::cli::{self, DryRun};
@@ -18,6 +19,10 @@ use crate::source::{self, Loaded};
 
 pub(super) fn run(args: &cli::Mode) -> Result<Status> {
     let subject = &args.subject;
+    if args.input.with_cluster {
+        let help = "leave out --with-cluster, or leave out -f".to_owned();
+        return Err(Error::with_help("`mode` is of the cluster as it is, or of files alone", help));
+    }
     // What is written is what was read before all else: a change of somebody else's in between is found.
     let sets = args.input.is_live() && args.mode.is_some() && args.dry_run != Some(DryRun::Client);
     let target = if sets { Some(Target::read(args)?) } else { None };
@@ -140,7 +145,12 @@ fn change(
 
 /// Nothing is set on what is not known: what was not read may be what is cut.
 fn check_known(loaded: &Loaded, subject: &Subject, mode: Mode) -> Result<()> {
-    if !loaded.snapshot.objects.unread.is_empty() {
+    let unread = &loaded.snapshot.objects.unread;
+    if unread.iter().any(Unread::is_not_installed) {
+        let help = "kubectl netintent install prints what it takes".to_owned();
+        return Err(Error::with_help("netintent is not installed in this cluster: a mode would change nothing", help));
+    }
+    if !unread.is_empty() {
         let what = match &subject.service {
             None => format!("namespace {}", subject.namespace),
             Some(service) => format!("service -n {} {service}", subject.namespace),
@@ -149,10 +159,6 @@ fn check_known(loaded: &Loaded, subject: &Subject, mode: Mode) -> Result<()> {
             "whoever may read all of the cluster can ask; kubectl label --overwrite {what} netintent.dev/mode={mode} sets it unseen"
         );
         return Err(Error::with_help(format!("cannot tell what {mode} would cut: not all of it could be read"), help));
-    }
-    if !loaded.installed {
-        let help = "kubectl netintent install prints what it takes".to_owned();
-        return Err(Error::with_help("netintent is not installed in this cluster: a mode would change nothing", help));
     }
     Ok(())
 }

@@ -22,8 +22,8 @@ pub(super) fn run(args: &Render) -> Result<Status> {
     let Loaded { snapshot, sources, .. } = &*loaded;
     let services = args.services.iter().map(|text| service(&loaded, text, args)).collect::<Result<Vec<usize>>>()?;
     let mut policies = rendered(snapshot);
-    if args.input.is_live() && services.is_empty() && !args.input.all_namespaces {
-        policies.retain(|rendered| rendered.policy.metadata.namespace == loaded.namespace);
+    if services.is_empty() {
+        policies.retain(|rendered| loaded.shows(&rendered.policy.metadata.namespace));
     }
     if !services.is_empty() {
         let wanted: Vec<_> = services.iter().map(|at| snapshot.objects.services[*at].metadata.key()).collect();

@@ -285,6 +285,7 @@ pub(crate) fn summary(mode: Mode, counts: Counts, only_declared: bool) -> String
     };
     let what = if only_declared { " of what is declared" } else { "" };
     let declared = match (counts.cut, counts.declared) {
+        _ if only_declared => String::new(),
         (0, _) | (1, 0) => String::new(),
         (_, 0) => ", none of them declared".to_owned(),
         (1, _) => ", which is declared".to_owned(),

@@ -16,13 +16,15 @@ use crate::printer;
 
 /// Reads the cluster; `names` are what is asked about, as typed.
 pub(super) fn load(input: &Input, names: &[&str], what: What) -> Result<Loaded> {
-    let (World { objects, unread, mut findings, installed, .. }, namespace) =
+    let (World { objects, unread, mut findings, .. }, namespace) =
         world(&input.connection, input.namespace.as_deref(), names, what)?;
     let mut objects = collect(objects, &|_| String::new(), &mut findings);
     objects.unread = unread;
     let mut snapshot = Snapshot::new(objects, &options(input));
     findings.append(&mut snapshot.findings);
-    Ok(Loaded { snapshot, findings, sources: Sources::new(Vec::new()), namespace, installed })
+    // As kubectl shows what is in one namespace unless all are asked for.
+    let shown = (!input.all_namespaces).then(|| BTreeSet::from([namespace.clone()]));
+    Ok(Loaded { snapshot, findings, sources: Sources::new(Vec::new()), namespace, shown, under: Vec::new() })
 }
 
 /// What is read besides the rest.
@@ -43,9 +45,6 @@ fn world(connection: &Connection, own: Option<&str>, names: &[&str], what: What)
     let What { exposures, endpoints, nodes } = what;
     let wanted = Wanted { namespaces: named(&namespace, names), exposures, endpoints, nodes };
     let world = read(&cluster, &wanted)?;
-    if !world.installed {
-        printer::note("netintent is not installed in this cluster: there are no Approvals.");
-    }
     report_unread(&world.unread);
     Ok((world, namespace))
 }
@@ -94,7 +93,12 @@ pub(super) fn report_unread(unread: &[Unread]) {
     const MOST: usize = 5;
     let mut whole: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut single: Vec<String> = Vec::new();
-    for unread in unread {
+    if unread.iter().any(Unread::is_not_installed) {
+        let help =
+            "nothing in it is declared, approved or derived; `kubectl netintent install` says how to change that";
+        printer::warning(&format!("{}: {help}", Unread::NOT_INSTALLED));
+    }
+    for unread in unread.iter().filter(|unread| !unread.is_not_installed()) {
         match &unread.extent {
             Extent::AllBut(_) => whole.entry(who(&unread.why)).or_default().push(unread.to_string()),
             Extent::One(..) => single.push(format!("{unread} can't be read: {}", unread.why)),

@@ -24,14 +24,13 @@ pub(super) struct Manifests {
     pub(super) observed: bool,
 }
 
-/// The objects of all files over those that there are already, which come first.
-pub(super) fn laid_over(sources: &Sources, namespace: &str, under: Vec<Object>) -> Result<Manifests> {
-    let mut over = decoded(sources, namespace, true)?;
+/// The objects of files over those that there are already, which come first.
+pub(super) fn laid_over(mut over: Read, sources: &Sources, under: Vec<Object>) -> Manifests {
     let place = |origin: Origin| sources.place(origin);
     // What replaces an object of the cluster is what is wanted, and nothing to tell.
     let objects = collect(under.into_iter().chain(over.objects), &place, &mut Vec::new());
     over.findings.sort_by_key(|finding| finding.place.as_ref().and_then(Place::origin));
-    Ok(Manifests { objects, findings: over.findings, observed: false })
+    Manifests { objects, findings: over.findings, observed: false }
 }
 
 /// Reads the objects of all files: some, unless there need be none.
@@ -45,14 +44,15 @@ pub(super) fn objects(sources: &Sources, namespace: &str, may_be_none: bool) -> 
 }
 
 /// The objects of all files, each by itself.
-struct Read {
-    objects: Vec<Object>,
+pub(super) struct Read {
+    pub(super) objects: Vec<Object>,
     findings: Vec<Finding>,
     unread: Vec<Unread>,
     observed: bool,
 }
 
-fn decoded(sources: &Sources, namespace: &str, may_be_none: bool) -> Result<Read> {
+/// Reads the objects of all files, each by itself: some, unless there need be none.
+pub(super) fn decoded(sources: &Sources, namespace: &str, may_be_none: bool) -> Result<Read> {
     let mut errors: Vec<ManifestError> = Vec::new();
     let mut jobs: Vec<(u32, Document<'_>)> = Vec::new();
     let files: Vec<&[u8]> = sources.bytes().collect();

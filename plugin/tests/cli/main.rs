@@ -4,6 +4,7 @@
 
 mod approve;
 mod bad_input;
+mod completion;
 mod demo;
 mod findings;
 mod git;

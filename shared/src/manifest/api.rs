@@ -93,6 +93,8 @@ enum Place {
     PodSpec,
     Container,
     PodStatus,
+    /// That it is there is kept.
+    Mark,
     /// All of it is kept.
     Whole,
 }
@@ -120,6 +122,7 @@ impl Place {
             (Self::Object(_) | Self::Template(_), _) => None,
             (Self::Metadata, "annotations") => Some(Self::Annotations),
             (Self::Metadata, _) => kept(&METADATA),
+            (Self::Annotations, names::LAST_APPLIED) => Some(Self::Mark),
             (Self::Annotations, _) => counts(key).then_some(Self::Whole),
             (Self::WorkloadSpec, "template") => Some(Self::Template(Shape::Pod)),
             (Self::WorkloadSpec, _) => kept(&WORKLOAD_SPEC),
@@ -132,12 +135,13 @@ impl Place {
             (Self::Container, _) => kept(&CONTAINER),
             (Self::PodStatus, _) => kept(&POD_STATUS),
             (Self::Whole, _) => Some(Self::Whole),
+            (Self::Mark, _) => None,
         }
     }
 
     /// Whether a value here is a mapping, or a list of such: anything else is not what the API server gives.
     fn keys_are_known(self) -> bool {
-        self != Self::Whole
+        !matches!(self, Self::Whole | Self::Mark)
     }
 }
 
@@ -190,11 +194,8 @@ impl<'de> Visitor<'de> for Part {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Node, E> {
+        let value = if self.0 == Place::Mark { "" } else { value };
         Ok(bare(Value::String(value.to_owned())))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Node, E> {
-        Ok(bare(Value::String(value)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {

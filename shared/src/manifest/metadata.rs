@@ -84,6 +84,7 @@ fn metadata(context: &Context<'_>, node: &Node, is_name: fn(&str) -> bool, expec
         stem,
         labels: labels(context, written)?,
         annotations: annotations(context, written)?,
+        applied: context.present(written, "annotations").is_some_and(|a| a.get(names::LAST_APPLIED).is_some()),
         created: written.get("creationTimestamp").and_then(Node::as_str).and_then(|text| text.parse().ok()),
         controller: controller(context, written)?,
         origin: context.origin(head(node)),

@@ -7,7 +7,7 @@ use std::thread;
 use netintent_tests::{ControlPlane, Kubectl};
 
 use crate::Result;
-use crate::plugin::netintent;
+use crate::plugin::{netintent, workload};
 
 /// A kubeconfig in the scratch folder of a kubectl.
 fn kubeconfig(kubectl: &Kubectl, server: &str, user: &str) -> Result<String> {
@@ -100,7 +100,12 @@ fn each_failure_is_said_and_is_no_answer() -> Result {
             vec![("continue=next", 410, status(410, "Expired", "too old")), ("/pods", 200, page.to_owned())],
             "the cluster changed faster than it could be read",
         ),
-        ("an old API server", vec![("/apis/", 200, NOTHING.to_owned()), ("/apis", 200, old)], "too old"),
+        ("a very old API server", vec![("/apis/", 200, NOTHING.to_owned()), ("/apis", 200, old)], "too old"),
+        (
+            "an old API server",
+            vec![("/version", 200, r#"{"major": "1", "minor": "31+", "gitVersion": "v1.31.4-eks"}"#.to_owned())],
+            "the API server is too old: it is of Kubernetes v1.31.4-eks",
+        ),
         ("no API server at all", vec![("/", 200, "<html>".to_owned())], "the answer can't be read"),
         ("half an answer", vec![("/pods", 200, page[..60].to_owned())], "the answer can't be read"),
     ];
@@ -156,13 +161,19 @@ fn without_a_cluster_it_is_said_what_to_do() -> Result {
 }
 
 #[test]
-fn a_cluster_without_netintent_is_read_all_the_same() -> Result {
+fn a_cluster_without_netintent_is_shown_and_told_of() -> Result {
     let plane = ControlPlane::shared()?;
     let kubectl = plane.admin();
-    let said = netintent(kubectl, &["list", "-A"])?;
-    assert_eq!(said.status, Some(0), "{said:?}");
-    assert!(said.err.contains("netintent is not installed in this cluster"), "{said:?}");
     plane.namespace("bare")?;
+    kubectl.pipe(["apply", "-f", "-"], &workload("bare", "a", ""))?;
+    for command in
+        [&["list", "-A"][..], &["check", "-A"], &["render", "-A"], &["explain", "bare/a", "bare/a"], &["snapshot"]]
+    {
+        let said = netintent(kubectl, command)?;
+        assert_eq!(said.status, Some(2), "{command:?}: {said:?}");
+        assert!(said.err.contains("netintent is not installed in this cluster"), "{command:?}: {said:?}");
+        assert!(said.err.contains("kubectl netintent install"), "{command:?}: {said:?}");
+    }
     let service = r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": "bare", "name": "b"}, "spec": {"selector": {"app": "b"}, "ports": [{"port": 80}]}}"#;
     kubectl.pipe(["apply", "-f", "-"], service)?;
     let said = netintent(kubectl, &["approve", "bare/*", "--to", "bare/b", "--apply"])?;

@@ -3,10 +3,12 @@
 #![allow(clippy::panic, clippy::unwrap_used, missing_docs, reason = "tests may")]
 
 mod approvals;
+mod completion;
 mod documented;
 mod equal;
 mod errors;
 mod limited;
+mod over;
 mod plugin;
 mod tunnel;
 
