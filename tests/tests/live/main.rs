@@ -8,8 +8,10 @@ mod documented;
 mod equal;
 mod errors;
 mod limited;
+mod mode;
 mod over;
 mod plugin;
+mod status;
 mod tunnel;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
