@@ -14,7 +14,7 @@ fn the_commands_of_the_pages_exit_as_they_say() -> Result {
     let installed = Installed::start_with(&Installation { controller: true, ..Installation::default() })?;
     apply(&installed, &[DEMO], &["shop", "bank", "platform"])?;
     until_pods_are_there(&installed)?;
-    // Each leaves the cluster as it found it.
+    // The first leaves the cluster as it found it.
     assert_eq!(run(&installed, READING)?, 10);
     assert_eq!(run(&installed, MODES)?, 12);
     Ok(())
