@@ -34,19 +34,19 @@ pub(crate) struct Mode {
 
     /// The mode that it is to have: enforce, shadow or off
     #[arg(value_name = "MODE", value_parser = value)]
-    pub(crate) mode: Option<Value>,
+    pub(crate) target: Option<Value>,
 
     /// Show and count only what callers declare
     #[arg(long)]
     pub(crate) declared: bool,
 
     /// Do not ask
-    #[arg(short, long, conflicts_with = "files", requires = "mode")]
+    #[arg(short, long, conflicts_with = "files", requires = "target")]
     pub(crate) yes: bool,
 
     /// Show what would change, and change nothing: client, or server, which asks the API server whether it would take it
     #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
-    #[arg(hide_possible_values = true, conflicts_with = "files", requires = "mode")]
+    #[arg(hide_possible_values = true, conflicts_with = "files", requires = "target")]
     pub(crate) dry_run: Option<DryRun>,
 
     /// Leave out the headers of tables

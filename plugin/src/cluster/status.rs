@@ -65,7 +65,7 @@ pub(crate) struct Facts {
     pub(crate) definitions: Vec<Answer>,
     pub(crate) mutating: Answer,
     pub(crate) validating: Answer,
-    /// All ValidatingAdmissionPolicies, as a list, and their bindings.
+    /// All of the kind `ValidatingAdmissionPolicy`, as a list, and their bindings.
     pub(crate) policies: Answer,
     pub(crate) bindings: Answer,
     pub(crate) deployment: Answer,

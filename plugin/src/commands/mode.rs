@@ -24,7 +24,7 @@ pub(super) fn run(args: &cli::Mode) -> Result<Status> {
         return Err(Error::with_help("`mode` is of the cluster as it is, or of files alone", help));
     }
     // What is written is what was read before all else: a change of somebody else's in between is found.
-    let sets = args.input.is_live() && args.mode.is_some() && args.dry_run != Some(DryRun::Client);
+    let sets = args.input.is_live() && args.target.is_some() && args.dry_run != Some(DryRun::Client);
     let target = if sets { Some(Target::read(args)?) } else { None };
     // Where not all may be read, its namespace is.
     let names = [format!("{}/", subject.namespace)];
@@ -32,7 +32,7 @@ pub(super) fn run(args: &cli::Mode) -> Result<Status> {
     // The process ends with the answer: there is no use in tidying up before.
     let loaded = ManuallyDrop::new(loaded);
     let standing = standing(&loaded, subject)?;
-    match args.mode {
+    match args.target {
         None => show(args, &loaded, &standing),
         Some(mode) => change(args, &loaded, &standing, mode, target),
     }

@@ -174,8 +174,7 @@ spec:
     assert_eq!(stopped(&format!("{text}---\n{paste}"), "bank", Mode::Enforce), []);
     let left = objects(&format!("---\n{paste}")).approvals.remove(0).from;
     assert_eq!(left.iter().map(|from| from.peer.is_ok()).collect::<Vec<_>>(), [true, true, false, false, true, true]);
-    let only_ingress: String =
-        paste.lines().filter(|line| !line.contains("ipBlock")).map(|line| format!("{line}\n")).collect();
+    let only_ingress: String = paste.split_inclusive('\n').filter(|line| !line.contains("ipBlock")).collect();
     assert_eq!(stopped(&format!("{text}---\n{only_ingress}"), "bank", Mode::Enforce).len(), 4);
     // What is so already is not the change's doing, and shadow closes nothing.
     assert_eq!(stopped(&text.replace("mode: \"shadow\"", "mode: \"enforce\""), "shop", Mode::Shadow), []);

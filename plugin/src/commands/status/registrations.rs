@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(weak.text, "of new.derive.netintent.dev failurePolicy is Ignore in place of Fail");
         assert!(weak.help.is_some_and(|help| help.starts_with("if that was to recover")));
         let never = of("ValidatingWebhookConfiguration", |c| {
-            c["webhooks"][3]["matchConditions"][0]["expression"] = "false".into()
+            c["webhooks"][3]["matchConditions"][0]["expression"] = "false".into();
         });
         assert_eq!(never.text, "of guard.netintent.dev matchConditions differs");
         let some = of("ValidatingWebhookConfiguration", |c| {
