@@ -8,7 +8,7 @@ use netintent::names;
 
 use super::{DryRun, Input, Output};
 
-/// Show or set the mode of a namespace or a Service, once it is shown what that would cut and open
+/// Show or set the mode of a namespace or a Service, and what that cuts and opens
 ///
 /// Without MODE it shows the mode, where it comes from, and what each other mode would do. With MODE it shows every connection
 /// that would be cut or opened, asks, and writes the label. With -f it only shows.
