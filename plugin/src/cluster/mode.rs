@@ -66,6 +66,10 @@ fn refused(failure: Failure, subject: &Subject) -> Error {
             let message = format!("somebody else changed {} {} meanwhile", subject.kind(), subject.name());
             Error::with_help(message, "nothing was changed: run the command again".to_owned())
         }
+        // Its own namespace never takes part: no right would help.
+        Failure::Forbidden(message) if message.contains("takes no part") => {
+            Error::with_help(format!("refused: {}", printable(&message)), "choose another namespace".to_owned())
+        }
         Failure::Forbidden(message) => {
             let needed = match subject.service {
                 Some(_) => "it takes the right to patch this Service",

@@ -141,6 +141,8 @@ fn pods_behind_a_service_without_selector_are_not_closed_to_all() {
 const CALLERS: &str = "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {namespace: bank, name: web}\nspec: {defaultBackend: {service: {name: ledger, port: {number: 80}}}}\n\
 ---\napiVersion: gateway.networking.k8s.io/v1\nkind: GRPCRoute\nmetadata: {namespace: bank, name: route}\nspec: {rules: [{backendRefs: [{name: ledger, port: 80}]}]}\n\
 ---\napiVersion: admissionregistration.k8s.io/v1\nkind: MutatingWebhookConfiguration\nmetadata: {name: hook}\nwebhooks: [{clientConfig: {service: {namespace: bank, name: ledger}}}]\n\
+---\napiVersion: apiregistration.k8s.io/v1\nkind: APIService\nmetadata: {name: v1.a.b}\nspec: {service: {namespace: bank, name: ledger}}\n\
+---\napiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: as.a.b}\nspec: {conversion: {webhook: {clientConfig: {service: {namespace: bank, name: ledger}}}}}\n\
 ---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {namespace: default, name: kubernetes, labels: {kubernetes.io/service-name: kubernetes}}\nendpoints: [{addresses: [192.0.2.1, 'fd00::1']}]\n";
 
 #[test]
@@ -150,7 +152,10 @@ fn who_can_carry_no_intent_is_let_in_first() {
     let text = exposed + CALLERS;
     let found = stopped(&text, "bank", Mode::Enforce);
     assert!(found.iter().all(|stop| stop.reason == Reason::WithoutFrom && stop.object.name == "ledger"), "{found:?}");
-    assert_eq!(found.iter().map(|stop| stop.paste.is_some()).collect::<Vec<_>>(), [true, false, false, false]);
+    assert_eq!(
+        found.iter().map(|stop| stop.paste.is_some()).collect::<Vec<_>>(),
+        [true, false, false, false, false, false]
+    );
     let paste = found[0].paste.clone().unwrap();
     let expected = "apiVersion: netintent.dev/v1alpha1
 kind: Approval
@@ -165,7 +170,7 @@ spec:
     - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: <namespace of the ingress controller>}}
     # GRPCRoute bank/route: the pods of the gateway; write the name of their namespace
     - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: <namespace of the gateway>}}
-    # MutatingWebhookConfiguration hook: the API server; where it calls by way of a tunnel's pods, name those
+    # MutatingWebhookConfiguration hook, APIService v1.a.b, CustomResourceDefinition as.a.b: the API server; where it calls by way of a tunnel's pods, name those
     - ipBlock: {cidr: \"192.0.2.1/32\"}
     - ipBlock: {cidr: \"fd00::1/128\"}
 ";
@@ -175,7 +180,7 @@ spec:
     let left = objects(&format!("---\n{paste}")).approvals.remove(0).from;
     assert_eq!(left.iter().map(|from| from.peer.is_ok()).collect::<Vec<_>>(), [true, true, false, false, true, true]);
     let only_ingress: String = paste.split_inclusive('\n').filter(|line| !line.contains("ipBlock")).collect();
-    assert_eq!(stopped(&format!("{text}---\n{only_ingress}"), "bank", Mode::Enforce).len(), 4);
+    assert_eq!(stopped(&format!("{text}---\n{only_ingress}"), "bank", Mode::Enforce).len(), 6);
     // What is so already is not the change's doing, and shadow closes nothing.
     assert_eq!(stopped(&text.replace("mode: \"shadow\"", "mode: \"enforce\""), "shop", Mode::Shadow), []);
     assert_eq!(stopped(&text, "bank", Mode::Shadow), []);

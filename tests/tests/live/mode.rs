@@ -72,23 +72,25 @@ fn a_mode_is_shown_previewed_and_set() -> Result {
     let again = set(installed, "mo-bank", "enforce")?;
     assert!(again.err.contains("Nothing is changed."), "{again:?}");
 
-    // A Service alone, which then keeps its namespace open.
-    let said = set(installed, "mo-bank/ledger", "shadow")?;
+    // A Service alone would keep its namespace open.
+    let dry = ["mode", "mo-bank/ledger", "shadow", "--dry-run"];
+    let said = until_said(installed, kubectl, &dry, |said| said.status == Some(0))?;
     assert!(said.out.contains("opened") && said.err.contains("keeps it open"), "{said:?}");
+    set(installed, "mo-bank", "off")?;
+    assert_eq!(label(kubectl, &["namespace", "mo-bank"])?, "off");
+    set(installed, "mo-bank/ledger", "shadow")?;
     assert_eq!(label(kubectl, &["service", "-n", "mo-bank", "ledger"])?, "shadow");
     let shown = netintent(kubectl, &["mode", "mo-bank"])?;
     assert!(shown.out.contains("Services with a mode of their own: ledger (shadow)."), "{shown:?}");
-    set(installed, "mo-bank", "off")?;
-    assert_eq!(label(kubectl, &["namespace", "mo-bank"])?, "off");
 
     for (args, message) in [
         (&["mode", "mo-bnk"][..], "there is no Namespace mo-bnk"),
         (&["mode", "mo-bnk", "enforce", "--yes"], "there is no Namespace mo-bnk"),
         (&["mode", "mo-bank/lodger"], "did you mean `ledger`?"),
         (&["mode", "mo-bank", "on"], "enforce, shadow or off was expected"),
+        (&["mode", "netintent-system", "shadow", "--yes"], "takes no part"),
     ] {
-        let said = netintent(kubectl, args)?;
-        assert!(said.status == Some(2) && said.err.contains(message), "{args:?}: {said:?}");
+        until_said(installed, kubectl, args, |said| said.status == Some(2) && said.err.contains(message))?;
     }
     Ok(())
 }
@@ -215,8 +217,9 @@ fn who_can_carry_no_intent_stops_it_until_it_is_let_in() -> Result {
     let by_port = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": "mo-out", "name": "primary-pods"},
         "spec": {"selector": {"app": "db"}, "ports": [{"port": 5432}]}});
     kubectl.pipe(["apply", "-f", "-"], &by_port.to_string())?;
-    set(installed, "mo-out", "enforce")?;
-    assert_eq!(label(kubectl, &["namespace", "mo-out"])?, "enforce");
+    // Not set: what stays without a policy would be told to every other test on this cluster.
+    let dry = ["mode", "mo-out", "enforce", "--dry-run=server", "-o", "json"];
+    until_said(installed, kubectl, &dry, |said| said.status == Some(1) && said.json()["stops"] == json!([]))?;
     Ok(())
 }
 
