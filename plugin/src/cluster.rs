@@ -1,5 +1,6 @@
 //! A cluster: whom to speak to and as whom, by kubectl's own rules, and what went wrong in words.
 
+mod dry_run;
 mod failure;
 mod kinds;
 mod list;
@@ -16,9 +17,11 @@ use std::time::Duration;
 use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use netintent::names::printable;
+use serde_json::Value;
 
 use crate::cli::Connection;
 use crate::error::{Error, Result};
+pub(crate) use dry_run::{Admitted, Probe};
 pub(crate) use failure::Failure;
 pub(crate) use mode::{Labelled, missing};
 pub(crate) use world::{Wanted, World, read};
@@ -65,18 +68,34 @@ impl Cluster {
     /// # Errors
     /// Where there is no answer in time, or the API server refuses.
     async fn changing(&self, request: http::Request<Vec<u8>>) -> std::result::Result<Vec<String>, Failure> {
+        Ok(self.changed(request).await?.0)
+    }
+
+    /// The same, with what the API server answers.
+    ///
+    /// # Errors
+    /// As [`Cluster::changing`].
+    async fn changed(&self, request: http::Request<Vec<u8>>) -> std::result::Result<(Vec<String>, Value), Failure> {
+        let (status, warnings, body) = self.answered(request).await?;
+        if status.is_success() {
+            let answer = serde_json::from_slice(&body).map_err(|error| Failure::Garbled(error.to_string()))?;
+            return Ok((warnings, answer));
+        }
+        Err(Failure::of(kube::Error::Api(Box::new(refusal(status, &body))), &self.server))
+    }
+
+    /// Sends a change, and gives what comes: that the API server refuses is an answer too.
+    async fn answered(
+        &self,
+        request: http::Request<Vec<u8>>,
+    ) -> std::result::Result<(http::StatusCode, Vec<String>, Vec<u8>), Failure> {
         let sent = self.client.send(request.map(kube::client::Body::from));
         let answer = self.in_time(sent).await?;
         let warnings = answer.headers().get_all(http::header::WARNING).iter();
         let warnings = warnings.filter_map(|value| value.to_str().ok()).filter_map(warned).collect();
         let status = answer.status();
         let body = self.in_time(async { Ok(answer.into_body().collect_bytes().await?.to_vec()) }).await?;
-        if status.is_success() {
-            return Ok(warnings);
-        }
-        let said = serde_json::from_slice::<kube::core::Status>(&body).unwrap_or_default();
-        let said = kube::core::Status { code: status.as_u16(), ..said };
-        Err(Failure::of(kube::Error::Api(Box::new(said)), &self.server))
+        Ok((status, warnings, body))
     }
 
     /// What comes of a request, if it comes in time.
@@ -98,6 +117,12 @@ impl Cluster {
     pub(crate) async fn text(&self, request: http::Request<Vec<u8>>) -> std::result::Result<String, Failure> {
         self.in_time(self.client.request_text(request)).await
     }
+}
+
+/// What the API server says where it refuses.
+fn refusal(status: http::StatusCode, body: &[u8]) -> kube::core::Status {
+    let said = serde_json::from_slice::<kube::core::Status>(body).unwrap_or_default();
+    kube::core::Status { code: status.as_u16(), ..said }
 }
 
 /// The text of a `Warning` header: `299 - "text"`, with `"` and `\` escaped.

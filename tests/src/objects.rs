@@ -1,5 +1,6 @@
 //! The objects that the tests of the controller apply.
 
+use netintent::manifest::text::{documents, parse};
 use serde_json::{Value, json};
 
 use crate::{Error, Reply, User};
@@ -106,4 +107,23 @@ pub fn set_mode(user: &User, namespace: &str, mode: &str) -> Result<(), Error> {
 /// A peer that needs no intent.
 pub fn from_block(cidr: &str) -> Value {
     json!([{"ipBlock": {"cidr": cidr}}])
+}
+
+/// The objects of manifests, those of lists each by itself, as the API server would be sent them.
+///
+/// # Errors
+///
+/// If it is no YAML, or its numbers are none.
+pub fn read(text: &str) -> Result<Vec<Value>, Error> {
+    let failed = |what: String| Error::Client { what };
+    let mut all = Vec::new();
+    for document in documents(text.as_bytes()).map_err(|error| failed(error.message))? {
+        let Some(node) = parse(&document).map_err(|error| failed(error.message))? else { continue };
+        let object = serde_json::to_value(&node).map_err(|error| failed(error.to_string()))?;
+        match object["items"].as_array() {
+            Some(items) => all.extend(items.iter().cloned()),
+            None => all.push(object),
+        }
+    }
+    Ok(all)
 }

@@ -1,7 +1,7 @@
 //! The JSON of each answer. It is an API: fields are added, never renamed.
 
 use netintent::caller::Caller;
-use netintent::explain::{Explanation, Fix, PodState, Question, Step, pods};
+use netintent::explain::{Explanation, Fix, PodState, Step};
 use netintent::list::{Connection, Group, Party, PortRange};
 use netintent::port::PortSet;
 use netintent::resolve::Subject;
@@ -280,14 +280,15 @@ impl<'a> ExplanationView<'a> {
     pub(crate) fn new(
         snapshot: &'a Snapshot,
         sources: &Sources,
-        question: &'a Question,
+        [source, destination]: [EndView<'a>; 2],
         explanation: &'a Explanation,
+        pods: &[PodState<'a>],
     ) -> Self {
         Self {
             api_version: API_VERSION,
             kind: "Explanation",
-            source: subject(snapshot, &question.source, true),
-            destination: subject(snapshot, &question.destination, false),
+            source,
+            destination,
             allowed: explanation.allowed,
             in_part: explanation.in_part,
             summary: &explanation.summary,
@@ -296,13 +297,14 @@ impl<'a> ExplanationView<'a> {
             chain: explanation.chain.iter().map(|step| StepView::new(step, sources)).collect(),
             caveats: explanation.caveats.iter().map(|(_, sentence)| sentence.as_str()).collect(),
             fix: &explanation.fixes,
-            pods: pods(snapshot, question).iter().map(PodView::new).collect(),
+            pods: pods.iter().map(PodView::new).collect(),
             unread: UnreadView::of(snapshot),
         }
     }
 }
 
-fn subject<'a>(snapshot: &'a Snapshot, subject: &'a Subject, calls: bool) -> EndView<'a> {
+/// What was asked about; `calls` is whether it is who calls.
+pub(crate) fn subject<'a>(snapshot: &'a Snapshot, subject: &'a Subject, calls: bool) -> EndView<'a> {
     match subject {
         Subject::Service(at) => {
             let metadata = &snapshot.objects.services[*at].metadata;

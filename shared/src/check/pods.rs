@@ -8,7 +8,7 @@ use crate::finding::{Code, Finding, Step};
 use crate::mode::Mode;
 use crate::names;
 use crate::objects::Workload;
-use crate::snapshot::{Pod, Snapshot};
+use crate::snapshot::{self, Pod, Snapshot};
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -17,7 +17,7 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
     for pod in &snapshot.pods {
         let object = &snapshot.objects.workloads[pod.object];
         if object.pod.host_network && told.insert(pod.workload) {
-            found.push(host_network(object));
+            found.push(host_network(object, &snapshot.workloads[pod.workload as usize]));
         }
     }
     let mut pods: Vec<Option<&Pod>> = vec![None; snapshot.objects.workloads.len()];
@@ -29,12 +29,9 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
     found
 }
 
-fn host_network(object: &Workload) -> Finding {
-    let message = format!(
-        "{} {} is on its node's network: most CNIs enforce no NetworkPolicy there",
-        object.kind,
-        object.metadata.full_name()
-    );
+fn host_network(object: &Workload, workload: &snapshot::Workload) -> Finding {
+    let (kind, name) = (&workload.kind, workload.full_name());
+    let message = format!("{kind} {name} is on its node's network: most CNIs enforce no NetworkPolicy there");
     let finding = Finding::new(Code::HostNetwork, message).about(object.kind.clone(), &object.metadata);
     finding.field(super::in_template(object, &["spec", "hostNetwork"]))
 }

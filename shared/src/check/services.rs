@@ -184,8 +184,8 @@ fn unnamed_ports(snapshot: &Snapshot, found: &mut Vec<Finding>) {
                 "no Service leads to port {} {}{name} of {} {}, which Service {service} protects",
                 port.protocol,
                 port.port,
-                object.kind,
-                object.metadata.full_name()
+                snapshot.workload_of(pod).kind,
+                snapshot.workload_of(pod).full_name()
             );
             let mut path = super::in_template(object, &["spec"]);
             path.push(crate::finding::Step::Holding("containerPort", port.port.to_string()));

@@ -56,7 +56,7 @@ impl Cluster {
             for document in text::documents(file.text.as_bytes()).map_err(|error| error.message)? {
                 let Some(node) = text::parse(&document).map_err(|error| error.message)? else { continue };
                 objects.extend(decode(&node, 0, "default").map_err(|error| error.message)?.objects);
-                let object = json(&node)?;
+                let object = serde_json::to_value(&node)?;
                 match object["kind"].as_str().unwrap_or_default() {
                     "Namespace" => cluster.namespaces.push(object),
                     "Service" => cluster.services.push(object),
@@ -167,17 +167,4 @@ pub(crate) fn reserved(object: &Value) -> Reserved {
     let labels = object["metadata"]["labels"].as_object();
     let allowed = labels.into_iter().flatten().filter(|(_, value)| *value == names::ALLOWED);
     allowed.map(|(key, _)| key.clone()).filter(|key| names::is_reserved(key)).collect()
-}
-
-fn json(node: &text::Node) -> serde_json::Result<Value> {
-    Ok(match &node.value {
-        text::Value::Null => Value::Null,
-        text::Value::Bool(value) => Value::Bool(*value),
-        text::Value::Number(written) => serde_json::from_str(written)?,
-        text::Value::String(text) => Value::String(text.clone()),
-        text::Value::Sequence(items) => items.iter().map(json).collect::<serde_json::Result<_>>()?,
-        text::Value::Mapping(entries) => {
-            entries.iter().map(|e| Ok((e.key.clone(), json(&e.value)?))).collect::<serde_json::Result<_>>()?
-        }
-    })
 }

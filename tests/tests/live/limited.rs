@@ -106,3 +106,67 @@ fn policies_that_cannot_be_read_make_no_verdict() -> Result {
     assert!(said.out.contains("(cannot tell)"), "{said:?}");
     Ok(())
 }
+
+#[test]
+fn who_may_not_read_the_callee_has_the_webhook_asked() -> Result {
+    let installed = shared()?;
+    let admin = installed.admin().kubectl();
+    for (namespace, mode) in [("ask-bank", "enforce"), ("ask-shop", "enforce"), ("ask-shadow", "shadow")] {
+        installed.namespace(namespace, mode)?;
+    }
+    let service = |namespace: &str, name: &str| workload(namespace, name, "");
+    let approval = "{apiVersion: netintent.dev/v1alpha1, kind: Approval, metadata: {namespace: ask-bank, name: web}, \
+        spec: {callers: [ask-shop/web], callees: ['ledger:rpc']}}";
+    admin.pipe(
+        ["apply", "-f", "-"],
+        &[
+            service("ask-bank", "ledger"),
+            service("ask-bank", "cards"),
+            service("ask-shadow", "log"),
+            approval.to_owned(),
+        ]
+        .join("---\n"),
+    )?;
+    admin.pipe(["apply", "-f", "-"], &workload("ask-shop", "web", "ask-bank/ledger:rpc, ask-shadow/log"))?;
+    until_said(installed, admin, &["explain", "ask-shop/web", "ask-bank/ledger"], |said| said.status == Some(0))?;
+
+    let user = viewer("ask-viewer", "ask-shop")?;
+    let explain = |callee: &str, more: &[&str]| {
+        let args = [&["explain", "web", callee, "-n", "ask-shop"], more].concat();
+        netintent(user.kubectl(), &args)
+    };
+    // Without the right to create pods nothing more is known.
+    let said = explain("ask-bank/ledger:rpc", &[])?;
+    assert_eq!(said.status, Some(2), "{said:?}");
+    assert!(
+        said.out.contains("the webhook can't be asked by a dry run of a pod") && said.out.contains("create"),
+        "{said:?}"
+    );
+
+    admin.text(["create", "rolebinding", "ask-edit", "-n", "ask-shop", "--clusterrole=edit", "--user=ask-viewer"])?;
+    let said = explain("ask-bank/ledger:rpc", &[])?;
+    assert_eq!(said.status, Some(2), "what the network lets through is not known: {said:?}");
+    assert!(said.out.contains("cannot tell"), "{said:?}");
+    let granted = "the webhook grants ask-shop/web ask-bank/ledger:rpc: pods get the label ledger.ask-bank.to.netintent.dev/rpc=allowed";
+    assert!(said.out.contains(granted), "{said:?}");
+    let said = explain("ask-bank/cards", &[])?;
+    assert_eq!(said.status, Some(2), "{said:?}");
+    for text in [
+        "ask-shop/web declares nothing that covers ask-bank/cards",
+        "the webhook refuses it: ask-shop/web may not call ask-bank/cards: nobody has approved it",
+        "kubectl netintent approve ask-shop/web --to ask-bank/cards",
+        "    kind: Approval",
+    ] {
+        assert!(said.out.contains(text), "{text}: {}", said.out);
+    }
+    // In shadow it only warns.
+    let said = explain("ask-shadow/log", &["-o", "json"])?;
+    let explanation = said.json();
+    assert_eq!((said.status, &explanation["allowed"]), (Some(2), &serde_json::Value::Null), "{said:?}");
+    assert_eq!(explanation["destination"]["name"], "log");
+    let chain = explanation["chain"].to_string();
+    assert!(chain.contains("the webhook warns: ask-shop/web may not call ask-shadow/log"), "{chain}");
+    // It was a dry run.
+    assert_eq!(admin.text(["get", "pods", "-n", "ask-shop", "-o=name"])?.lines().count(), 1);
+    Ok(())
+}

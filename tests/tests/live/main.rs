@@ -1,16 +1,21 @@
-//! The plugin on a live cluster: what it answers, and what it does.
+//! The plugin with a real API server: what it answers and does, and what it takes files for as kubectl would.
 
 #![allow(clippy::panic, clippy::unwrap_used, missing_docs, reason = "tests may")]
 
 mod approvals;
 mod completion;
+mod corpus;
 mod documented;
 mod equal;
 mod errors;
 mod limited;
 mod mode;
+mod odd_files;
+mod offline;
 mod over;
 mod plugin;
+mod render;
+mod schema;
 mod status;
 mod tunnel;
 

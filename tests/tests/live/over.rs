@@ -8,7 +8,7 @@ const APPROVAL: &str = "{apiVersion: netintent.dev/v1alpha1, kind: Approval, met
 
 /// The differences between workloads.
 fn inside(said: &Said) -> String {
-    said.out.lines().filter(|line| !line.contains("outside")).map(|line| format!("{line}\n")).collect()
+    said.out.split_inclusive('\n').filter(|line| !line.contains("outside")).collect()
 }
 
 /// Whether a text has a line with all of these.

@@ -5,8 +5,10 @@ mod chart;
 mod foreign;
 mod kustomize;
 mod objects;
+mod operating;
 mod release;
 mod rights;
 mod server;
+mod static_binary;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
