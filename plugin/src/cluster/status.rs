@@ -112,7 +112,7 @@ impl Cluster {
             self.read(format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}")),
             self.read(format!("/api/v1/namespaces/{namespace}/pods?labelSelector=app.kubernetes.io%2Fname%3D{NAME}")),
         ]);
-        let (running, probe) = try_join(running, self.probe(probed)).await?;
+        let (running, probe) = try_join(running, self.guarded(probed)).await?;
         let Ok([deployment, lease, pods]) = <[Answer; 3]>::try_from(running) else {
             return Err(Failure::Garbled("an answer is missing".to_owned()));
         };
@@ -145,7 +145,7 @@ impl Cluster {
 
     /// Has the API server look at a pod that is not kept. The guard is asked about one with so many labels in every namespace,
     /// and nothing goes on without its answer; it has nothing against this one.
-    async fn probe(&self, namespace: &str) -> Reading<Probe> {
+    async fn guarded(&self, namespace: &str) -> Reading<Probe> {
         let labels: serde_json::Map<String, Value> =
             (0..MANY).map(|number| (format!("netintent-status-{number}"), "".into())).collect();
         // As strict as any namespace may ask for.
