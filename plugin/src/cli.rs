@@ -7,8 +7,10 @@ mod check;
 mod connection;
 mod diff;
 mod install;
+mod mode;
 mod render;
 mod snapshot;
+mod status;
 mod uninstall;
 
 use std::ffi::OsString;
@@ -23,8 +25,10 @@ pub(crate) use check::{Check, CheckFormat};
 pub(crate) use connection::Connection;
 pub(crate) use diff::{Diff, Pruned};
 pub(crate) use install::Install;
+pub(crate) use mode::Mode;
 pub(crate) use render::{ManifestFormat, Render};
 pub(crate) use snapshot::{Snapshot, SnapshotFormat};
+pub(crate) use status::{Status, StatusFormat};
 pub(crate) use uninstall::Uninstall;
 
 const EXAMPLES: &str = "\
@@ -106,6 +110,8 @@ pub(crate) enum Command {
     Render(Render),
     Approve(Approve),
     Revoke(Revoke),
+    Mode(Mode),
+    Status(Status),
     Snapshot(Snapshot),
     Install(Install),
     Uninstall(Uninstall),

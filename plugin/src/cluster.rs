@@ -4,8 +4,10 @@ mod dry_run;
 mod failure;
 mod kinds;
 mod list;
+mod mode;
 pub(crate) mod names;
 mod objects;
+pub(crate) mod status;
 mod world;
 mod write;
 
@@ -24,6 +26,7 @@ pub(crate) use dry_run::{Admitted, Probe};
 pub(crate) use failure::Failure;
 pub(crate) use kinds::{DISCOVERY, Discovery};
 pub(crate) use list::get;
+pub(crate) use mode::{Labelled, missing};
 pub(crate) use objects::Meta;
 pub(crate) use world::{Wanted, World, new_enough, read};
 

@@ -8,10 +8,12 @@ mod effect;
 mod explain;
 mod install;
 mod list;
+mod mode;
 mod place;
 mod render;
 mod revoke;
 mod snapshot;
+pub(crate) mod status;
 pub(crate) mod uninstall;
 
 use std::io::Write as _;
@@ -32,6 +34,8 @@ pub(crate) fn run(cli: &Cli) -> Result<Status> {
         Command::Render(args) => render::run(args),
         Command::Approve(args) => approve::run(args),
         Command::Revoke(args) => revoke::run(args),
+        Command::Mode(args) => mode::run(args),
+        Command::Status(args) => status::run(args),
         Command::Snapshot(args) => snapshot::run(args),
         Command::Install(args) => install::run(args),
         Command::Uninstall(args) => uninstall::run(args),

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, complete};
+use netintent::mode::Mode;
 
 use crate::cli::{Cli, Connection, Input};
 use crate::printer;
@@ -90,6 +91,8 @@ fn with_completer(arg: Arg, asked: &Arc<Asked>) -> Arg {
         "caller" | "from" => What::Callers,
         "callee" | "to" => What::Callees,
         "services" => What::Services,
+        "subject" => What::Subjects,
+        "target" => What::Modes,
         "namespace" => What::Namespaces,
         "files" | "base" | "also" | "write" | "kubeconfig" => What::Files,
         _ => return arg,
@@ -103,6 +106,9 @@ enum What {
     Callers,
     Callees,
     Services,
+    /// What has a mode: a namespace, or one of its Services.
+    Subjects,
+    Modes,
     Namespaces,
     Files,
 }
@@ -113,12 +119,17 @@ fn candidates(what: What, current: &OsStr, asked: &Asked) -> Vec<CompletionCandi
         asked.files.store(true, Ordering::Relaxed);
         return Vec::new();
     }
+    if matches!(what, What::Modes) {
+        let modes = [Mode::Enforce, Mode::Shadow, Mode::Off].map(Mode::as_str);
+        return modes.into_iter().filter(|mode| mode.starts_with(current)).map(CompletionCandidate::new).collect();
+    }
     let Some(names) = Names::of(&asked.home) else { return Vec::new() };
     let found = match what {
         What::Callers => names.workloads(current),
         What::Callees => names.callees(current),
         What::Services => names.services(current),
-        What::Namespaces | What::Files => names.namespaces(),
+        What::Subjects if current.contains('/') => names.services(current),
+        What::Subjects | What::Namespaces | What::Files | What::Modes => names.namespaces(),
     };
     found.into_iter().filter(|text| text.starts_with(current)).map(CompletionCandidate::new).collect()
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod chain;
 pub(crate) mod changed;
+pub(crate) mod difference;
 pub(crate) mod ends;
 pub(crate) mod findings;
 pub(crate) mod github;
@@ -9,7 +10,9 @@ pub(crate) mod items;
 pub(crate) mod junit;
 pub(crate) mod manifests;
 pub(crate) mod markdown;
+pub(crate) mod mode;
 pub(crate) mod sarif;
+pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod uninstall;
 pub(crate) mod views;

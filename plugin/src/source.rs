@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::printer;
 pub(crate) use files::{File, MAX_FILE, is_manifest};
 pub(crate) use git::author;
+use live::What;
 pub(crate) use live::nodes;
 pub(crate) use over::{Prune, load_over_cluster};
 pub(crate) use places::Sources;
@@ -52,7 +53,7 @@ fn stdin_once<'a>(paths: impl Iterator<Item = &'a String>) -> Result<()> {
 /// Reads the manifests of `-f`, or the cluster; `names` are what is asked about, as typed.
 pub(crate) fn load(input: &Input, names: &[&str]) -> Result<Loaded> {
     if input.is_live() {
-        return Ok(announced(live::load(input, names, false)?, input));
+        return Ok(announced(live::load(input, names, What::default())?, input));
     }
     stdin_once(input.files.iter())?;
     let read = read(files::collect(&input.files)?, input, &options(input))?;
@@ -62,10 +63,19 @@ pub(crate) fn load(input: &Input, names: &[&str]) -> Result<Loaded> {
 /// The same for a check: without a word about what was read with reservations, and with what calls Services.
 pub(crate) fn load_for_check(input: &Input) -> Result<Loaded> {
     if input.is_live() {
-        return live::load(input, &[], true);
+        return live::load(input, &[], What { exposures: true, ..What::default() });
     }
     stdin_once(input.files.iter())?;
     read(files::collect(&input.files)?, input, &options(input))
+}
+
+/// The same for a change of modes: with what calls Services, and where those without selector lead.
+pub(crate) fn load_for_mode(input: &Input, names: &[&str]) -> Result<Loaded> {
+    if input.is_live() {
+        let what = What { exposures: true, endpoints: true, ..What::default() };
+        return Ok(announced(live::load(input, names, what)?, input));
+    }
+    load(input, names)
 }
 
 /// The same, and a file besides unless it is among them already.

@@ -12,9 +12,9 @@ pub mod accept;
 mod approvals;
 pub mod cilium;
 mod connections;
-mod exposures;
+pub mod exposures;
 mod intents;
-mod observed;
+pub mod observed;
 mod pods;
 mod policies;
 mod prohibitions;
@@ -45,6 +45,11 @@ pub fn check(snapshot: &Snapshot, read: Vec<Finding>) -> Vec<Finding> {
     });
     found.dedup();
     found
+}
+
+/// What is wrong with Services: what they lead to, and what they share.
+pub(crate) fn of_services(snapshot: &Snapshot) -> Vec<Finding> {
+    services::check(snapshot)
 }
 
 /// The way to a field of a workload's pod template; of a Pod's own.

@@ -1,6 +1,6 @@
 //! What a mode would cut: the connections possible now and not under another mode.
 
-use crate::diff::{Change, Difference, diff};
+use crate::diff::{Difference, diff};
 use crate::snapshot::Snapshot;
 
 /// Gives to `emit` every connection of `now` of which `then`, the same objects under other modes, allows less.
@@ -13,7 +13,6 @@ pub fn cut<'a, E>(
     emit: &mut dyn FnMut(Difference<'a>) -> Result<(), E>,
 ) -> Result<(), E> {
     diff(now, then, &mut |difference| {
-        let lost = !difference.before.ports.difference(&difference.after.ports).is_empty();
-        if lost || difference.change() == Change::Removed { emit(difference) } else { Ok(()) }
+        if difference.lost().iter().any(|ports| !ports.is_empty()) { emit(difference) } else { Ok(()) }
     })
 }

@@ -9,6 +9,7 @@ use crate::snapshot::Snapshot;
 
 mod protection;
 
+pub(crate) use protection::isolated;
 pub use protection::{Needed, Protection, ProtectionChange, needed, protection_changes};
 
 /// How a connection changes.
@@ -68,6 +69,16 @@ pub struct Difference<'a> {
 }
 
 impl Difference<'_> {
+    /// The ports that open: to every pod, and to some alone.
+    pub fn gained(&self) -> [PortSet; 2] {
+        gained(&self.before, &self.after)
+    }
+
+    /// The ports that close: those that every pod had, and those that only some had.
+    pub fn lost(&self) -> [PortSet; 2] {
+        gained(&self.after, &self.before)
+    }
+
     /// How it changes.
     pub fn change(&self) -> Change {
         if self.before.is_none() {
@@ -78,6 +89,12 @@ impl Difference<'_> {
             Change::Changed
         }
     }
+}
+
+/// What is allowed on one side and not on the other. What every pod had and some have still is lost to every pod, and gained
+/// by none.
+fn gained(from: &Allowed, to: &Allowed) -> [PortSet; 2] {
+    [to.ports.difference(&from.ports), to.in_part.difference(&from.in_part).difference(&from.ports)]
 }
 
 /// The workloads of two snapshots in one order, each with its index on either side.

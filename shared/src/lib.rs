@@ -50,6 +50,7 @@ pub mod selector;
 pub mod snapshot;
 pub mod statements;
 pub mod suggest;
+pub mod tally;
 #[cfg(test)]
 mod testing;
 pub mod unread;

@@ -8,6 +8,7 @@ mod api;
 mod approvals;
 mod collect;
 pub mod edit;
+mod endpoints;
 mod exposure;
 mod field;
 mod foreign;
@@ -27,6 +28,7 @@ mod workload;
 
 pub use api::{decode_from_api, decode_owned, from_api};
 pub use collect::collect;
+pub use endpoints::is_endpoints;
 pub use exposure::is_exposure;
 pub use field::field;
 pub use foreign::is_foreign;
@@ -41,7 +43,7 @@ use crate::approval::{Approval, Prohibition};
 use crate::finding::{Finding, ObjectName};
 use crate::names;
 use crate::objects::{
-    Exposure, ForeignPolicy, Kind, Metadata, Namespace, Origin, Revision, Service, ServiceAccount, Workload,
+    Endpoints, Exposure, ForeignPolicy, Kind, Metadata, Namespace, Origin, Revision, Service, ServiceAccount, Workload,
 };
 use crate::policy::NetworkPolicy;
 use crate::unread::Unread;
@@ -81,6 +83,8 @@ pub enum Object {
     Foreign(Box<ForeignPolicy>),
     /// What calls Services and can carry no intent.
     Exposure(Box<Exposure>),
+    /// Where a Service leads by addresses.
+    Endpoints(Box<Endpoints>),
     /// A former template.
     Revision(Box<Revision>),
     /// Of a kind that decides nothing here.
@@ -101,6 +105,7 @@ impl Object {
             Self::Prohibition(o) => ("netintent.dev", "ClusterProhibition", &o.metadata),
             Self::Foreign(o) => (&o.group, &o.kind, &o.metadata),
             Self::Exposure(o) => (&o.group, &o.kind, &o.metadata),
+            Self::Endpoints(o) => ("discovery.k8s.io", "EndpointSlice", &o.metadata),
             Self::Revision(o) => ("apps", "ControllerRevision", &o.metadata),
             Self::Skipped(_) => return None,
         })
@@ -207,6 +212,7 @@ fn object(
             Object::Prohibition(Box::new(approvals::prohibition(context, node)?))
         }
         ("apps", "ControllerRevision") => Object::Revision(Box::new(workload::revision(context, node)?)),
+        _ if is_endpoints(group, kind) => Object::Endpoints(Box::new(endpoints::endpoints(context, node)?)),
         _ if is_exposure(group, kind) => {
             outdated::passed_over(context, node, api_version, kind);
             Object::Exposure(Box::new(exposure::exposure(context, node, group, kind)?))

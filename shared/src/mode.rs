@@ -2,6 +2,12 @@
 
 use std::fmt;
 
+mod change;
+mod stop;
+
+pub use change::{Counts, Origin, Subject, cuts_declared, settled, warnings};
+pub use stop::{Reason, Stop, stops};
+
 /// The value of the label `netintent.dev/mode`; ordered by strictness.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
@@ -80,22 +86,4 @@ pub fn overridden(overrides: &[ModeOverride], namespace: &str) -> Option<Mode> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_beats_the_star_and_the_later_the_earlier() {
-        let overrides: Vec<ModeOverride> =
-            ["*=enforce", "bank=off", "bank=shadow"].iter().map(|t| t.parse().unwrap()).collect();
-        assert_eq!(overridden(&overrides, "bank"), Some(Mode::Shadow));
-        assert_eq!(overridden(&overrides, "shop"), Some(Mode::Enforce));
-        assert_eq!(overridden(&[], "shop"), None);
-    }
-
-    #[test]
-    fn what_is_no_override_says_why() {
-        assert_eq!("bank".parse::<ModeOverride>().unwrap_err(), "`bank` is not of the form NAMESPACE=MODE");
-        assert_eq!("bank=on".parse::<ModeOverride>().unwrap_err(), "`on` is no mode: off, shadow or enforce");
-        assert!("Bank=off".parse::<ModeOverride>().is_err());
-    }
-}
+mod tests;

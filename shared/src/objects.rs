@@ -306,6 +306,22 @@ pub struct ServiceName {
     pub origin: Option<Origin>,
 }
 
+/// Where a Service leads by addresses that stand by themselves (`EndpointSlice`): for one without selector, the only place
+/// that says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    /// Its name.
+    pub metadata: Metadata,
+    /// The name of the Service, in the same namespace; empty where none is named.
+    pub service: String,
+    /// The addresses.
+    pub addresses: Vec<IpAddr>,
+    /// The pods that are named: namespace and name.
+    pub pods: Vec<(String, String)>,
+    /// The ports there; none: any.
+    pub ports: Vec<(Protocol, u16)>,
+}
+
 /// A former template of a StatefulSet or DaemonSet that is kept for a rollback (`ControllerRevision`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revision {
@@ -351,6 +367,8 @@ pub struct Objects {
     pub foreign: Vec<ForeignPolicy>,
     /// What calls Services and can carry no intent.
     pub exposures: Vec<Exposure>,
+    /// Where Services lead by addresses.
+    pub endpoints: Vec<Endpoints>,
     /// Former templates.
     pub revisions: Vec<Revision>,
     /// Kinds that decide nothing here, with how many objects of each were passed over.

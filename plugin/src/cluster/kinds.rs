@@ -81,6 +81,11 @@ pub(crate) fn known() -> Vec<Resource> {
     ]
 }
 
+/// Where Services without selector lead.
+pub(crate) fn endpoints() -> Resource {
+    Resource::new("discovery.k8s.io", "v1", "EndpointSlice", true, Part::Whole)
+}
+
 /// What an API server says that it has (`apidiscovery.k8s.io`).
 #[derive(Deserialize)]
 pub(crate) struct Discovery {

@@ -12,7 +12,7 @@ use netintent::manifest::Object;
 use netintent::manifest::text::Node;
 use netintent::unread::{Extent, Unread};
 
-use super::kinds::{DISCOVERY, Discovery, Part, Resource, ServerVersion, known};
+use super::kinds::{DISCOVERY, Discovery, Part, Resource, ServerVersion, endpoints, known};
 use super::list::{Lists, Read, get};
 use super::{Cluster, Failure};
 use crate::error::Result;
@@ -29,6 +29,8 @@ pub(crate) struct Wanted {
     pub(crate) namespaces: BTreeSet<String>,
     /// Whether what calls Services and can carry no intent is read too.
     pub(crate) exposures: bool,
+    /// Whether it is read where Services lead by addresses alone.
+    pub(crate) endpoints: bool,
     /// Whether the objects are kept as they were read.
     pub(crate) nodes: bool,
 }
@@ -98,6 +100,7 @@ struct OfKind {
 
 async fn everything(lists: &Lists<'_>, wanted: &Wanted) -> std::result::Result<Vec<OfKind>, Failure> {
     let mut known = known();
+    known.extend(wanted.endpoints.then(endpoints));
     if wanted.nodes {
         // A part of an object can't stand in a file.
         known.iter_mut().filter(|kind| kind.part == Part::MetadataOfOwned).for_each(|kind| kind.part = Part::Whole);

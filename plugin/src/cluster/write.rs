@@ -12,7 +12,7 @@ use crate::printer;
 /// Who the API server is told that writes.
 pub(super) const MANAGER: &str = "kubectl-netintent";
 
-const MERGE_PATCH: &str = "application/merge-patch+json";
+pub(super) const MERGE_PATCH: &str = "application/merge-patch+json";
 const JSON_PATCH: &str = "application/json-patch+json";
 const JSON: &str = "application/json";
 
@@ -69,7 +69,7 @@ impl Cluster {
 
     /// The items of a list as they are written, where they still mean what was read.
     fn texts(&self, approval: &Approval, list: &str) -> Result<Vec<String>> {
-        let object = self.object(&path(approval, true))?;
+        let object = self.object(&path(approval, true)).map_err(Failure::into_error)?;
         let items = object["spec"][list].as_array();
         let texts: Vec<String> = items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
         let count = if list == "callers" { approval.callers.len() } else { approval.callees.len() };
@@ -77,7 +77,7 @@ impl Cluster {
     }
 
     fn remove(&self, approval: &Approval, path: &str, reason: &str, dry_run: bool) -> Result<()> {
-        let object = self.object(path)?;
+        let object = self.object(path).map_err(Failure::into_error)?;
         let list = |list: &str| object["spec"][list].as_array().map_or(0, Vec::len);
         if (list("callers"), list("callees")) != (approval.callers.len(), approval.callees.len()) {
             return Err(changed(approval));
@@ -94,13 +94,31 @@ impl Cluster {
         self.change(Method::DELETE, path, JSON, &only, false)
     }
 
-    fn object(&self, path: &str) -> Result<Value> {
-        let read = async { self.text(super::list::get(path, JSON)?).await };
-        let text = self.run(read).map_err(Failure::into_error)?;
-        serde_json::from_str(&text).map_err(|error| Failure::Garbled(error.to_string()).into_error())
+    /// One object, as it is.
+    ///
+    /// # Errors
+    /// Where it can't be read.
+    pub(super) fn object(&self, path: &str) -> std::result::Result<Value, Failure> {
+        let text = self.run(async { self.text(super::list::get(path, JSON)?).await })?;
+        serde_json::from_str(&text).map_err(|error| Failure::Garbled(error.to_string()))
     }
 
     fn change(&self, method: Method, path: &str, content: &str, body: &Value, dry_run: bool) -> Result<()> {
+        self.send(method, path, content, body, dry_run).map_err(not_installed)
+    }
+
+    /// Sends a change, and prints what the API server warns of.
+    ///
+    /// # Errors
+    /// Where it refuses.
+    pub(super) fn send(
+        &self,
+        method: Method,
+        path: &str,
+        content: &str,
+        body: &Value,
+        dry_run: bool,
+    ) -> std::result::Result<(), Failure> {
         let dry = if dry_run { "&dryRun=All" } else { "" };
         // A deletion is nobody's field.
         let query = if method == Method::DELETE {
@@ -111,8 +129,8 @@ impl Cluster {
         let request = Request::builder().method(method).uri(format!("{path}?{query}"));
         let request = request.header(http::header::CONTENT_TYPE, content).header(http::header::ACCEPT, JSON);
         let request = request.body(body.to_string().into_bytes());
-        let request = request.map_err(|error| Error::new(format!("no request can be made: {error}")))?;
-        let warnings = self.run(self.changing(request)).map_err(not_installed)?;
+        let request = request.map_err(|error| Failure::Garbled(format!("no request can be made: {error}")))?;
+        let warnings = self.run(self.changing(request))?;
         warnings.iter().for_each(|warning| printer::warning(warning));
         Ok(())
     }

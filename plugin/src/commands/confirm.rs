@@ -1,14 +1,14 @@
-//! Whether a change is meant.
+//! Asks before anything is changed in a cluster.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 
 use crate::error::{Error, Result};
 use crate::printer;
 
-/// Asks it, where somebody can answer.
+/// Asks whether it is meant. Whatever is no `y` or `yes` is a no.
 ///
 /// # Errors
-/// Where nobody can.
+/// Where nobody can be asked.
 pub(super) fn confirmed(question: &str) -> Result<bool> {
     if !io::stdin().is_terminal() {
         let help = "say --yes where nobody can be asked, or look first with --dry-run=server".to_owned();

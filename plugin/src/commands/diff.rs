@@ -10,17 +10,16 @@ use netintent::diff::{Change, Difference, Needed, Protection, ProtectionChange, 
 use netintent::owner::Owner;
 use netintent::snapshot::Snapshot;
 use netintent::suggest::did_you_mean;
-use serde::Serialize;
 
 use super::list::parse_selector;
 use crate::cli::{Diff, Format};
 use crate::error::{Result, Status};
 use crate::printer::{self, BOLD, styled};
-use crate::render::ends::{self, caveats, full, short};
+use crate::render::difference::{self, DifferenceView};
+use crate::render::ends::{self, caveats, short};
 use crate::render::items::Items;
 use crate::render::markdown;
 use crate::render::table::{TableWriter, Tone, plain};
-use crate::render::views::{EndView, PortView, destination, ports, source};
 use crate::source::{self, Loaded, Prune};
 
 pub(super) fn run(args: &Diff) -> Result<Status> {
@@ -61,38 +60,11 @@ struct Changes {
     services: Vec<ProtectionChange>,
 }
 
-/// An item of a `ConnectionDiff`.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct DifferenceView<'a> {
-    change: &'static str,
-    source: EndView<'a>,
-    destination: EndView<'a>,
-    before: Vec<PortView>,
-    after: Vec<PortView>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    before_in_part: Vec<PortView>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    after_in_part: Vec<PortView>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    caveats: Vec<String>,
-}
-
 fn items(before: &Snapshot, after: &Snapshot, changes: &Changes, mut items: Items<'_>) -> io::Result<bool> {
     let mut any = false;
     diff(before, after, &mut |d: Difference<'_>| {
         any = true;
-        let side = if d.change() == Change::Removed { before } else { after };
-        items.item(&DifferenceView {
-            change: d.change().as_str(),
-            source: source(side, &d.source),
-            destination: destination(&d.destination),
-            before: ports(&d.before.ports),
-            after: ports(&d.after.ports),
-            before_in_part: ports(&d.before.in_part),
-            after_in_part: ports(&d.after.in_part),
-            caveats: d.caveats.iter().map(ToString::to_string).collect(),
-        })
+        items.item(&DifferenceView::new(before, after, &d))
     })?;
     let needed: Vec<serde_json::Value> = changes
         .needed
@@ -124,12 +96,7 @@ fn names(out: &mut dyn Write, before: &Snapshot, after: &Snapshot) -> io::Result
     let mut any = false;
     diff(before, after, &mut |d: Difference<'_>| {
         any = true;
-        let sign = match d.change() {
-            Change::Added => '+',
-            Change::Removed => '-',
-            Change::Changed => '~',
-        };
-        writeln!(out, "{sign} {} -> {}", full(&d.source), full(&d.destination))
+        writeln!(out, "{}", difference::name(&d))
     })?;
     Ok(any)
 }

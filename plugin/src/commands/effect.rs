@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use netintent::callee::{CalleePattern, Port, Scope};
 use netintent::caller::{Caller, CallerPattern};
 use netintent::derive::Reason;
-use netintent::diff::{Allowed, Difference, diff};
+use netintent::diff::{Difference, diff};
 use netintent::explain::{AskedPort, Explanation, Question, explain};
 use netintent::names::printable;
 use netintent::resolve::Subject;
@@ -49,10 +49,7 @@ pub(super) fn changes(before: &Snapshot, after: &Snapshot) -> bool {
 
 /// One side of a difference: what opens, or what closes.
 fn line(difference: &Difference<'_>, opens: bool) -> Option<String> {
-    let (from, to) =
-        if opens { (&difference.before, &difference.after) } else { (&difference.after, &difference.before) };
-    let gained = |part: fn(&Allowed) -> &netintent::port::PortSet| part(to).difference(part(from));
-    let (every, in_part) = (gained(|allowed| &allowed.ports), gained(|allowed| &allowed.in_part));
+    let [every, in_part] = if opens { difference.gained() } else { difference.lost() };
     if every.is_empty() && in_part.is_empty() {
         return None;
     }

@@ -15,9 +15,9 @@ use crate::error::Result;
 use crate::printer;
 
 /// Reads the cluster; `names` are what is asked about, as typed.
-pub(super) fn load(input: &Input, names: &[&str], exposures: bool) -> Result<Loaded> {
+pub(super) fn load(input: &Input, names: &[&str], what: What) -> Result<Loaded> {
     let (World { objects, unread, mut findings, .. }, namespace) =
-        world(&input.connection, input.namespace.as_deref(), names, What { exposures, nodes: false })?;
+        world(&input.connection, input.namespace.as_deref(), names, what)?;
     let mut objects = collect(objects, &|_| String::new(), &mut findings);
     objects.unread = unread;
     let mut snapshot = Snapshot::new(objects, &options(input));
@@ -29,18 +29,21 @@ pub(super) fn load(input: &Input, names: &[&str], exposures: bool) -> Result<Loa
 
 /// What is read besides the rest.
 #[derive(Clone, Copy, Default)]
-struct What {
+pub(super) struct What {
     /// What calls Services.
-    exposures: bool,
+    pub(super) exposures: bool,
+    /// Where Services lead by addresses alone.
+    pub(super) endpoints: bool,
     /// The objects as they were read.
-    nodes: bool,
+    pub(super) nodes: bool,
 }
 
 /// Reads what is wanted, and gives the namespace of what names none.
 fn world(connection: &Connection, own: Option<&str>, names: &[&str], what: What) -> Result<(World, String)> {
     let cluster = Cluster::connect(connection)?;
     let namespace = own.unwrap_or(cluster.namespace()).to_owned();
-    let wanted = Wanted { namespaces: named(&namespace, names), exposures: what.exposures, nodes: what.nodes };
+    let What { exposures, endpoints, nodes } = what;
+    let wanted = Wanted { namespaces: named(&namespace, names), exposures, endpoints, nodes };
     let world = read(&cluster, &wanted)?;
     report_unread(&world.unread);
     Ok((world, namespace))
@@ -74,7 +77,7 @@ pub(super) fn objects(input: &Input) -> Result<Base> {
 
 /// The objects of the cluster as they were read, and what could not be.
 pub(crate) fn nodes(connection: &Connection) -> Result<(Vec<Node>, Vec<Unread>)> {
-    let (world, _) = world(connection, None, &[], What { exposures: true, nodes: true })?;
+    let (world, _) = world(connection, None, &[], What { exposures: true, endpoints: true, nodes: true })?;
     Ok((world.nodes, world.unread))
 }
 

@@ -56,6 +56,16 @@ fn names_come_from_the_files_that_are_given() {
 }
 
 #[test]
+fn what_has_a_mode_is_completed_and_modes_are() {
+    let demo = ["-f", "manifests/demo"];
+    let of = |words: &[&str]| complete(&[&[words[0]], &demo[..], &words[1..]].concat()).0;
+    assert_eq!(of(&["mode", "ba"]), ["bank"]);
+    assert_eq!(of(&["mode", "bank/c"]), ["bank/cards"]);
+    assert_eq!(of(&["mode", "bank", "s"]), ["shadow"]);
+    assert_eq!(complete(&["mode", "bank", ""]).0, ["enforce", "shadow", "off"]);
+}
+
+#[test]
 fn files_are_left_to_the_shell_and_without_a_cluster_there_is_nothing() {
     assert_eq!(complete(&["list", "-f", "manif"]), (Vec::new(), ":0".to_owned()));
     assert_eq!(complete(&["explain", "sh"]), (Vec::new(), ":4".to_owned()));

@@ -10,7 +10,53 @@ use crate::mode::Mode;
 use crate::objects::{Exposure, Service, ServiceName, ServicePort, ServiceType};
 use crate::snapshot::Snapshot;
 
-pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
+/// What calls a Service and can carry no intent.
+#[derive(Clone, Copy, Debug)]
+pub enum Outsider<'a> {
+    /// Whoever comes by a node's port or a load balancer: the Service's type says so.
+    Type,
+    /// What this object stands for, which names the Service.
+    Named(&'a Exposure, &'a ServiceName),
+}
+
+/// What calls Services by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Who {
+    /// Whoever comes by a node's port or a load balancer.
+    Outside,
+    /// An ingress controller.
+    IngressController,
+    /// A gateway.
+    Gateway,
+    /// The API server.
+    ApiServer,
+}
+
+impl Who {
+    /// As `name … under from` has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Outside => "the addresses that call it",
+            Self::IngressController => "the ingress controller",
+            Self::Gateway => "the gateway",
+            Self::ApiServer => "the API server",
+        }
+    }
+}
+
+/// A Service that something calls which can carry no intent, and which nothing lets in.
+#[derive(Clone, Debug)]
+pub struct Exposed<'a> {
+    /// The Service, as index into the objects' Services.
+    pub service: usize,
+    /// What calls it.
+    pub by: Outsider<'a>,
+    /// The ports that are closed to it.
+    pub closed: Vec<Port>,
+}
+
+/// Every Service in `enforce` that is so, once for each that calls it, in the order of the Services.
+pub fn exposed(snapshot: &Snapshot) -> Vec<Exposed<'_>> {
     let mut found = Vec::new();
     let mut names: FxHashMap<usize, Vec<(&Exposure, &ServiceName)>> = FxHashMap::default();
     for exposure in &snapshot.objects.exposures {
@@ -21,53 +67,75 @@ pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
         }
     }
     for (at, service) in snapshot.objects.services.iter().enumerate() {
-        let exposed = matches!(service.r#type, ServiceType::NodePort | ServiceType::LoadBalancer);
+        let by_type = matches!(service.r#type, ServiceType::NodePort | ServiceType::LoadBalancer);
         let named = names.get(&at).map_or(&[][..], Vec::as_slice);
         let cut = snapshot.services[at].mode == Mode::Enforce && service.enforceable().is_some();
-        if !cut || !exposed && named.is_empty() {
+        if !cut || !by_type && named.is_empty() {
             continue;
         }
         let closed = ports_without_from(snapshot, service);
-        if exposed && !closed.is_empty() {
-            found.push(by_type(service, &closed));
+        if by_type && !closed.is_empty() {
+            found.push(Exposed { service: at, by: Outsider::Type, closed: closed.clone() });
         }
         // By name one port is called, and which can't always be told.
         if closed.len() == service.ports.len() {
-            found.extend(named.iter().map(|(exposure, name)| by_name(service, exposure, name)));
+            found.extend(named.iter().map(|(exposure, name)| {
+                let by = Outsider::Named(exposure, name);
+                Exposed { service: at, by, closed: closed.clone() }
+            }));
         }
     }
     found
 }
 
-fn help(service: &Service, who: &str) -> String {
-    let metadata = &service.metadata;
-    format!(
-        "name {who} under `from` of an Approval in namespace {} with callees: [{}]",
-        metadata.namespace, metadata.name
-    )
+pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
+    exposed(snapshot).iter().map(|exposed| exposed.finding(snapshot)).collect()
 }
 
-fn by_type(service: &Service, closed: &[Port]) -> Finding {
-    let (name, kind) = (service.metadata.full_name(), service.r#type.as_str());
-    let mut message = format!("Service {name} is a {kind} in enforce, and no `from` lets its callers in");
-    if closed.len() < service.ports.len() {
-        message = format!("{message} on port {}", crate::finding::some(closed));
+impl Exposed<'_> {
+    /// Who it is that calls.
+    pub fn who(&self) -> Who {
+        match self.by {
+            Outsider::Type => Who::Outside,
+            Outsider::Named(exposure, _) => match &*exposure.kind {
+                "Ingress" => Who::IngressController,
+                kind if kind.ends_with("Route") => Who::Gateway,
+                _ => Who::ApiServer,
+            },
+        }
     }
-    let finding = Finding::new(Code::ExposedWithoutFrom, message).help(help(service, "the addresses that call it"));
-    finding.about("Service", &service.metadata).field(["spec".into(), "type".into()])
-}
 
-fn by_name(service: &Service, exposure: &Exposure, name: &ServiceName) -> Finding {
-    let (by, called) = (exposure.metadata.full_name(), service.metadata.full_name());
-    let message =
-        format!("{} {by} calls Service {called}, which is in enforce, and no `from` lets it in", exposure.kind);
-    let who = match &*exposure.kind {
-        "Ingress" => "the ingress controller",
-        kind if kind.ends_with("Route") => "the gateway",
-        _ => "the API server",
-    };
-    let finding = Finding::new(Code::ExposedWithoutFrom, message).help(help(service, who));
-    finding.about(exposure.kind.clone(), &exposure.metadata).at_origin(name.origin)
+    /// The same as `check` says it.
+    pub fn finding(&self, snapshot: &Snapshot) -> Finding {
+        let service = &snapshot.objects.services[self.service];
+        let (name, metadata) = (service.metadata.full_name(), &service.metadata);
+        let help = format!(
+            "name {} under `from` of an Approval in namespace {} with callees: [{}]",
+            self.who().as_str(),
+            metadata.namespace,
+            metadata.name
+        );
+        match self.by {
+            Outsider::Type => {
+                let kind = service.r#type.as_str();
+                let mut message = format!("Service {name} is a {kind} in enforce, and no `from` lets its callers in");
+                if self.closed.len() < service.ports.len() {
+                    message = format!("{message} on port {}", crate::finding::some(&self.closed));
+                }
+                let finding = Finding::new(Code::ExposedWithoutFrom, message).help(help);
+                finding.about("Service", metadata).field(["spec".into(), "type".into()])
+            }
+            Outsider::Named(exposure, named) => {
+                let by = exposure.metadata.full_name();
+                let message = format!(
+                    "{} {by} calls Service {name}, which is in enforce, and no `from` lets it in",
+                    exposure.kind
+                );
+                let finding = Finding::new(Code::ExposedWithoutFrom, message).help(help);
+                finding.about(exposure.kind.clone(), &exposure.metadata).at_origin(named.origin)
+            }
+        }
+    }
 }
 
 /// The ports of a Service on which no valid peer of an unexpired approval is let in.

@@ -8,7 +8,6 @@ use crate::compile;
 use crate::finding::{Code, Finding};
 use crate::names;
 use crate::objects::Workload;
-use crate::policy::NetworkPolicy;
 use crate::snapshot::{Pod, Snapshot};
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
@@ -45,30 +44,55 @@ pub(super) fn name_workloads(snapshot: &Snapshot, found: &mut [Finding]) {
     }
 }
 
-/// Compares the labels that a pod carries with those that it is given.
-fn labels(snapshot: &Snapshot, pod: &Pod, object: &Workload, found: &mut Vec<Finding>) {
+/// How the labels that a running pod carries differ from those that it is given.
+#[derive(Debug, Default)]
+struct Labels {
+    /// Those that it carries and nobody gave it.
+    ungranted: Vec<String>,
+    /// Those that it was given and lacks.
+    lacking: Vec<String>,
+}
+
+/// The running pods that carry reserved labels which `derive` does not give them, each with these. Where Namespaces or
+/// approvals could not be read, those that may have been given are not among them.
+pub fn ungranted(snapshot: &Snapshot) -> Vec<(&Workload, Vec<String>)> {
+    let pods = snapshot.pods.iter().filter(|_| snapshot.options.observed);
+    let objects = pods.map(|pod| (pod, &snapshot.objects.workloads[pod.object]));
+    objects
+        .filter(|(_, object)| object.kind == "Pod" && !object.pod.ended)
+        .map(|(pod, object)| (object, compared(snapshot, pod, object).ungranted))
+        .filter(|(_, keys)| !keys.is_empty())
+        .collect()
+}
+
+fn compared(snapshot: &Snapshot, pod: &Pod, object: &Workload) -> Labels {
     let namespace = object.metadata.namespace.as_str();
     if snapshot.is_unread("Namespace", namespace) && !snapshot.namespaces.get(namespace).is_some_and(|n| n.known) {
-        return;
+        return Labels::default();
     }
     let granted: BTreeSet<String> =
         if snapshot.mode(namespace).is_managed() { pod.derivation.label_keys().collect() } else { BTreeSet::new() };
     let carried: BTreeSet<&str> =
         object.pod.labels.iter().map(|(key, _)| key).filter(|key| names::is_reserved(key)).collect();
-    let about = |code, message: String| Finding::new(code, message).about("Pod", &object.metadata);
-    let name = object.metadata.full_name();
     // Without the approvals nobody can say what is granted.
     let approvals_known = !snapshot.objects.unread.iter().any(|unread| unread.kind.ends_with("Approval"));
     let managed = snapshot.mode(namespace).is_managed();
-    for key in carried.iter().filter(|key| !granted.contains(**key) && (approvals_known || !managed)) {
-        found.push(about(
-            Code::UngrantedLabel,
-            format!("Pod {name} carries the label {key}, which no approval gives it"),
-        ));
+    let forged = carried.iter().filter(|key| !granted.contains(**key) && (approvals_known || !managed));
+    Labels {
+        ungranted: forged.map(|key| (*key).to_owned()).collect(),
+        lacking: granted.iter().filter(|key| !carried.contains(key.as_str())).cloned().collect(),
     }
-    for key in granted.iter().filter(|key| !carried.contains(key.as_str())) {
-        found.push(about(Code::UnlabelledPod, format!("Pod {name} lacks the label {key}, which it was granted")));
-    }
+}
+
+/// Compares the labels that a pod carries with those that it is given.
+fn labels(snapshot: &Snapshot, pod: &Pod, object: &Workload, found: &mut Vec<Finding>) {
+    let about = |code, message: String| Finding::new(code, message).about("Pod", &object.metadata);
+    let name = object.metadata.full_name();
+    let Labels { ungranted, lacking } = compared(snapshot, pod, object);
+    let forged = |key| format!("Pod {name} carries the label {key}, which no approval gives it");
+    let lacks = |key| format!("Pod {name} lacks the label {key}, which it was granted");
+    found.extend(ungranted.into_iter().map(|key| about(Code::UngrantedLabel, forged(key))));
+    found.extend(lacking.into_iter().map(|key| about(Code::UnlabelledPod, lacks(key))));
 }
 
 fn missing(snapshot: &Snapshot, found: &mut Vec<Finding>) {
@@ -88,13 +112,11 @@ fn missing(snapshot: &Snapshot, found: &mut Vec<Finding>) {
 
 /// Policies of ours that there should be no more.
 fn leftover(snapshot: &Snapshot, found: &mut Vec<Finding>) {
-    let ours = |policy: &NetworkPolicy| {
-        let name = policy.metadata.name.as_str();
-        let is_named = name == compile::NAMESPACE_POLICY || name.starts_with(&compile::policy_name(""));
-        is_named && policy.metadata.labels.get(names::MANAGED_BY) == Some(names::NETINTENT)
-    };
-    for policy in snapshot.policies.iter().filter(|policy| !policy.generated && ours(&policy.policy)) {
+    for policy in snapshot.policies.iter().filter(|policy| !policy.generated) {
         let metadata = &policy.policy.metadata;
+        if !compile::is_ours(metadata) {
+            continue;
+        }
         let namespace = metadata.namespace.as_str();
         let is_known = snapshot.namespaces.get(namespace).is_some_and(|state| state.known);
         let edited = snapshot.replaced.iter().any(|other| other.metadata.key() == metadata.key());

@@ -56,11 +56,17 @@ pub fn protection_changes(before: &Snapshot, after: &Snapshot) -> Vec<Protection
     changes
 }
 
-fn protections(snapshot: &Snapshot) -> BTreeMap<(&str, &str), Protection> {
+/// Of each pod, whether some policy isolates it for ingress.
+pub(crate) fn isolated(snapshot: &Snapshot) -> Vec<bool> {
     let mut isolated = vec![false; snapshot.pods.len()];
     for policy in snapshot.policies.iter().filter(|p| p.policy.ingress.is_some()) {
         policy.pods.iter().for_each(|pod| isolated[*pod as usize] = true);
     }
+    isolated
+}
+
+fn protections(snapshot: &Snapshot) -> BTreeMap<(&str, &str), Protection> {
+    let isolated = isolated(snapshot);
     let services = snapshot.objects.services.iter().zip(&snapshot.services);
     services
         .filter(|(_, state)| !state.pods.is_empty())

@@ -48,6 +48,7 @@ pub fn collect(
             Object::Prohibition(o) => all.prohibitions.push(*o),
             Object::Foreign(o) => all.foreign.push(*o),
             Object::Exposure(o) => all.exposures.push(*o),
+            Object::Endpoints(o) => all.endpoints.push(*o),
             Object::Revision(o) => all.revisions.push(*o),
             Object::Skipped(kind) => *all.skipped.entry(kind).or_default() += 1,
         }

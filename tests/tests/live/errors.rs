@@ -187,3 +187,29 @@ fn a_cluster_without_netintent_is_shown_and_told_of() -> Result {
     assert!(said.err.contains("it knows no Approvals") && said.err.contains("install netintent"), "{said:?}");
     Ok(())
 }
+
+/// Between what `mode` shows and what it writes somebody may have changed the object.
+#[test]
+fn a_mode_is_not_written_over_somebody_elses() -> Result {
+    let kubectl = Kubectl::alone()?;
+    let namespace = |mode: &str| {
+        format!(
+            "{{\"metadata\": {{\"name\": \"n\", \"resourceVersion\": \"7\", \"labels\": {{\"netintent.dev/mode\": \"{mode}\"}}}}}}"
+        )
+    };
+    let list = format!("{{\"metadata\": {{}}, \"items\": [{}]}}", namespace("shadow"));
+    let conflict = status(409, "Conflict", "the object has been modified");
+    for first in ["shadow", "enforce"] {
+        let answers = vec![
+            ("/namespaces/n?fieldManager", 409, conflict.clone()),
+            ("/api/v1/namespaces/n", 200, namespace(first)),
+            ("/api/v1/namespaces?", 200, list.clone()),
+        ];
+        let config = kubeconfig(&kubectl, &liar(else_nothing(answers))?, "{token: x}")?;
+        let said = netintent(&kubectl, &["mode", "n", "off", "--yes", "--kubeconfig", &config])?;
+        assert_eq!(said.status, Some(2), "{said:?}");
+        assert!(said.err.contains("somebody else changed Namespace n meanwhile"), "{said:?}");
+        assert!(said.err.contains("nothing was changed: run the command again"), "{said:?}");
+    }
+    Ok(())
+}

@@ -6,7 +6,7 @@ use crate::Result;
 use crate::plugin::{netintent, shared, until_said, workload};
 
 /// Somebody who may read one namespace, as `view` lets them.
-fn viewer(name: &str, namespace: &str) -> Result<User> {
+pub(crate) fn viewer(name: &str, namespace: &str) -> Result<User> {
     let installed = shared()?;
     let kubectl = installed.admin().kubectl();
     let user = format!("--user={name}");

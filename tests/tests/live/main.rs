@@ -12,12 +12,14 @@ mod install;
 mod inventory;
 mod leave;
 mod limited;
+mod mode;
 mod odd_files;
 mod offline;
 mod over;
 mod plugin;
 mod render;
 mod schema;
+mod status;
 mod upgrade;
 mod walk;
 

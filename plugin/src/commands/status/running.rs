@@ -1,0 +1,286 @@
+//! What runs: the Deployment, who leads, whether the webhook answers, and what the replicas say of themselves.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::certificate::in_days;
+use super::line::Line;
+use crate::cluster::status::{Answer, Facts, Probe};
+
+/// After which time without a renewal the Lease is anybody's.
+const LEASE: SignedDuration = SignedDuration::from_secs(15);
+
+/// The Deployment, with its image.
+pub(super) fn deployment(facts: &Facts) -> Line {
+    const NAME: &str = "replicas";
+    let namespace = &facts.namespace;
+    let deployment = match &facts.deployment {
+        Answer::Unread(why) => return Line::unknown(NAME, format!("not permitted: {why}")),
+        Answer::Missing => {
+            let text = format!("there is no Deployment netintent in namespace {namespace}");
+            return Line::bad(NAME, text, "install it: kubectl netintent install --apply");
+        }
+        Answer::Is(deployment) => deployment,
+    };
+    let count = |place: &Value| place.as_u64().unwrap_or(0);
+    let (wanted, ready) = (count(&deployment["spec"]["replicas"]), count(&deployment["status"]["readyReplicas"]));
+    let updated = count(&deployment["status"]["updatedReplicas"]);
+    let text = format!("{ready} of {wanted} are ready, {}", image(deployment));
+    if wanted > 0 && ready >= wanted && updated >= wanted {
+        return Line::good(NAME, text);
+    }
+    let text = if updated < wanted { format!("{text}, {updated} of them of the newest template") } else { text };
+    Line::bad(NAME, text, format!("kubectl describe -n {namespace} deployment/netintent, and kubectl logs, say why"))
+}
+
+/// The image of the first container.
+fn image(deployment: &Value) -> &str {
+    deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap_or("of no image")
+}
+
+/// Who leads.
+pub(super) fn leader(facts: &Facts, now: Timestamp) -> Line {
+    const NAME: &str = "leader";
+    let help =
+        "policies and labels of running pods stay as they are until one leads: docs/operating.md, NetintentNoLeader";
+    let lease = match &facts.lease {
+        Answer::Unread(why) => return Line::unknown(NAME, format!("not permitted: {why}")),
+        Answer::Missing => return Line::bad(NAME, "no replica has ever led: there is no Lease", help),
+        Answer::Is(lease) => &lease["spec"],
+    };
+    let holder = lease["holderIdentity"].as_str().filter(|holder| !holder.is_empty());
+    let renewed = lease["renewTime"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    match (holder, renewed) {
+        (None, _) => Line::bad(NAME, "no replica leads", help),
+        (Some(holder), None) => Line::bad(NAME, format!("{holder} leads, and does not say since when"), help),
+        (Some(holder), Some(renewed)) => {
+            let age = now.duration_since(renewed);
+            let text = format!("{holder}, renewed {} s ago", age.as_secs().max(0));
+            // Clocks of two machines may differ by some seconds.
+            if age <= LEASE * 2 { Line::good(NAME, text) } else { Line::bad(NAME, text, help) }
+        }
+    }
+}
+
+/// Whether the webhook answers the API server.
+pub(super) fn answers(facts: &Facts) -> Line {
+    const NAME: &str = "answers";
+    let probed = &facts.probed;
+    let asked = format!("asked by a dry run of a pod in namespace {probed}");
+    match &facts.probe {
+        // Nothing asks it of anything where its guard is not there.
+        Probe::Taken if guards(facts) == Some(true) => Line::good(NAME, asked),
+        Probe::Taken if guards(facts) == Some(false) => {
+            let text = format!("nobody is asked: the guard is not there; {asked}");
+            Line::bad(NAME, text, "apply the manifests of this version again: kubectl netintent install --apply")
+        }
+        Probe::Taken => {
+            Line::unknown(NAME, format!("{asked}, which was taken; whether the webhook was asked can't be read"))
+        }
+        Probe::Refused(why) => match failed(why) {
+            Some(hook) if hook.ends_with(".netintent.dev") => {
+                let help = "pods with intents and labels of netintent's are refused meanwhile: docs/operating.md, \
+                    NetintentDown; kubectl netintent recover is the way back in";
+                Line::bad(NAME, format!("it does not: {why}"), help)
+            }
+            _ if why.contains(".netintent.dev\" denied the request") => Line::good(NAME, asked),
+            _ => {
+                let text = format!("could not be asked in namespace {probed}: {why}");
+                Line {
+                    help: Some("-n names a namespace in which you may create pods".to_owned()),
+                    ..Line::unknown(NAME, text)
+                }
+            }
+        },
+    }
+}
+
+/// The webhook that the API server could not call.
+fn failed(why: &str) -> Option<&str> {
+    Some(why.split_once("failed calling webhook \"")?.1.split_once('"')?.0)
+}
+
+/// Whether the guard is registered, and nothing passes without its answer; `None` where that can't be read.
+fn guards(facts: &Facts) -> Option<bool> {
+    match &facts.validating {
+        Answer::Unread(_) => None,
+        Answer::Missing => Some(false),
+        Answer::Is(configuration) => {
+            let mut hooks = configuration["webhooks"].as_array().into_iter().flatten();
+            Some(hooks.any(|hook| hook["name"] == "guard.netintent.dev" && hook["failurePolicy"] == "Fail"))
+        }
+    }
+}
+
+/// What the replicas say of themselves, where they can be asked.
+pub(super) fn replicas(facts: &Facts, now: Timestamp) -> Vec<Line> {
+    const NAME: &str = "told by replicas";
+    if facts.replicas.is_empty() {
+        let why = match &facts.pods {
+            Answer::Unread(why) => format!("not permitted: {why}"),
+            _ => format!("no pod of netintent runs in namespace {}", facts.namespace),
+        };
+        return vec![Line::told(NAME, format!("nothing: {why}"))];
+    }
+    let mut lines = Vec::new();
+    for replica in &facts.replicas {
+        let pod = &replica.pod;
+        match &replica.ready {
+            Ok(said) if said.trim_start().starts_with("ok") => {
+                lines.push(Line::good(NAME, format!("{pod}: {}", said.trim())));
+            }
+            Ok(said) => lines.push(Line::bad(NAME, format!("{pod}: {}", said.trim()), "kubectl logs says more")),
+            // Not everybody may, and not every API server reaches pods.
+            Err(why) => lines.push(Line::told(NAME, format!("{pod} could not be asked: {why}"))),
+        }
+        if let Ok(text) = &replica.metrics {
+            lines.extend(certificate(pod, text, now));
+        }
+    }
+    lines
+}
+
+/// The certificate that a replica serves.
+fn certificate(pod: &str, metrics: &str, now: Timestamp) -> Option<Line> {
+    const NAME: &str = "served certificate";
+    let seconds = sum(metrics, "netintent_certificate_expiry_timestamp_seconds")?;
+    #[expect(clippy::cast_possible_truncation, reason = "a time in this millennium")]
+    let end = Timestamp::from_second(seconds as i64).ok().filter(|_| seconds > 0.0);
+    let Some(end) = end else {
+        return Some(Line::bad(NAME, format!("{pod} has none"), "kubectl logs says why"));
+    };
+    let left = end.duration_since(now);
+    let text = format!("{pod}: valid until {end}: {}", in_days(left.as_hours() / 24));
+    if left.is_positive() {
+        return Some(Line::good(NAME, text));
+    }
+    Some(Line::bad(NAME, text, "docs/operating.md, NetintentCertificateExpiring"))
+}
+
+/// The sum of a metric's samples; `None` where there is none.
+fn sum(metrics: &str, name: &str) -> Option<f64> {
+    let values: Vec<f64> = samples(metrics, name).map(|(_, value)| value).collect();
+    (!values.is_empty()).then(|| values.iter().sum())
+}
+
+/// The samples of a metric, each with its labels as they are written.
+fn samples<'m>(metrics: &'m str, name: &'m str) -> impl Iterator<Item = (&'m str, f64)> {
+    metrics.lines().filter_map(move |line| {
+        let rest = line.strip_prefix(name)?;
+        let (labels, value) = match rest.strip_prefix('{') {
+            Some(rest) => rest.rsplit_once("} ")?,
+            None => ("", rest.strip_prefix(' ')?),
+        };
+        Some((labels, value.split(' ').next()?.parse().ok()?))
+    })
+}
+
+/// The versions of the replicas that say theirs; of the images otherwise.
+pub(super) fn versions(facts: &Facts) -> Vec<String> {
+    let told = facts.replicas.iter().filter_map(|replica| replica.metrics.as_ref().ok());
+    let mut all: Vec<String> = told
+        .flat_map(|metrics| samples(metrics, "netintent_build_info"))
+        .filter_map(|(labels, _)| Some(labels.split_once("version=\"")?.1.split_once('"')?.0.to_owned()))
+        .collect();
+    if all.is_empty()
+        && let Answer::Is(deployment) = &facts.deployment
+        && let Some((_, tag)) = image(deployment).rsplit_once(':')
+    {
+        all.push(tag.trim_start_matches('v').to_owned());
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// How many callers would be cut in each namespace in `shadow`, as the replica that leads counts them; `None` where it could
+/// not be asked.
+pub(super) fn would_be_cut(facts: &Facts) -> Option<BTreeMap<String, u64>> {
+    let told = facts.replicas.iter().filter_map(|replica| replica.metrics.as_ref().ok());
+    let leader = told.into_iter().find(|metrics| sum(metrics, "netintent_controller_leader") == Some(1.0))?;
+    let of = |labels: &str| Some(labels.split_once("namespace=\"")?.1.split_once('"')?.0.to_owned());
+    let all = samples(leader, "netintent_would_be_cut").filter_map(|(labels, value)| {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+        Some((of(labels)?, value as u64))
+    });
+    Some(all.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::line::State;
+    use super::super::tests::facts;
+    use super::*;
+    use crate::cluster::status::Replica;
+
+    fn now() -> Timestamp {
+        "2026-11-26T12:00:10Z".parse().unwrap()
+    }
+
+    #[test]
+    fn replicas_that_are_not_ready_are_not_as_they_should_be() {
+        let mut facts = facts();
+        assert_eq!(deployment(&facts).text, "2 of 2 are ready, ghcr.io/netintent/netintent-webhook:v0.1.0");
+        if let Answer::Is(deployment) = &mut facts.deployment {
+            deployment["status"]["readyReplicas"] = Value::Null;
+        }
+        assert_eq!((deployment(&facts).state, &deployment(&facts).text[..15]), (State::Bad, "0 of 2 are read"));
+        facts.deployment = Answer::Unread("no".to_owned());
+        assert_eq!(deployment(&facts).state, State::Unknown);
+    }
+
+    #[test]
+    fn who_leads_renews() {
+        let mut facts = facts();
+        assert_eq!(leader(&facts, now()).text, "netintent-1, renewed 10 s ago");
+        assert_eq!(leader(&facts, "2026-11-26T12:01:00Z".parse().unwrap()).state, State::Bad);
+        if let Answer::Is(lease) = &mut facts.lease {
+            lease["spec"]["holderIdentity"] = "".into();
+        }
+        assert_eq!(leader(&facts, now()).text, "no replica leads");
+        facts.lease = Answer::Missing;
+        assert_eq!(leader(&facts, now()).state, State::Bad);
+    }
+
+    #[test]
+    fn an_answer_is_one_of_the_webhook() {
+        let mut facts = facts();
+        let mut of = |probe: Probe| {
+            facts.probe = probe;
+            answers(&facts).state
+        };
+        let refused = |text: &str| Probe::Refused(text.to_owned());
+        assert_eq!(of(Probe::Taken), State::Good);
+        let down = "Internal error occurred: failed calling webhook \"guard.netintent.dev\": connection refused";
+        assert_eq!(of(refused(down)), State::Bad);
+        assert_eq!(of(refused("failed calling webhook \"other.example\": x")), State::Unknown);
+        assert_eq!(of(refused("admission webhook \"guard.netintent.dev\" denied the request: x")), State::Good);
+        assert_eq!(of(refused("pods is forbidden: User \"a\" cannot create")), State::Unknown);
+        facts.probe = Probe::Taken;
+        facts.validating = Answer::Unread("no".to_owned());
+        assert_eq!(answers(&facts).state, State::Unknown);
+        facts.validating = Answer::Missing;
+        assert_eq!(answers(&facts).state, State::Bad);
+    }
+
+    #[test]
+    fn what_replicas_say_is_read() {
+        let mut facts = facts();
+        let metrics = "netintent_certificate_expiry_timestamp_seconds 1798000000.0\nnetintent_build_info{version=\"0.1.0\"} 1\n\
+            netintent_controller_leader 1\nnetintent_would_be_cut{namespace=\"bank\"} 3\nnetintent_would_be_cut{namespace=\"shop\"} 0\n";
+        let ready = "ok; not confirmed by the API server: Pod for 12 s; what was known last holds".to_owned();
+        facts.replicas = vec![
+            Replica { pod: "a".to_owned(), ready: Ok(ready), metrics: Ok(metrics.to_owned()) },
+            Replica { pod: "b".to_owned(), ready: Ok("no certificate yet".to_owned()), metrics: Err("no".to_owned()) },
+            Replica { pod: "c".to_owned(), ready: Err("dial".to_owned()), metrics: Err("dial".to_owned()) },
+        ];
+        let states: Vec<State> = replicas(&facts, now()).iter().map(|line| line.state).collect();
+        assert_eq!(states, [State::Good, State::Good, State::Bad, State::Told]);
+        assert_eq!(versions(&facts), ["0.1.0"]);
+        assert_eq!(would_be_cut(&facts), Some([("bank".to_owned(), 3), ("shop".to_owned(), 0)].into()));
+        facts.replicas.clear();
+        assert_eq!((versions(&facts), would_be_cut(&facts)), (vec!["0.1.0".to_owned()], None));
+    }
+}
