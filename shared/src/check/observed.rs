@@ -1,13 +1,12 @@
 //! What only a cluster shows: labels and policies that are not what they should be.
 
-use std::collections::BTreeSet;
-
 use rustc_hash::FxHashMap;
 
 use crate::compile;
 use crate::finding::{Code, Finding};
 use crate::names;
 use crate::objects::Workload;
+use crate::pod::Difference;
 use crate::policy::NetworkPolicy;
 use crate::snapshot::{Pod, Snapshot};
 
@@ -51,22 +50,19 @@ fn labels(snapshot: &Snapshot, pod: &Pod, object: &Workload, found: &mut Vec<Fin
     if snapshot.is_unread("Namespace", namespace) && !snapshot.namespaces.get(namespace).is_some_and(|n| n.known) {
         return;
     }
-    let granted: BTreeSet<String> =
-        if snapshot.mode(namespace).is_managed() { pod.derivation.label_keys().collect() } else { BTreeSet::new() };
-    let carried: BTreeSet<&str> =
-        object.pod.labels.iter().map(|(key, _)| key).filter(|key| names::is_reserved(key)).collect();
+    let difference = Difference::new(object.pod.labels.iter(), &snapshot.granted(pod));
     let about = |code, message: String| Finding::new(code, message).about("Pod", &object.metadata);
     let name = object.metadata.full_name();
     // Without the approvals nobody can say what is granted.
     let approvals_known = !snapshot.objects.unread.iter().any(|unread| unread.kind.ends_with("Approval"));
     let managed = snapshot.mode(namespace).is_managed();
-    for key in carried.iter().filter(|key| !granted.contains(**key) && (approvals_known || !managed)) {
+    for key in difference.removes.iter().filter(|_| approvals_known || !managed) {
         found.push(about(
             Code::UngrantedLabel,
             format!("Pod {name} carries the label {key}, which no approval gives it"),
         ));
     }
-    for key in granted.iter().filter(|key| !carried.contains(key.as_str())) {
+    for key in &difference.adds {
         found.push(about(Code::UnlabelledPod, format!("Pod {name} lacks the label {key}, which it was granted")));
     }
 }
