@@ -42,6 +42,11 @@ pub fn name(service: &str) -> String {
     format!("{PREFIX}{service}")
 }
 
+/// Whether a policy of this name opens a Service, if it is netintent's.
+pub fn is_named(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
+
 /// The Service that a policy of this name and these labels opens; `None` for any other policy.
 pub fn service<'p>(name: &'p str, labels: &Labels) -> Option<&'p str> {
     let service = name.strip_prefix(PREFIX)?;

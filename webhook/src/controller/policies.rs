@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use netintent::compile::NAMESPACE_POLICY;
 use netintent::names;
 use netintent::policy::NetworkPolicy;
+use netintent::recover;
 use netintent::render::same;
 use prometheus_client::metrics::counter::Counter;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -41,6 +42,12 @@ impl Held {
             version: text("/metadata/resourceVersion"),
             uid: text("/metadata/uid"),
         }
+    }
+
+    /// What `recover` has written on it.
+    pub(crate) fn opened(&self) -> Option<recover::policy::Record> {
+        let text = self.policy.as_ref()?.metadata.annotation(names::RECOVER)?;
+        recover::policy::Record::parse(&text.value).ok()
     }
 
     /// Its version as a number: the API server counts all changes in one order.
@@ -132,6 +139,9 @@ impl Policies {
 
 /// What a policy belongs to, by its name; `None`: to nothing of netintent's.
 fn belongs((namespace, name): &Key) -> Option<Touched> {
+    if recover::policy::is_named(name) {
+        return Some(Touched::Opened((namespace.clone(), name.clone())));
+    }
     match name.strip_prefix(NAMESPACE_POLICY)? {
         "" => Some(Touched::Namespace(namespace.clone())),
         rest => Some(Touched::Service((namespace.clone(), rest.strip_prefix('-')?.to_owned()))),
@@ -245,6 +255,8 @@ mod tests {
         assert_eq!(of("netintent"), Some(Touched::Namespace("bank".to_owned())));
         assert_eq!(of("netintent-ledger"), Some(Touched::Service(("bank".to_owned(), "ledger".to_owned()))));
         assert_eq!(of("netintentional"), None);
+        let opened = netintent::recover::policy::name("ledger");
+        assert_eq!(of(&opened), Some(Touched::Opened(("bank".to_owned(), opened.clone()))));
         assert_eq!(of("ledger"), None);
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
+use super::recovery::Configuration;
 use crate::world::Key;
 
 /// How long after something was done it is left alone: who undoes what is done shall not keep all others waiting.
@@ -23,6 +24,10 @@ pub(crate) enum Task {
     Service(Key),
     /// The labels of a pod.
     Pod(Key),
+    /// A policy by which `recover` let everybody call a Service.
+    Opened(Key),
+    /// What `recover` has a configuration let pass.
+    Admission(Configuration),
 }
 
 impl Task {
@@ -32,6 +37,8 @@ impl Task {
             Self::Namespace(_) | Self::Announce(_) => "Namespace",
             Self::Service(_) => "Service",
             Self::Pod(_) => "Pod",
+            Self::Opened(_) => "NetworkPolicy",
+            Self::Admission(configuration) => configuration.kind(),
         }
     }
 }
@@ -51,10 +58,22 @@ pub(crate) enum Rank {
     CloseService,
     /// A namespace's policy comes or changes.
     CloseNamespace,
+    /// What `recover` opened is closed: by now labels let in who is approved.
+    CloseOpened,
+    /// Admission waits for the webhook again.
+    Readmit,
 }
 
-const RANKS: [Rank; 6] =
-    [Rank::OpenNamespace, Rank::OpenService, Rank::Labels, Rank::Announce, Rank::CloseService, Rank::CloseNamespace];
+const RANKS: [Rank; 8] = [
+    Rank::OpenNamespace,
+    Rank::OpenService,
+    Rank::Labels,
+    Rank::Announce,
+    Rank::CloseService,
+    Rank::CloseNamespace,
+    Rank::CloseOpened,
+    Rank::Readmit,
+];
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
