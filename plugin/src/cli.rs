@@ -4,6 +4,7 @@
 
 mod check;
 mod connection;
+mod recover;
 mod render;
 mod snapshot;
 
@@ -16,6 +17,10 @@ use netintent::names;
 
 pub(crate) use check::{Check, CheckFormat};
 pub(crate) use connection::Connection;
+pub(crate) use recover::{
+    Recover, RecoverAdmit, RecoverChange, RecoverFormat, RecoverLabel, RecoverOpen, RecoverStatus, RecoverStep,
+    RecoverUndo,
+};
 pub(crate) use render::{ManifestFormat, Render};
 pub(crate) use snapshot::{Snapshot, SnapshotFormat};
 
@@ -98,6 +103,7 @@ pub(crate) enum Command {
     Render(Render),
     Approve(Approve),
     Revoke(Revoke),
+    Recover(Recover),
     Snapshot(Snapshot),
     Completion(Completion),
     /// Print the version

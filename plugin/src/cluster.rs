@@ -3,6 +3,7 @@
 mod failure;
 mod kinds;
 mod list;
+mod recover;
 mod world;
 mod write;
 
@@ -17,6 +18,7 @@ use netintent::names::printable;
 use crate::cli::Connection;
 use crate::error::{Error, Result};
 pub(crate) use failure::Failure;
+pub(crate) use recover::{Configuration, Leader, Myself, State};
 pub(crate) use world::{Wanted, World, read};
 
 /// A connection to an API server, and the runtime that its requests run on.

@@ -2,10 +2,12 @@
 
 mod approve;
 mod check;
+mod confirm;
 mod diff;
 mod effect;
 mod explain;
 mod list;
+mod recover;
 mod render;
 mod revoke;
 mod snapshot;
@@ -28,6 +30,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Status> {
         Command::Render(args) => render::run(args),
         Command::Approve(args) => approve::run(args),
         Command::Revoke(args) => revoke::run(args),
+        Command::Recover(args) => recover::run(args),
         Command::Snapshot(args) => snapshot::run(args),
         Command::Completion(args) => {
             let mut script = Vec::new();

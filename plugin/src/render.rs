@@ -9,6 +9,7 @@ pub(crate) mod items;
 pub(crate) mod junit;
 pub(crate) mod manifests;
 pub(crate) mod markdown;
+pub(crate) mod recover;
 pub(crate) mod sarif;
 pub(crate) mod table;
 pub(crate) mod views;

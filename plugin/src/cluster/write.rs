@@ -12,9 +12,9 @@ use crate::printer;
 /// Who the API server is told that writes.
 const MANAGER: &str = "kubectl-netintent";
 
-const MERGE_PATCH: &str = "application/merge-patch+json";
-const JSON_PATCH: &str = "application/json-patch+json";
-const JSON: &str = "application/json";
+pub(super) const MERGE_PATCH: &str = "application/merge-patch+json";
+pub(super) const JSON_PATCH: &str = "application/json-patch+json";
+pub(super) const JSON: &str = "application/json";
 
 impl Cluster {
     /// Creates an approval; with `dry_run` the API server only says whether it would.
@@ -101,6 +101,18 @@ impl Cluster {
     }
 
     fn change(&self, method: Method, path: &str, content: &str, body: &Value, dry_run: bool) -> Result<()> {
+        self.try_change(method, path, content, body, dry_run).map_err(not_installed)
+    }
+
+    /// Sends one change, and passes on what the API server warns of; with `dry_run` nothing of it is kept.
+    pub(super) fn try_change(
+        &self,
+        method: Method,
+        path: &str,
+        content: &str,
+        body: &Value,
+        dry_run: bool,
+    ) -> std::result::Result<(), Failure> {
         let dry = if dry_run { "&dryRun=All" } else { "" };
         // A deletion is nobody's field.
         let query = if method == Method::DELETE {
@@ -111,8 +123,8 @@ impl Cluster {
         let request = Request::builder().method(method).uri(format!("{path}?{query}"));
         let request = request.header(http::header::CONTENT_TYPE, content).header(http::header::ACCEPT, JSON);
         let request = request.body(body.to_string().into_bytes());
-        let request = request.map_err(|error| Error::new(format!("no request can be made: {error}")))?;
-        let warnings = self.run(self.changing(request)).map_err(not_installed)?;
+        let request = request.map_err(|error| Failure::Garbled(format!("no request can be made: {error}")))?;
+        let warnings = self.run(self.changing(request))?;
         warnings.iter().for_each(|warning| printer::warning(warning));
         Ok(())
     }

@@ -53,6 +53,17 @@ pub fn service<'p>(name: &'p str, labels: &Labels) -> Option<&'p str> {
     (labels.get(names::MANAGED_BY) == Some(names::NETINTENT)).then_some(service)
 }
 
+/// Whether some policy closes the pods of a Service already. Where none does, one that lets everybody call a Service would
+/// close all other ports of its pods.
+pub fn is_closed(service: &Service, policies: &[NetworkPolicy]) -> bool {
+    let Some(selector) = service.enforceable() else { return false };
+    policies.iter().any(|policy| {
+        let of = policy.metadata.namespace == service.metadata.namespace && !is_named(&policy.metadata.name);
+        let all = policy.pods.requirements.iter().all(|requirement| selector.requirements.contains(requirement));
+        of && policy.ingress.is_some() && all
+    })
+}
+
 /// The policy that lets everybody, in the cluster and outside of it, call the ports of a Service; `None` where a policy
 /// can't select its pods, or it has no port.
 pub fn open(service: &Service, record: &Record) -> Option<NetworkPolicy> {

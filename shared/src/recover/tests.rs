@@ -128,3 +128,22 @@ fn a_service_is_opened_on_its_ports_for_everybody() {
         assert_eq!(opening(none), None, "{none}");
     }
 }
+
+#[test]
+fn a_service_is_closed_by_a_policy_that_selects_all_its_pods() {
+    let service = service("bank", "ledger");
+    let closed = |namespace: &str, name: &str, spec: &str| {
+        let policy = format!(
+            "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{namespace: {namespace}, name: {name}}}\nspec: \
+             {{{spec}}}\n"
+        );
+        let objects = objects(&(service.clone() + &policy));
+        policy::is_closed(&objects.services[0], &objects.policies)
+    };
+    assert!(closed("bank", "a", "podSelector: {}"));
+    assert!(closed("bank", "a", "podSelector: {matchLabels: {app: ledger}}"));
+    assert!(!closed("bank", "a", "podSelector: {matchLabels: {app: ledger, tier: a}}"), "of some of its pods alone");
+    assert!(!closed("bank", "a", "podSelector: {}, policyTypes: [Egress]"));
+    assert!(!closed("shop", "a", "podSelector: {}"));
+    assert!(!closed("bank", "netintent.recover.ledger", "podSelector: {}"), "it opens");
+}

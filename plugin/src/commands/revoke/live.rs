@@ -1,16 +1,15 @@
 //! An approval out of a cluster: what it closes is shown first, and asked about.
 
-use std::io::{self, BufRead as _, IsTerminal as _};
-
 use netintent::approval::{Approval, Cut, CutOut, Draft};
 use netintent::names::printable;
 use netintent::objects::Objects;
 
+use super::super::confirm::confirmed;
 use super::super::effect::{self, Pair};
 use super::nothing;
 use crate::cli::{DryRun, Revoke};
 use crate::cluster::Cluster;
-use crate::error::{Error, Result, Status};
+use crate::error::{Result, Status};
 use crate::printer;
 use crate::source::{self, Loaded};
 
@@ -31,7 +30,7 @@ pub(super) fn run(args: &Revoke, loaded: &Loaded, pair: Pair<'_>) -> Result<Stat
     if args.dry_run == Some(DryRun::Client) {
         return Ok(Status::Yes);
     }
-    if !server && !args.yes && !confirmed()? {
+    if !server && !args.yes && !confirmed("Revoke it?")? {
         printer::note("nothing was changed");
         return Ok(Status::Trouble);
     }
@@ -97,16 +96,4 @@ fn worded(approval: &Approval, CutOut { cut, rest }: &CutOut, pair: Pair<'_>) ->
         format!(", and {} {} comes, for what {} may still call", rest.kind(), rest.full_name(), pair.caller)
     });
     printable(&format!("goes: {what}{rest}"))
-}
-
-/// Asks whether it is meant.
-fn confirmed() -> Result<bool> {
-    if !io::stdin().is_terminal() {
-        let help = "say --yes where nobody can be asked, or look first with --dry-run=server".to_owned();
-        return Err(Error::with_help("nobody can be asked whether this is meant: nothing was changed", help));
-    }
-    printer::ask("Revoke it? [y/N] ");
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(|error| Error::new(format!("cannot read: {error}")))?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
