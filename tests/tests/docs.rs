@@ -117,9 +117,11 @@ fn every_block_is_of_a_kind_that_is_tested() -> Result {
             "sh" => block.text.lines().all(|line| !line.contains("kubectl netintent")),
             "yaml" | "json" => true,
             // The texts of cli.md are the help of the commands, held to it by the plugin's own test; those of webhook.md
-            // are what an API server answers, held to it by the tests of admission; live.md's are run by the tests of a
-            // live cluster.
-            "text" => ["cli", "webhook", "live"].iter().any(|page| block.path.ends_with(format!("docs/{page}.md"))),
+            // are what an API server answers, held to it by the tests of admission; live.md's and recovery.md's are run by
+            // the tests of a live cluster.
+            "text" => ["cli", "webhook", "live", "recovery"]
+                .iter()
+                .any(|page| block.path.ends_with(format!("docs/{page}.md"))),
             _ => false,
         };
         if !fine {

@@ -8,5 +8,6 @@ mod equal;
 mod errors;
 mod limited;
 mod plugin;
+mod recover;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
