@@ -103,6 +103,8 @@ pub(crate) struct State {
     pub(crate) services: Vec<OpenService>,
     /// Who leads, if somebody does.
     pub(crate) leader: Option<Leader>,
+    /// netintent's own namespace, which takes no part.
+    pub(crate) home: String,
 }
 
 /// Who asks.
@@ -121,8 +123,9 @@ impl Cluster {
     /// Where it can't be read.
     pub(crate) fn recovery(&self) -> Result<State> {
         let configurations = self.configurations()?;
-        let leader = self.leader(home(&configurations))?;
-        Ok(State { configurations, services: self.open_services()?, leader })
+        let home = home(&configurations).to_owned();
+        let leader = self.leader(&home)?;
+        Ok(State { configurations, services: self.open_services()?, leader, home })
     }
 
     /// The webhook configurations.

@@ -67,13 +67,12 @@ pub(crate) fn state(out: &mut impl Write, state: &State, now: Timestamp) -> io::
     for service in &state.services {
         open = true;
         let text = styled(NOTE, &format!("Service {}/{}: everybody may call it", service.namespace, service.service));
-        match &service.record {
-            Some(record) if record.until > now => {
-                writeln!(out, "  {text} until {}{}", record.until, who(&record.opened))?
-            }
-            Some(record) => writeln!(out, "  {text}; its time was over at {}{}", record.until, who(&record.opened))?,
-            None => writeln!(out, "  {text}; nobody knows until when")?,
-        }
+        let when = match &service.record {
+            Some(record) if record.until > now => format!(" until {}{}", record.until, who(&record.opened)),
+            Some(record) => format!("; its time was over at {}{}", record.until, who(&record.opened)),
+            None => "; nobody knows until when".to_owned(),
+        };
+        writeln!(out, "  {text}{when}")?;
     }
     if !open {
         writeln!(out, "  nothing")?;

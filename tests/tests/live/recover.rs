@@ -4,9 +4,12 @@
 mod hostile;
 mod oncall;
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
 use netintent_tests::expected::reserved;
 use netintent_tests::objects::{approval, create, path};
-use netintent_tests::{Error, Installation, Installed};
+use netintent_tests::{Error, Installation, Installed, plugin_binary};
 use serde_json::{Value, json};
 
 use crate::Result;
@@ -35,7 +38,9 @@ impl Night {
             installed.namespace(namespace, "enforce")?;
         }
         create(installed.admin(), &approval("bank", "web", &["shop/web"], &["ledger:rpc"]))?;
-        kubectl.pipe(["apply", "-f", "-"], &workload("bank", "ledger", ""))?;
+        for callee in ["ledger", "cards"] {
+            kubectl.pipe(["apply", "-f", "-"], &workload("bank", callee, ""))?;
+        }
         kubectl.pipe(["apply", "-f", "-"], &workload("shop", "web", "bank/ledger:rpc"))?;
         kubectl.pipe(["apply", "-f", "-"], &workload("evil", "web", ""))?;
         until_said(&installed, kubectl, &CALL, |said| said.status == Some(0))?;
@@ -158,6 +163,19 @@ fn shown_first(night: &Night) -> Result {
         let said = night.said(&["recover", "open", service, "--for", "1h", "--yes"])?;
         assert!(said.status == Some(2) && said.err.contains(why), "{said:?}");
     }
+    // What somebody has written by hand is not guessed at.
+    let admin = night.installed.admin();
+    let annotate = |text: Value| {
+        let patch = json!({"metadata": {"annotations": {"netintent.dev/recover": text}}});
+        netintent_tests::objects::merge(admin, &registration(KINDS[1]), &patch)
+    };
+    annotate(json!("{\"entries\": {\"guard.netintent.dev\": \"Fail\"}}"))?;
+    for args in [&["recover"][..], &["recover", "admit", "--yes"], &["recover", "undo", "--yes"]] {
+        let said = night.said(args)?;
+        assert!(said.status == Some(2) && said.err.contains("can't be understood"), "{said:?}");
+    }
+    annotate(Value::Null)?;
+    assert!(night.is_as_before()?);
     let said = night.said(&["recover", "label", "nowhere", "--yes"])?;
     assert!(said.status == Some(2) && said.err.contains("there is no namespace nowhere"), "{said:?}");
     Ok(())
@@ -252,6 +270,20 @@ fn waits(night: &Night) -> Result {
     let said = night.done(&["recover", "open", "bank/ledger", "--for", "2s", "--wait", "--yes"])?;
     assert!(said.err.contains("done: Service bank/ledger is closed"), "{said:?}");
     assert!(night.is_as_before()?);
+    // Who wants no more of it before its time closes it as well.
+    let plugin = night.installed.admin().kubectl().with_plugin(&plugin_binary()?)?;
+    let open = ["netintent", "recover", "open", "bank/ledger", "--for", "1h", "--wait", "--yes"];
+    let mut child = plugin.command(open).stderr(Stdio::piped()).spawn()?;
+    let mut said = BufReader::new(child.stderr.take().ok_or("no stderr")?).lines();
+    // What it says then it says once it waits.
+    let waits = said.by_ref().find(|line| line.as_ref().is_ok_and(|line| line.contains("Ctrl-C closes it now")));
+    assert!(waits.is_some() && !night.is_as_before()?);
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status()?.success());
+    let interrupted = night
+        .installed
+        .until("it ends", || child.try_wait().map_err(|error| Error::Client { what: error.to_string() }))?;
+    assert!(interrupted.success(), "{interrupted}");
+    assert!(night.is_as_before()?);
     Ok(())
 }
 
@@ -275,14 +307,16 @@ fn comes_back(night: &Night) -> Result {
     installed.wait_until_ready()?;
     let logs = || -> String { installed.replicas().iter().filter_map(|replica| replica.log().ok()).collect() };
     installed.until("the controller knows that nobody is answered", || {
-        let text = logs();
-        let all = ["Opened", "Admission(Mutating)"].iter().all(|task| {
-            text.lines().any(|line| line.contains("gets no answer from the webhook") && line.contains(task))
-        });
-        Ok(all.then_some(()))
+        Ok(logs().contains("stays open: the API server gets no answer from the webhook").then_some(()))
+    })?;
+    // What is over time is closed all the same.
+    night.done(&["recover", "open", "bank/cards", "--for", "3s", "--yes"])?;
+    installed.until("what is over time is closed", || {
+        let left = admin.kubectl().text(["get", "networkpolicies", "-n", "bank", "-o", "name"])?;
+        Ok((!left.contains("netintent.recover.cards")).then_some(()))
     })?;
     let said = night.said(&["recover"])?;
-    assert!(said.status == Some(1) && said.out.contains("everybody may call it until"), "{said:?}");
+    assert!(said.status == Some(1) && said.out.contains("ledger: everybody may call it until"), "{said:?}");
     assert!(said.out.contains("The controller runs"), "{said:?}");
     for (kind, object) in KINDS.iter().zip(&night.before) {
         let webhooks = object["webhooks"].as_array().into_iter().flatten().enumerate();
@@ -301,7 +335,7 @@ fn comes_back(night: &Night) -> Result {
     // Labels first, then what everybody may call, then admission.
     let text = logs();
     let at = |what: &str| text.find(what).ok_or_else(|| format!("`{what}` was not logged:\n{text}"));
-    let order = [at("taken=true")?, at("by which recover let everybody call this Service")?, at("recover is over")?];
+    let order = [at("taken=true")?, at("NetworkPolicy bank/netintent.recover.ledger is gone")?, at("recover is over")?];
     assert!(order.is_sorted(), "{order:?}\n{text}");
     let denied: u64 =
         installed.replicas().iter().map(|r| r.counted("admissions", "outcome=\"denied\"").unwrap_or(9)).sum();

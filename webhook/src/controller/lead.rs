@@ -49,7 +49,7 @@ pub(crate) async fn lead(controller: &Controller, me: &str) {
     let changes = controller.cache.listen();
     let (sender, news) = unbounded_channel();
     let pods = Arc::new(Pods::new(sender.clone(), controller.metrics.watch_failures("Pod")));
-    let opened = recovery::look(controller.client.clone(), sender.clone());
+    let undone = sender.clone();
     let policies = Arc::new(Policies::new(sender, controller.metrics.watch_failures("NetworkPolicy")));
     let mut watches = JoinSet::new();
     watches.spawn(keep(controller.client.clone(), Arc::clone(&pods)));
@@ -57,7 +57,6 @@ pub(crate) async fn lead(controller: &Controller, me: &str) {
     while !(pods.is_known() && policies.is_known()) {
         sleep(LOOK).await;
     }
-    watches.spawn(opened);
     let work = Work {
         client: controller.client.clone(),
         cache: Arc::clone(&controller.cache),
@@ -70,6 +69,7 @@ pub(crate) async fn lead(controller: &Controller, me: &str) {
         policies,
     };
     let work = Arc::new(work);
+    watches.spawn(recovery::look(Arc::clone(&work), undone));
     let mut leader = Leader {
         teller: Teller::new(Arc::clone(&work)),
         work,
@@ -188,6 +188,10 @@ impl Leader {
     /// Looks at what is touched, and asks for what differs.
     fn look(&mut self, all: &[Touched]) {
         let now = Instant::now();
+        if all.iter().any(|touched| matches!(touched, Touched::Answered(_))) {
+            // As long as nobody answered, no label could be given.
+            self.queue.anew(Rank::Labels, now);
+        }
         let mut found: Vec<(Rank, Task, Instant)> = Vec::new();
         for touched in all {
             let alone = matches!(touched, Touched::Pod(_));
@@ -213,7 +217,10 @@ impl Leader {
         match touched {
             Touched::Pod(key) => vec![Task::Pod(key.clone())],
             Touched::Opened(key) => vec![Task::Opened(key.clone())],
-            Touched::Admission(configuration) => vec![Task::Admission(*configuration)],
+            Touched::Answered(configurations) => {
+                let opened = self.work.policies.opened().into_iter().map(|(key, _)| Task::Opened(key));
+                opened.chain(configurations.iter().copied().map(Task::Admission)).collect()
+            }
             Touched::Service(key) => vec![Task::Service(key.clone())],
             Touched::Namespace(namespace) => vec![Task::Namespace(namespace.clone())],
             Touched::Closing(namespace) => vec![Task::Announce(namespace.clone())],

@@ -131,6 +131,13 @@ impl Policies {
         }
     }
 
+    /// Those of `recover`.
+    pub(crate) fn opened(&self) -> Vec<(Key, Held)> {
+        let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
+        let opened = all.iter().filter(|((_, name), held)| held.ours && recover::policy::is_named(name));
+        opened.map(|(key, held)| (key.clone(), held.clone())).collect()
+    }
+
     fn tell(&self, key: &Key) {
         // Whoever does not listen any more does not lead.
         let _ = belongs(key).map(|touched| self.news.send(touched));
@@ -139,9 +146,6 @@ impl Policies {
 
 /// What a policy belongs to, by its name; `None`: to nothing of netintent's.
 fn belongs((namespace, name): &Key) -> Option<Touched> {
-    if recover::policy::is_named(name) {
-        return Some(Touched::Opened((namespace.clone(), name.clone())));
-    }
     match name.strip_prefix(NAMESPACE_POLICY)? {
         "" => Some(Touched::Namespace(namespace.clone())),
         rest => Some(Touched::Service((namespace.clone(), rest.strip_prefix('-')?.to_owned()))),
@@ -163,7 +167,7 @@ impl Kept for Arc<Policies> {
 
     fn put(&self, object: &Value) -> Option<Key> {
         let key = key(object)?;
-        if belongs(&key).is_some() {
+        if belongs(&key).is_some() || recover::policy::is_named(&key.1) {
             let held = Held::read(&key, object);
             let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
             self.heard.fetch_max(held.number().unwrap_or_default(), Ordering::Relaxed);
@@ -255,8 +259,7 @@ mod tests {
         assert_eq!(of("netintent"), Some(Touched::Namespace("bank".to_owned())));
         assert_eq!(of("netintent-ledger"), Some(Touched::Service(("bank".to_owned(), "ledger".to_owned()))));
         assert_eq!(of("netintentional"), None);
-        let opened = netintent::recover::policy::name("ledger");
-        assert_eq!(of(&opened), Some(Touched::Opened(("bank".to_owned(), opened.clone()))));
+        assert_eq!(of(&recover::policy::name("ledger")), None);
         assert_eq!(of("ledger"), None);
     }
 }

@@ -1,6 +1,7 @@
 //! Undoes what `recover` has opened while nobody answered: first pods have their labels again, then what everybody may call is
 //! closed, and at last admission waits for the webhook. Nothing of it before the API server gets answers again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use tracing::{info, warn};
 
 use super::about::About;
 use super::events::Told;
-use super::policies::{Act, act};
+use super::policies::{Act, Held, act};
 use super::queue::Task;
 use super::touched::Touched;
 use super::work::{Failure, MANAGER, Work};
@@ -56,24 +57,48 @@ impl Configuration {
     }
 }
 
-/// Tells of what is opened in admission, again and again until it is dropped. The rights that come with these manifests are
-/// for two objects by name, which is too little for a watch of ours.
-pub(crate) async fn look(client: Client, news: UnboundedSender<Touched>) {
+/// Looks whether something is open, again and again until it is dropped, and asks for it to be closed: what is over time at
+/// once, all else once the API server gets answers. The rights to the configurations are for two objects by name, which is
+/// too little for a watch.
+pub(crate) async fn look(work: Arc<Work>, news: UnboundedSender<Touched>) {
     let mut told = String::new();
     loop {
+        let (mut open, mut failed) = (Vec::new(), None);
         for configuration in Configuration::ALL {
-            match is_open(&client, configuration).await {
-                // Whoever does not listen any more does not lead.
-                Ok(open) => drop(open.then(|| news.send(Touched::Admission(configuration)))),
-                Err(error) if error != told => {
-                    warn!(kind = configuration.kind(), error, "it can't be known whether recover has opened it");
-                    told = error;
-                }
-                Err(_) => {}
+            match is_open(&work.client, configuration).await {
+                Ok(is) => open.extend(is.then_some(configuration)),
+                Err(error) => failed = Some(format!("it can't be known whether recover has opened admission: {error}")),
             }
         }
+        let opened = work.policies.opened();
+        for (key, held) in &opened {
+            if is_over(held) {
+                // Whoever does not listen any more does not lead.
+                let _ = news.send(Touched::Opened(key.clone()));
+            }
+        }
+        if !open.is_empty() || opened.iter().any(|(_, held)| !is_over(held)) {
+            match work.answered().await {
+                Ok(()) => drop(news.send(Touched::Answered(open))),
+                Err(error) => {
+                    let opened = opened.into_iter().map(|(key, _)| Task::Opened(key));
+                    work.tell_stays(opened.chain(open.into_iter().map(Task::Admission)), &error);
+                    failed = Some(format!("what recover has opened stays open: {error}"));
+                }
+            }
+        }
+        // The same is said once.
+        let failed = failed.unwrap_or_default();
+        if !failed.is_empty() && failed != told {
+            warn!("{failed}");
+        }
+        told = failed;
         sleep(LOOK).await;
     }
+}
+
+fn is_over(held: &Held) -> bool {
+    held.opened().is_some_and(|record| record.until <= Timestamp::now())
 }
 
 /// Whether a configuration says that something of it is open.
@@ -97,12 +122,12 @@ impl Work {
     /// Closes what everybody may call: once its time is over, whoever answers.
     pub(super) async fn close_opened(&self, task: &Task, key: &Key) -> Result<(), Failure> {
         let Some(held) = self.policies.get(key).filter(|_| self.is_opened(key)) else { return Ok(()) };
-        let record = held.opened();
-        if record.as_ref().is_none_or(|record| record.until > Timestamp::now()) {
-            self.answered().await?;
+        if !is_over(&held) && self.answered().await.is_err() {
+            // It is looked at again.
+            return Ok(());
         }
         self.remove(key).await?;
-        let by = record.map_or_else(String::new, |record| who(&record.opened));
+        let by = held.opened().map_or_else(String::new, |record| who(&record.opened));
         let note =
             format!("NetworkPolicy {}/{} is gone, by which recover let everybody call this Service{by}", key.0, key.1);
         self.tell_undone(task, note);
@@ -111,7 +136,10 @@ impl Work {
 
     /// Has admission wait for the webhook where it did before.
     pub(super) async fn readmit(&self, task: &Task, configuration: Configuration) -> Result<(), Failure> {
-        self.answered().await?;
+        if self.answered().await.is_err() {
+            // It is looked at again.
+            return Ok(());
+        }
         let path = configuration.path();
         let found = match self.ask(Request::new(&path).get(CONFIGURATION, &GetParams::default())).await {
             Err(Failure::Client(kube::Error::Api(status))) if status.code == 404 => return Ok(()),
@@ -139,6 +167,15 @@ impl Work {
         info!(?task, "{note}");
         let told = Told { warns: false, reason: "Recovered", action: "Recover", note };
         self.events.tell(&About::task(task), &told);
+    }
+
+    /// Says why it is not undone.
+    fn tell_stays(&self, tasks: impl Iterator<Item = Task>, why: &Failure) {
+        for task in tasks {
+            let note = format!("what recover has opened stays open: {why}");
+            let told = Told { warns: true, reason: "RecoveryStays", action: "Recover", note };
+            self.events.tell(&About::task(&task), &told);
+        }
     }
 
     /// Whether the API server gets answers of the webhook: this replica or another. In a cluster without a pod there is nobody

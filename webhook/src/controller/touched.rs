@@ -28,10 +28,10 @@ pub(crate) enum Touched {
     All(String),
     /// The policies of the Services of a namespace, or of all.
     Services(Option<String>),
-    /// A policy of `recover`.
+    /// A policy of `recover` whose time is over.
     Opened(Key),
-    /// What `recover` has a configuration let pass.
-    Admission(Configuration),
+    /// All that `recover` has opened, since the API server gets answers: these configurations, and the policies there are.
+    Answered(Vec<Configuration>),
 }
 
 /// What a change touches.

@@ -1,6 +1,7 @@
 //! The pods of a namespace get the labels that they have a right to, by the functions that the webhook has for it.
 
 use std::io::Write as _;
+use std::time::{Duration, Instant};
 
 use netintent::names;
 use netintent::objects::{PodSpec, Workload};
@@ -17,6 +18,9 @@ use crate::printer;
 use crate::render::recover as render;
 use crate::source;
 
+/// How old what labels hang on may be when they are written, as for the webhook.
+const FRESH: Duration = Duration::from_mins(1);
+
 /// A pod whose labels are not what they should be.
 struct Wrong<'s> {
     pod: &'s Workload,
@@ -28,10 +32,12 @@ pub(super) fn run(args: &RecoverLabel) -> Result<Status> {
     let connection = &args.change.connection;
     let cluster = Cluster::connect(connection)?;
     let myself = cluster.myself()?;
+    let state = cluster.recovery()?;
+    let read = Instant::now();
     let loaded = source::load(&whole(connection, &args.namespace), &[])?;
     let snapshot = &loaded.snapshot;
     check_certain(snapshot, &args.namespace)?;
-    let (wrong, right) = compared(snapshot, args)?;
+    let (wrong, right) = compared(snapshot, args, &state.home)?;
     if wrong.is_empty() {
         printer::note(&format!("nothing to do: {right} pods of {} have the labels that they should", args.namespace));
         return Ok(Status::Yes);
@@ -42,7 +48,7 @@ pub(super) fn run(args: &RecoverLabel) -> Result<Status> {
     }
     writeln!(out, "{} pods change, {right} have the labels that they should", wrong.len())?;
     out.flush()?;
-    warn_of(cluster.recovery()?.leader.as_ref());
+    warn_of(state.leader.as_ref());
     let doing = match agreed(&args.change, "Change these labels?")? {
         Ok(doing) => doing,
         Err(status) => return Ok(status),
@@ -52,8 +58,13 @@ pub(super) fn run(args: &RecoverLabel) -> Result<Status> {
     } else {
         Cluster::connect(&recovering(connection, &myself))?
     };
-    let mut left = 0;
-    for wrong in &wrong {
+    let (mut left, all) = (0, wrong.len());
+    for (done, wrong) in wrong.iter().enumerate() {
+        if read.elapsed() > FRESH {
+            let message =
+                format!("{} pods are left as they are: the cluster was read more than a minute ago", all - done);
+            return Err(Error::with_help(message, "run the command again".to_owned()));
+        }
         if let Err(why) = write(&asker, &args.namespace, wrong, doing, &myself)? {
             printer::warning(&format!("Pod {} is left as it is: {why}", wrong.pod.metadata.full_name()));
             left += 1;
@@ -109,7 +120,7 @@ fn check_certain(snapshot: &Snapshot, namespace: &str) -> Result<()> {
 }
 
 /// The pods that change, and how many of those that are meant do not.
-fn compared<'s>(snapshot: &'s Snapshot, args: &RecoverLabel) -> Result<(Vec<Wrong<'s>>, usize)> {
+fn compared<'s>(snapshot: &'s Snapshot, args: &RecoverLabel, home: &str) -> Result<(Vec<Wrong<'s>>, usize)> {
     let (mut wrong, mut right, mut seen) = (Vec::new(), 0, Vec::new());
     for pod in &snapshot.pods {
         let object = &snapshot.objects.workloads[pod.object];
@@ -119,7 +130,7 @@ fn compared<'s>(snapshot: &'s Snapshot, args: &RecoverLabel) -> Result<(Vec<Wron
             continue;
         }
         seen.push(name);
-        let keys = snapshot.granted(pod);
+        let keys = if args.namespace == home { Vec::new() } else { snapshot.granted(pod) };
         let difference = Difference::new(object.pod.labels.iter(), &keys);
         if difference.is_empty() {
             right += 1;

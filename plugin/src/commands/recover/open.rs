@@ -1,6 +1,9 @@
 //! Services that everybody may call for a while.
 
+use std::future::{Future, poll_fn};
 use std::io::Write as _;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -48,12 +51,14 @@ pub(super) fn run(args: &RecoverOpen) -> Result<Status> {
         Ok(doing) => doing,
         Err(status) => return Ok(status),
     };
+    // Before anything is open: nobody who stops it then leaves it open.
+    let stopped = (args.wait && !doing.is_dry()).then(|| cluster.run(stopped()));
     for (service, opening) in &all {
         cluster.open(opening, &service.metadata.name, doing.is_dry())?;
         printer::note(&format!("{}everybody may call Service {}", doing.word(), service.metadata.full_name()));
     }
-    if args.wait && !doing.is_dry() {
-        wait(&cluster, until);
+    if let Some(stopped) = stopped {
+        wait(&cluster, until, stopped);
         return close(&cluster, &all);
     }
     Ok(Status::Yes)
@@ -86,8 +91,23 @@ fn opening(cluster: &Cluster, service: &Service, record: &Record) -> Result<Netw
     Ok(opening)
 }
 
+/// That the user wants no more.
+type Stopped = Pin<Box<dyn Future<Output = std::io::Result<()>>>>;
+
+/// Hears Ctrl-C from now on.
+async fn stopped() -> Stopped {
+    let mut stopped: Stopped = Box::pin(tokio::signal::ctrl_c());
+    // What is not waited for is not heard.
+    poll_fn(|context| {
+        let _ = stopped.as_mut().poll(context);
+        Poll::Ready(())
+    })
+    .await;
+    stopped
+}
+
 /// Waits until it is time, or until the user wants no more.
-fn wait(cluster: &Cluster, until: Timestamp) {
+fn wait(cluster: &Cluster, until: Timestamp, stopped: Stopped) {
     printer::note(&format!("open until {until}; Ctrl-C closes it now"));
     cluster.run(async {
         // A clock that is set, or a machine that sleeps, makes it no later than that.
@@ -103,7 +123,7 @@ fn wait(cluster: &Cluster, until: Timestamp) {
         };
         tokio::select! {
             () = over => {}
-            _ = tokio::signal::ctrl_c() => {}
+            _ = stopped => {}
         }
     });
 }
