@@ -123,24 +123,37 @@ pub(crate) fn json(out: &mut impl Write, state: &State) -> io::Result<()> {
     writeln!(out)
 }
 
-/// The commands that let a user write labels in the group.
+/// The commands that let a user write labels in the group: each right by itself, and no more than it takes.
 pub(crate) fn rights(user: &str, groups: &[String]) -> Vec<String> {
-    const ROLE: &str = "netintent-recover";
-    let account = user.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'));
-    let (resource, name) = account.map_or(("users", user), |(_, name)| ("serviceaccounts", name));
-    let mut named: Vec<String> = vec![format!("--resource-name={}", quoted(name))];
+    let word = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let role = format!("netintent-recover-{}", user.chars().map(word).collect::<String>().trim_matches('-'));
+    let (name, binding) = (format!("--resource-name={}", quoted(user)), format!("--user={}", quoted(user)));
     let groups = groups.iter().map(String::as_str).chain([GROUP]);
-    named.extend(groups.map(|group| format!("--resource-name={}", quoted(group))));
-    let binding = format!("--user={}", quoted(user));
-    vec![
-        format!(
-            "kubectl create clusterrole {ROLE} --verb=impersonate --resource={resource},groups {}",
-            named.join(" ")
-        ),
-        format!("kubectl create clusterrolebinding {ROLE} --clusterrole={ROLE} {binding}"),
-        format!("kubectl create clusterrole {ROLE}-labels --verb=get,patch --resource=pods,pods/status"),
-        format!("kubectl create clusterrolebinding {ROLE}-labels --clusterrole={ROLE}-labels {binding}"),
-    ]
+    let groups: Vec<String> = groups.map(|group| format!("--resource-name={}", quoted(group))).collect();
+    let account = user.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'));
+    let mut commands = match account {
+        Some((namespace, name)) => {
+            let (namespace, name) = (quoted(namespace), quoted(name));
+            let of = format!("--verb=impersonate --resource=serviceaccounts --resource-name={name}");
+            vec![
+                format!("kubectl create role {role} -n {namespace} {of}"),
+                format!("kubectl create rolebinding {role} -n {namespace} --role={role} {binding}"),
+            ]
+        }
+        None => vec![
+            format!("kubectl create clusterrole {role}-user --verb=impersonate --resource=users {name}"),
+            format!("kubectl create clusterrolebinding {role}-user --clusterrole={role}-user {binding}"),
+        ],
+    };
+    for (suffix, of) in [
+        ("groups", format!("--verb=impersonate --resource=groups {}", groups.join(" "))),
+        ("labels", "--verb=get,patch --resource=pods,pods/status".to_owned()),
+    ] {
+        commands.push(format!("kubectl create clusterrole {role}-{suffix} {of}"));
+        commands
+            .push(format!("kubectl create clusterrolebinding {role}-{suffix} --clusterrole={role}-{suffix} {binding}"));
+    }
+    commands
 }
 
 /// A word for a shell.
@@ -172,11 +185,17 @@ mod tests {
         let commands = rights("o'neil", &["team a".to_owned()]);
         assert_eq!(
             commands[0],
-            "kubectl create clusterrole netintent-recover --verb=impersonate --resource=users,groups \
-             --resource-name='o'\\''neil' --resource-name='team a' --resource-name=netintent:recover"
+            "kubectl create clusterrole netintent-recover-o-neil-user --verb=impersonate --resource=users \
+             --resource-name='o'\\''neil'"
+        );
+        assert_eq!(
+            commands[2],
+            "kubectl create clusterrole netintent-recover-o-neil-groups --verb=impersonate --resource=groups \
+             --resource-name='team a' --resource-name=netintent:recover"
         );
         let commands = rights("system:serviceaccount:ops:robot", &[]);
-        assert!(commands[0].contains("--resource=serviceaccounts,groups --resource-name=robot "), "{}", commands[0]);
+        assert!(commands[0].contains(" -n ops --verb=impersonate --resource=serviceaccounts --resource-name=robot"));
         assert!(commands[1].ends_with("--user=system:serviceaccount:ops:robot"), "{}", commands[1]);
+        assert_eq!((commands.len(), rights("jane", &[]).len()), (6, 6));
     }
 }

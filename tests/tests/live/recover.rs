@@ -231,6 +231,8 @@ fn after(night: &Night, command: &str, said: &Said) -> Result {
             for line in [format!("  + {LABEL}\n"), "  - to.netintent.dev/forged\n".to_owned()] {
                 assert!(said.out.contains(&line), "{said:?}");
             }
+            let asked = night.done(&["recover", "label", "shop", "--dry-run=server"])?;
+            assert!(asked.err.contains("dry run: the API server would take it: 1 pod of shop changed"), "{asked:?}");
             assert_eq!(labelled(&pods(&night.installed, "shop")?), 1);
         }
         "recover label shop --yes" => {
@@ -293,6 +295,9 @@ fn comes_back(night: &Night) -> Result {
     night.done(&["recover", "admit", "--yes"])?;
     night.done(&["recover", "open", "bank/ledger", "--for", "2h", "--yes"])?;
     let count = pods(installed, "shop")?.len() + 1;
+    // Who applies the manifests meanwhile is told.
+    let conflict = installed.trust(&installed.plane().authority().pem()).map_err(|error| error.to_string());
+    assert!(conflict.as_ref().is_err_and(|error| error.contains("failurePolicy")), "{conflict:?}");
     let unlabelled = night.scale(count)?;
     assert_eq!(labelled(&unlabelled), count - 1);
     // The API server looks for the webhook where nobody is.

@@ -8,13 +8,17 @@ use netintent::recover::admission::{self, CONFIGURATION};
 use super::{agreed, warn_of};
 use crate::cli::RecoverAdmit;
 use crate::cluster::Cluster;
-use crate::error::{Result, Status};
+use crate::error::{Error, Result, Status};
 use crate::printer;
 use crate::render::recover as render;
 
 pub(super) fn run(args: &RecoverAdmit) -> Result<Status> {
     let cluster = Cluster::connect(&args.change.connection)?;
     let (state, myself) = (cluster.recovery()?, cluster.myself()?);
+    if state.configurations.is_empty() {
+        let help = "nothing waits for a webhook that nobody is told to ask".to_owned();
+        return Err(Error::with_help("netintent is not installed in this cluster: it has no registrations", help));
+    }
     let by = myself.opens(Timestamp::now());
     let mut changes = Vec::new();
     for configuration in &state.configurations {

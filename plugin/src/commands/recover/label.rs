@@ -39,14 +39,14 @@ pub(super) fn run(args: &RecoverLabel) -> Result<Status> {
     check_certain(snapshot, &args.namespace)?;
     let (wrong, right) = compared(snapshot, args, &state.home)?;
     if wrong.is_empty() {
-        printer::note(&format!("nothing to do: {right} pods of {} have the labels that they should", args.namespace));
+        printer::note(&format!("nothing to do: {} of {} with the right labels", counted(right), args.namespace));
         return Ok(Status::Yes);
     }
     let mut out = printer::stdout();
     for Wrong { pod, difference, .. } in &wrong {
         render::difference(&mut out, &pod.metadata.full_name(), difference)?;
     }
-    writeln!(out, "{} pods change, {right} have the labels that they should", wrong.len())?;
+    writeln!(out, "{} to change, {} with the right labels", counted(wrong.len()), counted(right))?;
     out.flush()?;
     warn_of(state.leader.as_ref());
     let doing = match agreed(&args.change, "Change these labels?")? {
@@ -62,7 +62,7 @@ pub(super) fn run(args: &RecoverLabel) -> Result<Status> {
     for (done, wrong) in wrong.iter().enumerate() {
         if read.elapsed() > FRESH {
             let message =
-                format!("{} pods are left as they are: the cluster was read more than a minute ago", all - done);
+                format!("the cluster was read more than a minute ago: {} left as before", counted(all - done));
             return Err(Error::with_help(message, "run the command again".to_owned()));
         }
         if let Err(why) = write(&asker, &args.namespace, wrong, doing, &myself)? {
@@ -70,8 +70,12 @@ pub(super) fn run(args: &RecoverLabel) -> Result<Status> {
             left += 1;
         }
     }
-    printer::note(&format!("{}{} pods of {} changed", doing.word(), wrong.len() - left, args.namespace));
+    printer::note(&format!("{}{} of {} changed", doing.word(), counted(wrong.len() - left), args.namespace));
     Ok(if left == 0 { Status::Yes } else { Status::Trouble })
+}
+
+fn counted(pods: usize) -> String {
+    if pods == 1 { "1 pod".to_owned() } else { format!("{pods} pods") }
 }
 
 /// The whole cluster as it is: who may call whom hangs on objects of other namespaces.
