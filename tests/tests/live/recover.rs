@@ -4,8 +4,9 @@
 mod hostile;
 mod oncall;
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use netintent_tests::expected::reserved;
 use netintent_tests::objects::{approval, create, path};
@@ -176,6 +177,14 @@ fn shown_first(night: &Night) -> Result {
     }
     annotate(Value::Null)?;
     assert!(night.is_as_before()?);
+    // Somebody else's policy has the name.
+    let name = netintent::recover::policy::name("ledger");
+    let theirs = json!({"kind": "NetworkPolicy", "metadata": {"namespace": "bank", "name": name},
+        "spec": {"podSelector": {}}});
+    create(admin, &theirs)?;
+    let said = night.said(&["recover", "open", "bank/ledger", "--for", "1h", "--yes"])?;
+    assert!(said.status == Some(2) && said.err.contains("is there already, and not netintent's"), "{said:?}");
+    netintent_tests::objects::delete(admin, &format!("{}/{name}", path("NetworkPolicy", "bank")))?;
     let said = night.said(&["recover", "label", "nowhere", "--yes"])?;
     assert!(said.status == Some(2) && said.err.contains("there is no namespace nowhere"), "{said:?}");
     Ok(())
@@ -333,7 +342,9 @@ fn comes_back(night: &Night) -> Result {
             .collect();
         assert!(admin.patch(&registration(kind), "json", &patch.into())?.is_success());
     }
+    let answered = Instant::now();
     installed.until("all is as it was", || Ok(night.is_as_before()?.then_some(())))?;
+    writeln!(std::io::stderr(), "recover: undone {:.1?} after the API server got answers", answered.elapsed())?;
     let all = pods(installed, "shop")?;
     assert!(labelled(&all) == count && all.iter().all(|pod| reserved(pod).len() == 1), "{all:#?}");
     assert_eq!((night.said(&CALL)?.status, night.said(&STRANGER)?.status), (Some(0), Some(1)));

@@ -160,7 +160,8 @@ fn write(
     let name = &wrong.pod.metadata.name;
     let now = match cluster.pod(namespace, name) {
         Ok(Some(now)) => now,
-        Ok(None) => return Ok(Err("it is gone".to_owned())),
+        // It needs no label any more.
+        Ok(None) => return Ok(Ok(())),
         Err(error) => return Err(refused(error, myself)),
     };
     let (pod, uid, version) = now;
@@ -172,8 +173,7 @@ fn write(
         return Ok(Ok(()));
     }
     match cluster.change_labels(namespace, name, &difference.patch(&uid, &version), doing.is_dry()) {
-        Ok(()) => Ok(Ok(())),
-        Err(Failure::NotFound(_)) => Ok(Err("it is gone".to_owned())),
+        Ok(()) | Err(Failure::NotFound(_)) => Ok(Ok(())),
         Err(Failure::Refused { code: 409, .. }) => {
             Ok(Err("it has changed meanwhile; run the command again".to_owned()))
         }

@@ -42,8 +42,8 @@ pub(super) fn run(args: &RecoverOpen) -> Result<Status> {
     out.flush()?;
     if !args.wait {
         printer::note(
-            "Nothing runs that closes this in time: `kubectl netintent recover undo` does, --wait does, and so does the \
-            controller when it is back.",
+            "Nothing runs that closes this in time: you do, by `kubectl netintent recover undo`, or this command, with --wait; \
+             or the controller, when it is back",
         );
     }
     warn_of(cluster.recovery()?.leader.as_ref());
@@ -53,8 +53,14 @@ pub(super) fn run(args: &RecoverOpen) -> Result<Status> {
     };
     // Before anything is open: nobody who stops it then leaves it open.
     let stopped = (args.wait && !doing.is_dry()).then(|| cluster.run(stopped()));
-    for (service, opening) in &all {
-        cluster.open(opening, &service.metadata.name, doing.is_dry())?;
+    for (at, (service, opening)) in all.iter().enumerate() {
+        if let Err(error) = cluster.open(opening, &service.metadata.name, doing.is_dry()) {
+            // Nobody waits for the end of what is open already.
+            if stopped.is_some() {
+                close(&cluster, &all[..at])?;
+            }
+            return Err(error);
+        }
         printer::note(&format!("{}everybody may call Service {}", doing.word(), service.metadata.full_name()));
     }
     if let Some(stopped) = stopped {
@@ -82,7 +88,7 @@ fn opening(cluster: &Cluster, service: &Service, record: &Record) -> Result<Netw
     if cluster.is_taken(namespace, name)? {
         let help = format!(
             "it lacks the label app.kubernetes.io/managed-by=netintent: see what it is, and remove it: kubectl \
-            describe networkpolicy -n {namespace} {}",
+             describe networkpolicy -n {namespace} {}",
             policy::name(name)
         );
         let message = format!("NetworkPolicy {namespace}/{} is there already, and not netintent's", policy::name(name));
