@@ -8,6 +8,7 @@ mod connection;
 mod diff;
 mod install;
 mod mode;
+mod recover;
 mod render;
 mod snapshot;
 mod status;
@@ -26,6 +27,10 @@ pub(crate) use connection::Connection;
 pub(crate) use diff::{Diff, Pruned};
 pub(crate) use install::Install;
 pub(crate) use mode::Mode;
+pub(crate) use recover::{
+    Recover, RecoverAdmit, RecoverChange, RecoverFormat, RecoverLabel, RecoverOpen, RecoverStatus, RecoverStep,
+    RecoverUndo,
+};
 pub(crate) use render::{ManifestFormat, Render};
 pub(crate) use snapshot::{Snapshot, SnapshotFormat};
 pub(crate) use status::{Status, StatusFormat};
@@ -112,6 +117,7 @@ pub(crate) enum Command {
     Revoke(Revoke),
     Mode(Mode),
     Status(Status),
+    Recover(Recover),
     Snapshot(Snapshot),
     Install(Install),
     Uninstall(Uninstall),

@@ -7,6 +7,7 @@ mod list;
 mod mode;
 pub(crate) mod names;
 mod objects;
+mod recover;
 pub(crate) mod status;
 mod world;
 mod write;
@@ -28,6 +29,7 @@ pub(crate) use kinds::{DISCOVERY, Discovery};
 pub(crate) use list::get;
 pub(crate) use mode::{Labelled, missing};
 pub(crate) use objects::Meta;
+pub(crate) use recover::{Configuration, Leader, Myself, State};
 pub(crate) use world::{Wanted, World, new_enough, read};
 
 /// A connection to an API server, and the runtime that its requests run on.

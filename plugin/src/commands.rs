@@ -10,6 +10,7 @@ mod install;
 mod list;
 mod mode;
 mod place;
+mod recover;
 mod render;
 mod revoke;
 mod snapshot;
@@ -36,6 +37,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Status> {
         Command::Revoke(args) => revoke::run(args),
         Command::Mode(args) => mode::run(args),
         Command::Status(args) => status::run(args),
+        Command::Recover(args) => recover::run(args),
         Command::Snapshot(args) => snapshot::run(args),
         Command::Install(args) => install::run(args),
         Command::Uninstall(args) => uninstall::run(args),

@@ -11,6 +11,7 @@ pub(crate) mod junit;
 pub(crate) mod manifests;
 pub(crate) mod markdown;
 pub(crate) mod mode;
+pub(crate) mod recover;
 pub(crate) mod sarif;
 pub(crate) mod status;
 pub(crate) mod table;

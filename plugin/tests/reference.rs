@@ -49,6 +49,11 @@ fn reference_is_the_help_of_every_command() -> Result {
         let help = help(&[command])?;
         assert!(help.contains("\nExamples:\n"), "`{command} --help` has no examples");
         write!(text, "\n## {command}\n\n```text\n{}\n```\n", plain(&help))?;
+        for step in commands(&help) {
+            let help = self::help(&[command, step])?;
+            assert!(help.contains("\nExamples:\n"), "`{command} {step} --help` has no examples");
+            write!(text, "\n### {command} {step}\n\n```text\n{}\n```\n", plain(&help))?;
+        }
         count += 1;
     }
     assert!(count >= 5, "{top}");

@@ -18,6 +18,7 @@ pub mod observed;
 mod pods;
 mod policies;
 mod prohibitions;
+mod recover;
 mod services;
 
 /// Everything there is to say, those of reading (`read`) included, in order of place and code.
@@ -30,6 +31,7 @@ pub fn check(snapshot: &Snapshot, read: Vec<Finding>) -> Vec<Finding> {
     found.extend(exposures::check(snapshot));
     found.extend(pods::check(snapshot));
     found.extend(policies::check(snapshot));
+    found.extend(recover::check(snapshot));
     found.extend(connections::check(snapshot));
     observed::name_workloads(snapshot, &mut found);
     found.extend(observed::check(snapshot));

@@ -43,6 +43,7 @@ pub mod owner;
 pub mod pod;
 pub mod policy;
 pub mod port;
+pub mod recover;
 pub mod refusal;
 pub mod render;
 pub mod resolve;

@@ -36,6 +36,8 @@ pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration
 pub const APPROVED_BY: &str = "netintent.dev/approved-by";
 /// Annotation on an Approval: that, and why, it is meant to go though callers lose access.
 pub const REVOKED: &str = "netintent.dev/revoked";
+/// Annotation on a webhook configuration or NetworkPolicy: what `recover` has opened, since when and by whom.
+pub const RECOVER: &str = "netintent.dev/recover";
 /// Label that every Namespace has, with its own name as value.
 pub const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 /// The value of every derived label.

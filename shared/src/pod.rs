@@ -1,6 +1,8 @@
 //! One pod: who it is as caller, what it declares, and which labels that comes to. Admission asks for each pod by itself,
 //! a snapshot for all at once.
 
+mod difference;
+
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use crate::intent::{Calls, MAX_BYTES, MAX_INTENTS};
 use crate::names;
 use crate::selector::Labels;
 use crate::statements::Statements;
+pub use difference::Difference;
 
 /// What decides about one pod.
 #[derive(Clone, Copy, Debug)]

@@ -28,6 +28,7 @@ mod pods;
 mod policies;
 mod queue;
 mod rate;
+mod recovery;
 mod teller;
 mod touched;
 mod uncovered;

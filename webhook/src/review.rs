@@ -54,6 +54,9 @@ pub struct Request<'a, O> {
     /// Who does it.
     #[serde(borrow, default)]
     pub user_info: UserInfo<'a>,
+    /// Whether nothing of it will be kept.
+    #[serde(default)]
+    pub dry_run: bool,
     /// The object as it would be; none on deletion.
     #[serde(default = "Option::default")]
     pub object: Option<O>,
@@ -65,9 +68,9 @@ pub struct Request<'a, O> {
 impl<'a, O> Request<'a, O> {
     /// The same question with its objects in another form.
     pub(crate) fn map<P>(self, form: impl Fn(O) -> P) -> Request<'a, P> {
-        let Self { uid, kind, name, namespace, operation, user_info, object, old_object } = self;
+        let Self { uid, kind, name, namespace, operation, user_info, dry_run, object, old_object } = self;
         let (object, old_object) = (object.map(&form), old_object.map(&form));
-        Request { uid, kind, name, namespace, operation, user_info, object, old_object }
+        Request { uid, kind, name, namespace, operation, user_info, dry_run, object, old_object }
     }
 }
 
@@ -114,6 +117,8 @@ pub struct Answer {
     pub audit: BTreeMap<&'static str, String>,
     /// Who may not call what, and why, whether that denies or only warns: for the log.
     pub refusals: Vec<String>,
+    /// Whether somebody only wanted to know whether there is an answer: then a denial is none of anything.
+    pub probed: bool,
 }
 
 impl Answer {

@@ -13,8 +13,8 @@ use crate::printer;
 pub(super) const MANAGER: &str = "kubectl-netintent";
 
 pub(super) const MERGE_PATCH: &str = "application/merge-patch+json";
-const JSON_PATCH: &str = "application/json-patch+json";
-const JSON: &str = "application/json";
+pub(super) const JSON_PATCH: &str = "application/json-patch+json";
+pub(super) const JSON: &str = "application/json";
 
 impl Cluster {
     /// Creates an approval; with `dry_run` the API server only says whether it would.

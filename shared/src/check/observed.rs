@@ -1,13 +1,12 @@
 //! What only a cluster shows: labels and policies that are not what they should be.
 
-use std::collections::BTreeSet;
-
 use rustc_hash::FxHashMap;
 
 use crate::compile;
 use crate::finding::{Code, Finding};
 use crate::names;
 use crate::objects::Workload;
+use crate::pod::Difference;
 use crate::snapshot::{Pod, Snapshot};
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
@@ -70,17 +69,13 @@ fn compared(snapshot: &Snapshot, pod: &Pod, object: &Workload) -> Labels {
     if snapshot.is_unread("Namespace", namespace) && !snapshot.namespaces.get(namespace).is_some_and(|n| n.known) {
         return Labels::default();
     }
-    let granted: BTreeSet<String> =
-        if snapshot.mode(namespace).is_managed() { pod.derivation.label_keys().collect() } else { BTreeSet::new() };
-    let carried: BTreeSet<&str> =
-        object.pod.labels.iter().map(|(key, _)| key).filter(|key| names::is_reserved(key)).collect();
+    let difference = Difference::new(object.pod.labels.iter(), &snapshot.granted(pod));
     // Without the approvals nobody can say what is granted.
     let approvals_known = !snapshot.objects.unread.iter().any(|unread| unread.kind.ends_with("Approval"));
     let managed = snapshot.mode(namespace).is_managed();
-    let forged = carried.iter().filter(|key| !granted.contains(**key) && (approvals_known || !managed));
     Labels {
-        ungranted: forged.map(|key| (*key).to_owned()).collect(),
-        lacking: granted.iter().filter(|key| !carried.contains(key.as_str())).cloned().collect(),
+        ungranted: if approvals_known || !managed { difference.removes } else { Vec::new() },
+        lacking: difference.adds,
     }
 }
 

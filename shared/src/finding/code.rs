@@ -241,6 +241,10 @@ codes! {
         "A cluster has a NetworkPolicy of ours that no mode asks for any more",
         "It still cuts whoever it does not name.",
         "See that netintent's controller runs, which removes it within seconds, or remove it.";
+    RecoverOpen "recover-open" Warning false
+        "`recover` has opened something, and it is not undone yet",
+        "More is let in than was approved: calls of a Service, or pods and workloads that nobody has judged.",
+        "See that netintent's controller runs, which undoes it within seconds, or undo it: `kubectl netintent recover undo`.";
     UngrantedLabel "ungranted-label" Error false
         "A running pod carries a derived label that no approval gives it",
         "It is let in where nobody approved it: the label is forged, or left from an approval that is gone.",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{NamespaceState, Options, Pod, Workload, observed, warnings};
+use super::{NamespaceState, Options, Pod, Snapshot, Workload, observed, warnings};
 use crate::caller;
 use crate::finding::Finding;
 use crate::intent::{self, Calls};
@@ -13,6 +13,14 @@ use crate::number::number;
 use crate::objects::{Metadata, Objects};
 use crate::pod::{self, Derived, Subject};
 use crate::statements::Statements;
+
+impl Snapshot {
+    /// The keys of the labels that a pod has a right to.
+    pub fn granted(&self, pod: &Pod) -> Vec<String> {
+        let namespace = &self.objects.workloads[pod.object].metadata.namespace;
+        if self.mode(namespace).is_managed() { pod.derivation.label_keys().collect() } else { Vec::new() }
+    }
+}
 
 /// The pods with their controllers; the workload of each is not yet set.
 pub(super) fn derived(

@@ -17,6 +17,7 @@ mod odd_files;
 mod offline;
 mod over;
 mod plugin;
+mod recover;
 mod render;
 mod schema;
 mod status;

@@ -8,15 +8,17 @@ use crate::Result;
 use crate::objects::{Objects, items, kustomize, text};
 
 /// What the controller needs; its policies and pods are anywhere.
-const CONTROLLER: [&str; 8] = [
+const CONTROLLER: [&str; 10] = [
     "create events",
     "create networkpolicies",
     "delete networkpolicies",
     "netintent-system: create leases",
     "netintent-system: update leases netintent",
     "patch events",
+    "patch mutatingwebhookconfigurations netintent",
     "patch networkpolicies",
     "patch pods/status",
+    "patch validatingwebhookconfigurations netintent",
 ];
 
 /// What a ServiceAccount may do besides reading, a line for each verb, resource and name.
@@ -62,8 +64,6 @@ fn the_webhook_writes_its_certificate_and_what_the_controller_keeps() -> Result 
         "netintent-system: list secrets netintent-authority",
         "netintent-system: update secrets netintent-authority",
         "netintent-system: watch secrets netintent-authority",
-        "patch mutatingwebhookconfigurations netintent",
-        "patch validatingwebhookconfigurations netintent",
     ]);
     let expected: BTreeSet<String> = expected.map(str::to_owned).collect();
     for name in ["base", "overlays/host-network", "overlays/monitoring"] {

@@ -2,6 +2,7 @@
 
 use netintent::caller::Controller;
 use netintent::objects::Metadata;
+use netintent::recover::{self, admission::CONFIGURATION};
 
 use super::queue::Task;
 use crate::watched::{Watched, path};
@@ -45,6 +46,16 @@ impl About {
             }
             Task::Service(key) => Self::watched(Watched::Service, key),
             Task::Pod(key) => Self::watched(Watched::Pod, key),
+            Task::Opened((namespace, name)) => {
+                let name = name.strip_prefix(&recover::policy::name("")).unwrap_or(name).to_owned();
+                Self::watched(Watched::Service, &(namespace.clone(), name))
+            }
+            Task::Admission(configuration) => Self {
+                api_version: "admissionregistration.k8s.io/v1",
+                kind: configuration.kind(),
+                namespace: String::new(),
+                name: CONFIGURATION.to_owned(),
+            },
         }
     }
 

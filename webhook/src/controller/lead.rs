@@ -19,6 +19,7 @@ use super::pods::Pods;
 use super::policies::{Act, Policies, act};
 use super::queue::{Queue, Rank, Task};
 use super::rate::Rate;
+use super::recovery;
 use super::teller::Teller;
 use super::touched::{Touched, expired, touched};
 use super::work::{Failure, Work};
@@ -48,6 +49,7 @@ pub(crate) async fn lead(controller: &Controller, me: &str) {
     let changes = controller.cache.listen();
     let (sender, news) = unbounded_channel();
     let pods = Arc::new(Pods::new(sender.clone(), controller.metrics.watch_failures("Pod")));
+    let undone = sender.clone();
     let policies = Arc::new(Policies::new(sender, controller.metrics.watch_failures("NetworkPolicy")));
     let mut watches = JoinSet::new();
     watches.spawn(keep(controller.client.clone(), Arc::clone(&pods)));
@@ -67,6 +69,7 @@ pub(crate) async fn lead(controller: &Controller, me: &str) {
         policies,
     };
     let work = Arc::new(work);
+    watches.spawn(recovery::look(Arc::clone(&work), undone));
     let mut leader = Leader {
         teller: Teller::new(Arc::clone(&work)),
         work,
@@ -185,6 +188,10 @@ impl Leader {
     /// Looks at what is touched, and asks for what differs.
     fn look(&mut self, all: &[Touched]) {
         let now = Instant::now();
+        if all.iter().any(|touched| matches!(touched, Touched::Answered(_))) {
+            // As long as nobody answered, no label could be given.
+            self.queue.anew(Rank::Labels, now);
+        }
         let mut found: Vec<(Rank, Task, Instant)> = Vec::new();
         for touched in all {
             let alone = matches!(touched, Touched::Pod(_));
@@ -209,6 +216,11 @@ impl Leader {
         let pods_of = |keys: Vec<Key>| keys.into_iter().map(Task::Pod).collect::<Vec<_>>();
         match touched {
             Touched::Pod(key) => vec![Task::Pod(key.clone())],
+            Touched::Opened(key) => vec![Task::Opened(key.clone())],
+            Touched::Answered(configurations) => {
+                let opened = self.work.policies.opened().into_iter().map(|(key, _)| Task::Opened(key));
+                opened.chain(configurations.iter().copied().map(Task::Admission)).collect()
+            }
             Touched::Service(key) => vec![Task::Service(key.clone())],
             Touched::Namespace(namespace) => vec![Task::Namespace(namespace.clone())],
             Touched::Closing(namespace) => vec![Task::Announce(namespace.clone())],
@@ -247,6 +259,12 @@ impl Leader {
             self.teller.judged(key, (!pod.finished).then_some((&judged, asked)));
             let difference = Plan::difference(&pod, &judged);
             return (!difference.is_empty()).then_some((Rank::Labels, !difference.removes.is_empty()));
+        }
+        if let Task::Opened(key) = task {
+            return self.work.is_opened(key).then_some((rank(task, false), false));
+        }
+        if matches!(task, Task::Admission(_)) {
+            return Some((rank(task, false), false));
         }
         let (key, wanted) = self.work.planned(|plan| plan.policy(task))?;
         let Wanted::So(wanted) = wanted else { return None };
@@ -313,6 +331,8 @@ impl Leader {
                 Task::Namespace(_) | Task::Announce(_) => {
                     ("PolicyFailed", "the NetworkPolicy of this namespace can't be made what it should be")
                 }
+                Task::Opened(_) => ("RecoveryStays", "everybody may still call this Service, as recover has it"),
+                Task::Admission(_) => ("RecoveryStays", "what nobody answers is still let pass, as recover has it"),
             };
             let told = Told { warns: true, reason, action: "Apply", note: format!("{what}: {message}") };
             self.work.events.tell(&About::task(&task), &told);

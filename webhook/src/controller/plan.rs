@@ -4,9 +4,8 @@ use jiff::Timestamp;
 use netintent::approval::{Approval, Prohibition};
 use netintent::compile::{self, of_namespace, of_service};
 use netintent::mode::Mode;
-use netintent::names;
+use netintent::pod::Difference;
 use netintent::policy::NetworkPolicy;
-use serde_json::{Map, Value, json};
 
 use super::pods::Pod;
 use super::queue::{Rank, Task};
@@ -20,31 +19,6 @@ pub(crate) struct Plan<'w> {
     /// netintent's own namespace, which is never managed.
     pub(crate) own: &'w str,
     pub(crate) now: Timestamp,
-}
-
-/// How a pod's labels differ from what they should be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Difference {
-    /// Keys that it should have, and with another value.
-    pub(crate) adds: Vec<String>,
-    /// Keys that it should not have.
-    pub(crate) removes: Vec<String>,
-    /// Whether it is known who controls the pod, where that decides who it is.
-    pub(crate) owner_known: bool,
-}
-
-impl Difference {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.adds.is_empty() && self.removes.is_empty()
-    }
-
-    /// The patch that makes up for it, for this pod as it was read and for no other.
-    pub(crate) fn patch(&self, pod: &Pod) -> Value {
-        let added = self.adds.iter().map(|key| (key.clone(), names::ALLOWED.into()));
-        let removed = self.removes.iter().map(|key| (key.clone(), Value::Null));
-        let labels: Map<String, Value> = added.chain(removed).collect();
-        json!({"metadata": {"uid": pod.uid, "resourceVersion": pod.version, "labels": labels}})
-    }
 }
 
 /// What a policy should be.
@@ -66,21 +40,10 @@ impl<'w> Plan<'w> {
         judged
     }
 
-    /// How a pod's labels differ from what it has a right to.
-    pub(crate) fn labels(self, pod: &Pod) -> Difference {
-        Self::difference(pod, &self.judged(pod))
-    }
-
     /// How a pod's labels differ from what it comes to.
     pub(crate) fn difference(pod: &Pod, judged: &Judged) -> Difference {
-        let keys = &judged.keys;
-        let has = |key: &String| pod.reserved.iter().any(|(k, value)| k == key && value == names::ALLOWED);
-        let removes = pod.reserved.iter().filter(|(key, _)| !keys.contains(key)).map(|(key, _)| key.clone());
-        Difference {
-            removes: removes.collect(),
-            adds: keys.iter().filter(|key| !has(key)).cloned().collect(),
-            owner_known: judged.owner_known,
-        }
+        let carried = pod.reserved.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        Difference::new(carried, &judged.keys)
     }
 
     /// What the policy of a Service should be.
@@ -105,7 +68,7 @@ impl<'w> Plan<'w> {
         let wanted = match task {
             Task::Service(key) => self.service(key),
             Task::Namespace(namespace) => self.namespace(namespace),
-            Task::Announce(_) | Task::Pod(_) => return None,
+            Task::Announce(_) | Task::Pod(_) | Task::Opened(_) | Task::Admission(_) => return None,
         };
         Some((Self::policy_key(task)?, wanted))
     }
@@ -115,7 +78,7 @@ impl<'w> Plan<'w> {
         match task {
             Task::Service((namespace, name)) => Some((namespace.clone(), compile::policy_name(name))),
             Task::Namespace(namespace) => Some((namespace.clone(), compile::NAMESPACE_POLICY.to_owned())),
-            Task::Announce(_) | Task::Pod(_) => None,
+            Task::Announce(_) | Task::Pod(_) | Task::Opened(_) | Task::Admission(_) => None,
         }
     }
 
@@ -166,6 +129,8 @@ pub(crate) fn rank(task: &Task, removes: bool) -> Rank {
         (Task::Announce(_), _) => Rank::Announce,
         (Task::Service(_), false) => Rank::CloseService,
         (Task::Namespace(_), false) => Rank::CloseNamespace,
+        (Task::Opened(_), _) => Rank::CloseOpened,
+        (Task::Admission(_), _) => Rank::Readmit,
     }
 }
 
@@ -173,6 +138,7 @@ pub(crate) fn rank(task: &Task, removes: bool) -> Rank {
 mod tests {
     use super::*;
     use crate::watched::Watched;
+    use serde_json::{Value, json};
 
     const KEY: &str = "ledger.bank.to.netintent.dev/rpc";
 
@@ -226,17 +192,9 @@ mod tests {
             ),
         ] {
             let (world, pod) = (world(mode), pod(namespace, &labels, &annotations));
-            let found = plan(&world, now).labels(&pod);
+            let found = Plan::difference(&pod, &plan(&world, now).judged(&pod));
             assert_eq!((found.adds.len(), found.removes.len()), (adds, removes), "{mode} {namespace} {labels} {now}");
         }
-    }
-
-    #[test]
-    fn the_patch_is_the_difference_and_for_one_version() {
-        let pod = pod("shop", &json!({}), &json!({}));
-        let difference = Difference { adds: vec!["a".to_owned()], removes: vec!["b".to_owned()], owner_known: true };
-        let labels = json!({"a": "allowed", "b": null});
-        assert_eq!(difference.patch(&pod), json!({"metadata": {"uid": "u", "resourceVersion": "7", "labels": labels}}));
     }
 
     #[test]

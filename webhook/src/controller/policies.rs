@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use netintent::compile::NAMESPACE_POLICY;
 use netintent::names;
 use netintent::policy::NetworkPolicy;
+use netintent::recover;
 use netintent::render::same;
 use prometheus_client::metrics::counter::Counter;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -41,6 +42,12 @@ impl Held {
             version: text("/metadata/resourceVersion"),
             uid: text("/metadata/uid"),
         }
+    }
+
+    /// What `recover` has written on it.
+    pub(crate) fn opened(&self) -> Option<recover::policy::Record> {
+        let text = self.policy.as_ref()?.metadata.annotation(names::RECOVER)?;
+        recover::policy::Record::parse(&text.value).ok()
     }
 
     /// Its version as a number: the API server counts all changes in one order.
@@ -124,6 +131,13 @@ impl Policies {
         }
     }
 
+    /// Those of `recover`.
+    pub(crate) fn opened(&self) -> Vec<(Key, Held)> {
+        let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
+        let opened = all.iter().filter(|((_, name), held)| held.ours && recover::policy::is_named(name));
+        opened.map(|(key, held)| (key.clone(), held.clone())).collect()
+    }
+
     fn tell(&self, key: &Key) {
         // Whoever does not listen any more does not lead.
         let _ = belongs(key).map(|touched| self.news.send(touched));
@@ -153,7 +167,7 @@ impl Kept for Arc<Policies> {
 
     fn put(&self, object: &Value) -> Option<Key> {
         let key = key(object)?;
-        if belongs(&key).is_some() {
+        if belongs(&key).is_some() || recover::policy::is_named(&key.1) {
             let held = Held::read(&key, object);
             let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
             self.heard.fetch_max(held.number().unwrap_or_default(), Ordering::Relaxed);
@@ -245,6 +259,7 @@ mod tests {
         assert_eq!(of("netintent"), Some(Touched::Namespace("bank".to_owned())));
         assert_eq!(of("netintent-ledger"), Some(Touched::Service(("bank".to_owned(), "ledger".to_owned()))));
         assert_eq!(of("netintentional"), None);
+        assert_eq!(of(&recover::policy::name("ledger")), None);
         assert_eq!(of("ledger"), None);
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
+use super::recovery::Configuration;
 use crate::world::Key;
 
 /// How long after something was done it is left alone: who undoes what is done shall not keep all others waiting.
@@ -23,6 +24,10 @@ pub(crate) enum Task {
     Service(Key),
     /// The labels of a pod.
     Pod(Key),
+    /// A policy by which `recover` let everybody call a Service.
+    Opened(Key),
+    /// What `recover` has a configuration let pass.
+    Admission(Configuration),
 }
 
 impl Task {
@@ -32,6 +37,8 @@ impl Task {
             Self::Namespace(_) | Self::Announce(_) => "Namespace",
             Self::Service(_) => "Service",
             Self::Pod(_) => "Pod",
+            Self::Opened(_) => "NetworkPolicy",
+            Self::Admission(configuration) => configuration.kind(),
         }
     }
 }
@@ -51,10 +58,22 @@ pub(crate) enum Rank {
     CloseService,
     /// A namespace's policy comes or changes.
     CloseNamespace,
+    /// What `recover` opened is closed: by now labels let in who is approved.
+    CloseOpened,
+    /// Admission waits for the webhook again.
+    Readmit,
 }
 
-const RANKS: [Rank; 6] =
-    [Rank::OpenNamespace, Rank::OpenService, Rank::Labels, Rank::Announce, Rank::CloseService, Rank::CloseNamespace];
+const RANKS: [Rank; 8] = [
+    Rank::OpenNamespace,
+    Rank::OpenService,
+    Rank::Labels,
+    Rank::Announce,
+    Rank::CloseService,
+    Rank::CloseNamespace,
+    Rank::CloseOpened,
+    Rank::Readmit,
+];
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -156,6 +175,21 @@ impl Queue {
         entry.failures
     }
 
+    /// Has all of a rank that has failed tried once more now, and whatever of higher ranks is asked for later wait for that.
+    pub(crate) fn anew(&mut self, rank: Rank, now: Instant) {
+        let failed = |entry: &Entry| entry.rank == rank && entry.failures > 0 && !entry.running;
+        let failed: Vec<(Task, Entry)> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| failed(entry))
+            .map(|(task, entry)| (task.clone(), *entry))
+            .collect();
+        for (task, entry) in failed {
+            self.unplace(&entry);
+            self.place(task, Entry { failures: 0, due: now, ..entry });
+        }
+    }
+
     /// How much there is to do.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
@@ -245,6 +279,21 @@ mod tests {
         assert_eq!(queue.wake(), Some(now + BACKOFF.1));
         queue.push(pod("a"), Rank::Labels, now);
         assert_eq!(queue.wake(), Some(now + BACKOFF.0), "something has changed");
+    }
+
+    #[test]
+    fn what_has_failed_holds_up_what_comes_after_it_if_that_is_wanted() {
+        let (mut queue, now) = (Queue::default(), Instant::now());
+        queue.push(pod("a"), Rank::Labels, now);
+        assert_eq!(queue.next(now), Some(pod("a")));
+        queue.failed(&pod("a"), now);
+        queue.anew(Rank::Labels, now);
+        let opened = Task::Opened(("bank".to_owned(), "netintent.recover.ledger".to_owned()));
+        queue.push(Task::Admission(Configuration::Mutating), Rank::Readmit, now);
+        queue.push(opened.clone(), Rank::CloseOpened, now);
+        assert_eq!((queue.next(now), queue.next(now)), (Some(pod("a")), None));
+        queue.failed(&pod("a"), now);
+        assert_eq!(queue.next(now), Some(opened), "it was tried");
     }
 
     #[test]

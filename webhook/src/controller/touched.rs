@@ -3,6 +3,7 @@
 use netintent::approval::Approval;
 use netintent::caller::CallerPattern;
 
+use super::recovery::Configuration;
 use crate::watched::Watched;
 use crate::world::{Change, Key, Known};
 
@@ -27,6 +28,10 @@ pub(crate) enum Touched {
     All(String),
     /// The policies of the Services of a namespace, or of all.
     Services(Option<String>),
+    /// A policy of `recover` whose time is over.
+    Opened(Key),
+    /// All that `recover` has opened, since the API server gets answers: these configurations, and the policies there are.
+    Answered(Vec<Configuration>),
 }
 
 /// What a change touches.

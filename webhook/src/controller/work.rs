@@ -10,7 +10,9 @@ use kube::Client;
 use kube::api::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::Request;
 use netintent::caller::CallerPattern;
+use netintent::pod::Difference;
 use netintent::policy::NetworkPolicy;
+use netintent::recover::RecordError;
 use serde_json::Value;
 use tokio::time::timeout;
 use tracing::info;
@@ -18,7 +20,7 @@ use tracing::info;
 use super::about::About;
 use super::events::{Events, Told};
 use super::notes;
-use super::plan::{Difference, Plan, Wanted};
+use super::plan::{Plan, Wanted};
 use super::pods::{Pod, Pods};
 use super::policies::{Act, Held, Policies, act};
 use super::queue::Task;
@@ -46,6 +48,12 @@ pub(crate) enum Failure {
     NotTaken,
     #[error("the API server keeps the policy otherwise than it was written")]
     NotKept,
+    /// What recover has opened stays open until somebody guards again.
+    #[error("the API server gets no answer from the webhook")]
+    Unanswered,
+    /// What was before is not known, and not guessed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     #[error(transparent)]
     Client(kube::Error),
     #[error(transparent)]
@@ -92,6 +100,8 @@ impl Work {
                 self.announce(namespace).await;
                 Ok(())
             }
+            Task::Opened(key) => self.close_opened(task, key).await,
+            Task::Admission(configuration) => self.readmit(task, *configuration).await,
         }
     }
 
@@ -165,18 +175,20 @@ impl Work {
     /// How the labels of a pod differ, if they do.
     async fn difference(&self, key: &Key) -> Result<Option<(Pod, Difference)>, Failure> {
         let Some(pod) = self.pods.get(key) else { return Ok(None) };
-        let mut difference = self.planned(|plan| plan.labels(&pod));
+        let judged = self.planned(|plan| plan.judged(&pod));
+        let mut difference = Plan::difference(&pod, &judged);
         // Of a Job that was made a moment ago its CronJob may not be known yet.
-        if !difference.removes.is_empty() && !difference.owner_known {
+        if !difference.removes.is_empty() && !judged.owner_known {
             let world = self.live.world(&pod.subject).await?;
-            difference = Plan { world: &world, own: &self.own, now: Timestamp::now() }.labels(&pod);
+            let plan = Plan { world: &world, own: &self.own, now: Timestamp::now() };
+            difference = Plan::difference(&pod, &plan.judged(&pod));
         }
         Ok((!difference.is_empty()).then_some((pod, difference)))
     }
 
     async fn write(&self, key: &Key, pod: &Pod, difference: &Difference) -> Result<(), Failure> {
         let path = Watched::Pod.path(Some(&key.0));
-        let patch = Patch::Merge(difference.patch(pod));
+        let patch = Patch::Merge(difference.patch(&pod.uid, &pod.version));
         let request = Request::new(path).patch_subresource("status", &key.1, &PatchParams::default(), &patch);
         let answer = match self.ask(request).await {
             // It is gone.
@@ -185,7 +197,7 @@ impl Work {
         };
         self.metrics.controller_label_writes.inc();
         let Ok(answer) = Pod::read(key, &answer) else { return Err(Failure::NotTaken) };
-        let Difference { adds, removes, .. } = difference;
+        let Difference { adds, removes } = difference;
         let has = |key: &String| answer.reserved.iter().any(|(k, _)| k == key);
         let taken = adds.iter().all(has) && !removes.iter().any(has);
         info!(pod = format!("{}/{}", key.0, key.1), added = adds.len(), removed = removes.len(), taken, "labels");
@@ -235,7 +247,7 @@ impl Work {
         let (namespace, service) = match task {
             Task::Service((namespace, name)) => (namespace, Some(name.as_str())),
             Task::Namespace(namespace) => (namespace, None),
-            Task::Announce(_) | Task::Pod(_) => return Ok(None),
+            _ => return Ok(None),
         };
         // Most let nobody in without an intent: of those nothing else need be read.
         let openings = service.is_some() && (held || self.planned(|plan| plan.opens(namespace)));
@@ -298,7 +310,7 @@ impl Work {
     }
 
     /// Removes a policy, if it is still netintent's.
-    async fn remove(&self, key: &Key) -> Result<(), Failure> {
+    pub(super) async fn remove(&self, key: &Key) -> Result<(), Failure> {
         let Some(held) = self.read(key).await? else { return Ok(()) };
         if act(None, Some(&held)) != Act::Remove {
             return Ok(());
@@ -329,7 +341,7 @@ impl Work {
         Ok(held)
     }
 
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         request: Result<axum::http::Request<Vec<u8>>, kube::core::request::Error>,
     ) -> Result<Value, Failure> {
