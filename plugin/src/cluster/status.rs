@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 use super::list::get;
 use super::{Cluster, Failure};
 use crate::error::Result;
+use crate::release::NAMESPACE;
 
-/// Where netintent is by default.
-const NAMESPACE: &str = "netintent-system";
 /// The name of all that there is one of.
 const NAME: &str = "netintent";
 const ADMISSION: &str = "/apis/admissionregistration.k8s.io/v1";

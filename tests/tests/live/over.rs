@@ -6,9 +6,9 @@ use crate::plugin::{Said, netintent, shared, until_said, workload};
 const APPROVAL: &str = "{apiVersion: netintent.dev/v1alpha1, kind: Approval, metadata: {namespace: over-bank, name: web}, \
     spec: {callers: [over-shop/web, over-shop/old], callees: [ledger]}}";
 
-/// The differences between workloads.
+/// The differences between workloads of these namespaces: others on the same cluster are open to all.
 fn inside(said: &Said) -> String {
-    said.out.split_inclusive('\n').filter(|line| !line.contains("outside")).collect()
+    said.out.split_inclusive('\n').filter(|line| line.contains("-> over-")).collect()
 }
 
 /// Whether a text has a line with all of these.

@@ -1,43 +1,27 @@
 //! Whether the API server is told to ask the webhook as this version wants it: the configurations and policies of the cluster
 //! beside the manifests.
 
-use std::sync::LazyLock;
-
 use netintent::manifest::text::{documents, parse};
 use serde_json::Value;
 
 use super::line::Line;
 use crate::cluster::status::{Answer, DEFINITIONS, Facts};
+use crate::release::{Manifest, Release, manifests};
 
-const WEBHOOKS: &str = include_str!("../../../../manifests/base/webhooks.yaml");
-const POLICIES: &str = include_str!("../../../../manifests/base/policies.yaml");
-
-/// The namespace that the manifests name.
-const NAMESPACE: &str = "netintent-system";
 /// What of an entry decides when the webhook is asked, and what becomes of a request without an answer.
 const DECISIVE: [&str; 6] =
     ["failurePolicy", "rules", "matchConditions", "namespaceSelector", "objectSelector", "matchPolicy"];
 const AGAIN: &str = "apply the manifests of this version again: kubectl netintent install --apply";
 
-/// The objects of the manifests, each as the API server takes it.
-static WANTED: LazyLock<Vec<Value>> = LazyLock::new(|| {
-    let of = |text: &str| -> Vec<Value> {
-        let documents = documents(text.as_bytes()).unwrap_or_default();
-        let nodes = documents.iter().filter_map(|document| parse(document).ok().flatten());
-        nodes.filter_map(|node| serde_json::to_value(node).ok()).collect()
-    };
-    [of(WEBHOOKS), of(POLICIES)].concat()
-});
-
 /// The objects of a kind that there should be, for netintent in a namespace.
 fn wanted(kind: &str, namespace: &str) -> Vec<Value> {
-    let of_kind = WANTED.iter().filter(|object| object["kind"] == kind);
-    of_kind
-        .map(|object| {
-            let text = object.to_string().replace(NAMESPACE, namespace);
-            serde_json::from_str(&text).unwrap_or_else(|_| object.clone())
-        })
-        .collect()
+    let release = Release { namespace, replicas: None, image: None, cert_manager: false }.text();
+    let of_kind = manifests(&release).into_iter().filter(|manifest| manifest.kind == kind);
+    let value = |manifest: Manifest<'_>| {
+        let documents = documents(manifest.text.as_bytes()).ok()?;
+        serde_json::to_value(parse(documents.first()?).ok()??).ok()
+    };
+    of_kind.filter_map(value).collect()
 }
 
 /// Whether nothing of netintent is there at all.
@@ -239,7 +223,8 @@ mod tests {
         let mut facts = facts();
         facts.namespace = "elsewhere".to_owned();
         if let Answer::Is(configuration) = &mut facts.mutating {
-            *configuration = serde_json::from_str(&configuration.to_string().replace(NAMESPACE, "elsewhere")).unwrap();
+            *configuration =
+                serde_json::from_str(&configuration.to_string().replace("netintent-system", "elsewhere")).unwrap();
         }
         assert_eq!(configuration(&facts, "MutatingWebhookConfiguration").state, State::Good);
         assert_eq!(configuration(&facts, "ValidatingWebhookConfiguration").state, State::Bad);
