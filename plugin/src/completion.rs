@@ -38,6 +38,12 @@ pub(crate) fn run(words: &[OsString]) -> ExitCode {
     let asked = Arc::new(Asked { home: home(&words[..index]), files: AtomicBool::new(false) });
     let mut command = with_names(&asked);
     let found = complete(&mut command, words.to_vec(), index, None).unwrap_or_default();
+    // As kubectl offers flags: to who begins to write one.
+    let flags = words[index].to_string_lossy().starts_with('-');
+    let found: Vec<CompletionCandidate> = found
+        .into_iter()
+        .filter(|candidate| flags || !candidate.get_value().to_string_lossy().starts_with('-'))
+        .collect();
     let lines = printed(&found, asked.files.load(Ordering::Relaxed));
     let mut out = printer::data();
     match out.write_all(lines.as_bytes()).and_then(|()| out.flush()) {
@@ -83,7 +89,12 @@ fn home(before: &[OsString]) -> Home {
 
 /// The command line, with what its arguments may be.
 fn with_names(asked: &Arc<Asked>) -> Command {
-    Cli::command().mut_subcommands(|command| command.mut_args(|arg| with_completer(arg, asked)))
+    named(Cli::command(), asked)
+}
+
+/// A command and those below it.
+fn named(command: Command, asked: &Arc<Asked>) -> Command {
+    command.mut_args(|arg| with_completer(arg, asked)).mut_subcommands(|command| named(command, asked))
 }
 
 fn with_completer(arg: Arg, asked: &Arc<Asked>) -> Arg {
