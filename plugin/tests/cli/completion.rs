@@ -62,7 +62,7 @@ fn what_has_a_mode_is_completed_and_modes_are() {
     assert_eq!(of(&["mode", "ba"]), ["bank"]);
     assert_eq!(of(&["mode", "bank/c"]), ["bank/cards"]);
     assert_eq!(of(&["mode", "bank", "s"]), ["shadow"]);
-    assert_eq!(complete(&["mode", "bank", ""]).0, ["enforce", "shadow", "off"]);
+    assert_eq!(of(&["mode", "bank", "o"]), ["off"]);
 }
 
 #[test]
