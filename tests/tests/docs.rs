@@ -121,11 +121,14 @@ fn every_block_is_of_a_kind_that_is_tested() -> Result {
             }
             "yaml" | "json" => true,
             // The texts of cli.md are the help of the commands, held to it by the plugin's own test; those of webhook.md
-            // are what an API server answers, held to it by the tests of admission; those of live.md, modes.md and recovery.md are
-            // run by the tests of a live cluster.
-            "text" => ["cli", "webhook", "live", "modes", "recovery"]
-                .iter()
-                .any(|page| block.path.ends_with(format!("docs/{page}.md"))),
+            // are what an API server answers, held to it by the tests of admission; those of live.md, modes.md and recovery.md, and
+            // the README's, are run by the tests of a live cluster.
+            "text" => {
+                ["cli", "webhook", "live", "modes", "recovery"]
+                    .iter()
+                    .any(|page| block.path.ends_with(format!("docs/{page}.md")))
+                    || block.path.ends_with("README.md")
+            }
             _ => false,
         };
         if !fine {

@@ -42,6 +42,10 @@ pub(crate) struct Uninstall {
     #[arg(long)]
     pub(crate) keep_approvals: bool,
 
+    /// Go on though NetworkPolicies of others select by netintent's labels or modes, and will let in nobody by them
+    #[arg(long, requires = "apply")]
+    pub(crate) cut_others: bool,
+
     /// Take it out of the cluster, in place of printing
     #[arg(long)]
     pub(crate) apply: bool,

@@ -292,7 +292,8 @@ impl Cluster {
         let only = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": open.uid}});
         let path = OpenService::path(&open.namespace, &open.service);
         match self.send(Method::DELETE, &path, JSON, &only, dry_run) {
-            Err(Failure::NotFound(_)) => Ok(()),
+            // Another of the name is what somebody has opened since.
+            Err(Failure::NotFound(_) | Failure::Refused { code: 409, .. }) => Ok(()),
             closed => closed.map_err(Failure::into_error),
         }
     }

@@ -65,7 +65,7 @@ fn show(args: &Uninstall, found: &Found) -> Result<()> {
     let hangs = !(found.policies.is_empty() && found.namespaces.is_empty() && found.pods.is_empty());
     let loaded = if hangs { Some(source::load_for_check(&everything(args))?) } else { None };
     if let Some(loaded) = &loaded {
-        check_others(loaded, found)?;
+        check_others(args, loaded, found)?;
     }
     render::lines(args, found).iter().for_each(|line| printer::note(line));
     if let Some(loaded) = loaded.filter(|_| !found.policies.is_empty()) {
@@ -113,20 +113,25 @@ fn goes(policy: &NetworkPolicy, found: &Found) -> bool {
 }
 
 /// Policies of others that select by what goes would let in nobody, or select nobody.
-fn check_others(loaded: &Loaded, found: &Found) -> Result<()> {
+fn check_others(args: &Uninstall, loaded: &Loaded, found: &Found) -> Result<()> {
     let policies = loaded.snapshot.objects.policies.iter();
     let others: Vec<&Metadata> = policies
         .filter(|policy| policy.hangs_on_netintent() && !goes(policy, found))
         .map(|policy| &policy.metadata)
         .collect();
     let Some(Metadata { namespace, name, .. }) = others.first() else { return Ok(()) };
+    let names = render::first(&others.iter().map(|other| other.full_name()).collect::<Vec<_>>());
+    if args.cut_others {
+        printer::warning(&format!("policies of others will let in nobody by netintent's labels or modes: {names}"));
+        return Ok(());
+    }
     let message = format!(
         "nothing was changed, since policies that netintent did not write select by its labels or modes, and would let in \
-         nobody without them: {}",
-        render::first(&others.iter().map(|other| other.full_name()).collect::<Vec<_>>())
+         nobody without them: {names}"
     );
     let help = format!(
-        "delete those that `render` printed, and change others: kubectl delete networkpolicy -n {namespace} {name}"
+        "delete those that `render` printed, and change others: kubectl delete networkpolicy -n {namespace} {name}; or go on \
+         with --cut-others"
     );
     Err(Error::with_help(message, help))
 }

@@ -147,7 +147,9 @@ pub(crate) fn rights(user: &str, groups: &[String]) -> Vec<String> {
     };
     for (suffix, of) in [
         ("groups", format!("--verb=impersonate --resource=groups {}", groups.join(" "))),
-        ("labels", "--verb=get,patch --resource=pods,pods/status".to_owned()),
+        // One for each verb: in one role each verb would hold for both, and whoever may patch pods may change their images.
+        ("pods", "--verb=get --resource=pods".to_owned()),
+        ("labels", "--verb=patch --resource=pods/status".to_owned()),
     ] {
         commands.push(format!("kubectl create clusterrole {role}-{suffix} {of}"));
         commands

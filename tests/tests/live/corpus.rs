@@ -181,7 +181,7 @@ impl Application {
         assert_eq!(compare(&snapshot, &cluster, &pairs, EXPLANATIONS)?, [""; 0], "{}: in a file", self.name);
         // The next one is asked about alone.
         let all = || self.namespaces.iter().map(String::as_str);
-        kubectl.text(["label", "namespace", "netintent.dev/mode-"].into_iter().chain(all()))?;
+        kubectl.text(["label", "namespace"].into_iter().chain(all()).chain(["netintent.dev/mode-"]))?;
         kubectl.text(["delete", "namespace", "--wait=true"].into_iter().chain(all()))?;
         Ok(())
     }

@@ -57,6 +57,9 @@ fn others_policies_stop_it(kubectl: &Kubectl) -> Result {
         assert!(said.err.contains("nothing was changed") && said.err.contains(&format!("lv-shop/{name}")), "{said:?}");
         let fix = format!("kubectl delete networkpolicy -n lv-shop {name}");
         assert!(said.err.contains(&fix), "{said:?}");
+        let said = netintent(kubectl, &["uninstall", "--apply", "--dry-run", "--cut-others"])?;
+        assert!(said.out.is_empty() && said.err.contains("lv-bank/netintent-ledger"), "{said:?}");
+        assert!(said.err.contains("policies of others will let in nobody"), "{said:?}");
         assert_eq!(touched(&before, &inventory(kubectl)?), [] as [&str; 0]);
         kubectl.text(fix.split(' ').skip(1))?;
     }
@@ -83,6 +86,11 @@ fn without_the_webhook_and_interrupted_it_comes_to_its_end() -> Result {
     assert_eq!(said.status, Some(2), "{said:?}");
     assert!(said.err.contains("nothing was changed: not permitted: namespaces \"lv-bank\" is forbidden"), "{said:?}");
     assert_eq!(touched(&before, &inventory(kubectl)?), [] as [&str; 0]);
+
+    // What recover has opened goes as well.
+    let said = netintent(kubectl, &["recover", "open", "lv-bank/ledger", "--for", "1h", "--yes"])?;
+    assert_eq!(said.status, Some(0), "{said:?}");
+    kubectl.text(["get", "networkpolicy", "-n", "lv-bank", "netintent.recover.ledger"])?;
 
     // Interrupted in the middle: a policy that does not go.
     let policy = ["-n", "lv-bank", "networkpolicy", "netintent-ledger", "--type=merge", "-p"];

@@ -57,7 +57,8 @@ pub(super) fn run(args: &RecoverOpen) -> Result<Status> {
         if let Err(error) = cluster.open(opening, &service.metadata.name, doing.is_dry()) {
             // Nobody waits for the end of what is open already.
             if stopped.is_some() {
-                close(&cluster, &all[..at])?;
+                // This one too: that there was no answer does not say that it was not kept.
+                close(&cluster, &all[..=at])?;
             }
             return Err(error);
         }
@@ -137,22 +138,31 @@ fn wait(cluster: &Cluster, until: Timestamp, stopped: Stopped) {
 /// Closes what was opened, and tries again where that fails.
 fn close(cluster: &Cluster, all: &[(Service, NetworkPolicy)]) -> Result<Status> {
     const TIMES: usize = 60;
-    for (service, _) in all {
-        let (namespace, name) = service.metadata.key();
-        let once = || match cluster.open_service(namespace, name)? {
-            Some(open) => cluster.close(&open, false),
-            None => Ok(()),
-        };
-        let mut closed = once();
-        for _ in 1..TIMES {
-            if closed.is_ok() {
-                break;
-            }
+    let mut left: Vec<(&str, &str)> = all.iter().map(|(service, _)| service.metadata.key()).collect();
+    let mut last = Ok(Status::Yes);
+    // Each is tried once before any is tried again.
+    for time in 0..TIMES {
+        if time > 0 {
             cluster.run(tokio::time::sleep(AGAIN));
-            closed = once();
         }
-        closed?;
-        printer::note(&format!("done: Service {namespace}/{name} is closed"));
+        last = Ok(Status::Yes);
+        left.retain(|(namespace, name)| {
+            let closed = cluster.open_service(namespace, name).and_then(|open| match open {
+                Some(open) => cluster.close(&open, false),
+                None => Ok(()),
+            });
+            match closed {
+                Ok(()) => printer::note(&format!("done: Service {namespace}/{name} is closed")),
+                Err(error) => {
+                    last = Err(error);
+                    return true;
+                }
+            }
+            false
+        });
+        if left.is_empty() {
+            break;
+        }
     }
-    Ok(Status::Yes)
+    last
 }

@@ -46,14 +46,21 @@ pub(super) fn run(args: &RecoverUndo) -> Result<Status> {
         Ok(doing) => doing,
         Err(status) => return Ok(status),
     };
-    // What is open to everybody first.
+    // What is open to everybody first; one that can't be put back keeps nothing else from it.
+    let mut undone = Ok(Status::Yes);
     for service in &state.services {
-        cluster.close(service, doing.is_dry())?;
-        printer::note(&format!("{}Service {}/{} is closed", doing.word(), service.namespace, service.service));
+        match cluster.close(service, doing.is_dry()) {
+            Ok(()) => {
+                printer::note(&format!("{}Service {}/{} is closed", doing.word(), service.namespace, service.service));
+            }
+            Err(error) => undone = undone.and(Err(error)),
+        }
     }
     for (configuration, change) in &changes {
-        cluster.change_admission(configuration, change, doing.is_dry())?;
-        printer::note(&format!("{}{} {CONFIGURATION}", doing.word(), configuration.kind));
+        match cluster.change_admission(configuration, change, doing.is_dry()) {
+            Ok(()) => printer::note(&format!("{}{} {CONFIGURATION}", doing.word(), configuration.kind)),
+            Err(error) => undone = undone.and(Err(error)),
+        }
     }
-    Ok(Status::Yes)
+    undone
 }

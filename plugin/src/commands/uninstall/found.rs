@@ -3,6 +3,7 @@
 use futures::stream::{self, StreamExt as _};
 use netintent::compile::{NAMESPACE_POLICY, policy_name};
 use netintent::names;
+use netintent::recover;
 
 use super::super::place;
 use super::guests;
@@ -121,13 +122,16 @@ pub(super) async fn policies(cluster: &Cluster) -> Result<(Vec<Meta>, Vec<Meta>)
     let selector = format!("{}={}", names::MANAGED_BY, names::NETINTENT);
     let all = cluster.listed("/apis/networking.k8s.io/v1/networkpolicies", &selector).await?;
     let (mut ours, others): (Vec<Meta>, Vec<Meta>) = all.into_iter().partition(is_ours);
-    ours.sort_by_key(|policy| policy.name != NAMESPACE_POLICY);
+    // What recover opened opens one Service, and would cut its pods' other ports once it stood alone.
+    ours.sort_by_key(|policy| policy.name != NAMESPACE_POLICY && !recover::policy::is_named(&policy.name));
     Ok((ours, others))
 }
 
 /// Whether netintent wrote a policy: anybody can write its label, and `render` prints it.
 fn is_ours(policy: &Meta) -> bool {
-    let is_named = policy.name == NAMESPACE_POLICY || policy.name.starts_with(&policy_name(""));
+    let is_named = policy.name == NAMESPACE_POLICY
+        || policy.name.starts_with(&policy_name(""))
+        || recover::policy::is_named(&policy.name);
     is_named && policy.label(names::MANAGED_BY) == Some(names::NETINTENT) && policy.is_written_by(&WRITERS)
 }
 

@@ -57,6 +57,7 @@ impl Leaving<'_> {
         // What admission holds up here, such as the guard without a webhook, is tried again once it is gone.
         let held = self.unlabel(&found.pods).err();
         self.clear(&found.own, |stage| stage <= Stage::Program)?;
+        let mut labels = Ok(());
         if self.is_dry() {
             held.map_or(Ok(()), Err)?;
         } else {
@@ -64,12 +65,14 @@ impl Leaving<'_> {
             let (ours, _) = self.ask(policies(self.cluster))?;
             self.policies(&ours)?;
             let pods = self.ask(labelled_pods(self.cluster))?;
-            self.unlabel(&pods)?;
+            // Without policies and admission anybody may write such labels again, and they mean nothing: no reason to stop.
+            labels = self.unlabel(&pods);
         }
         self.clear(&found.own, |stage| stage == Stage::Written)?;
         self.clear(&found.own, |stage| stage == Stage::Kind)?;
         self.clear(&found.own, |stage| stage == Stage::Namespace)?;
-        self.clear(&found.own, |stage| stage == Stage::Place)
+        self.clear(&found.own, |stage| stage == Stage::Place)?;
+        labels
     }
 
     fn is_dry(&self) -> bool {

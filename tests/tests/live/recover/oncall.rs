@@ -29,7 +29,7 @@ pub(super) fn needs_rights_that_are_named(night: &Night) -> Result {
     assert_eq!(labelled(&pods(installed, "shop")?), count);
     let commands: Vec<&str> =
         refused.err.lines().filter_map(|line| line.trim().strip_prefix("kubectl create ")).collect();
-    assert_eq!(commands.len(), 6, "{refused:?}");
+    assert_eq!(commands.len(), 8, "{refused:?}");
     for command in commands {
         shell(admin.kubectl(), command)?;
     }
