@@ -100,7 +100,7 @@ impl Cluster {
         Err(Failure::of(kube::Error::Api(Box::new(refusal(status, &body))), &self.server))
     }
 
-    /// Sends a change, and gives what comes: that the API server refuses is an answer too.
+    /// Sends a request, and gives what comes: that the API server refuses is an answer too.
     async fn answered(
         &self,
         request: http::Request<Vec<u8>>,

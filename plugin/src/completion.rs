@@ -79,7 +79,10 @@ struct Asked {
 fn home(before: &[OsString]) -> Home {
     let matches = Cli::command().ignore_errors(true).try_get_matches_from(before);
     let of_command = |matches: &ArgMatches| {
-        let (_, matches) = matches.subcommand()?;
+        let (_, mut matches) = matches.subcommand()?;
+        while let Some((_, below)) = matches.subcommand() {
+            matches = below;
+        }
         let connection = Connection::from_arg_matches(matches).ok()?;
         let namespace = matches.try_get_one::<String>("namespace").ok().flatten().cloned();
         Some(Home { input: Input::from_arg_matches(matches).ok(), namespace, connection })

@@ -56,7 +56,7 @@ pub(crate) fn load(input: &Input, names: &[&str]) -> Result<Loaded> {
         return Ok(announced(live::load(input, names, What::default())?, input));
     }
     stdin_once(input.files.iter())?;
-    let read = read(files::collect(&input.files)?, input, &options(input))?;
+    let read = read(files::collect(&input.files)?, input, &options(input), names)?;
     Ok(announced(read, input))
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn load_for_check(input: &Input) -> Result<Loaded> {
         return live::load(input, &[], What { exposures: true, ..What::default() });
     }
     stdin_once(input.files.iter())?;
-    read(files::collect(&input.files)?, input, &options(input))
+    read(files::collect(&input.files)?, input, &options(input), &[])
 }
 
 /// The same for a change of modes: with what calls Services, and where those without selector lead.
@@ -90,7 +90,7 @@ pub(crate) fn load_with(input: &Input, names: &[&str], also: Option<&str>) -> Re
     {
         files.extend(files::collect(&[path.to_owned()])?);
     }
-    let read = read(files, input, &options(input))?;
+    let read = read(files, input, &options(input), names)?;
     Ok(announced(read, input))
 }
 
@@ -164,7 +164,7 @@ pub(crate) fn load_both(
     // One moment for both: an approval that expires meanwhile is no difference.
     let options = options(input);
     // A side reads its documents on all processors, but puts them together on one.
-    let [before, after] = parallel::both(|| read(base, input, &options), || read(after, input, &options));
+    let [before, after] = parallel::both(|| read(base, input, &options, &[]), || read(after, input, &options, &[]));
     // What there is to warn of in the base is old news.
     Ok([before?, announced(after?, input)])
 }
@@ -178,9 +178,10 @@ fn options(input: &Input) -> Options {
     }
 }
 
-fn read(files: Vec<File>, input: &Input, options: &Options) -> Result<Loaded> {
+/// Reads files; `names` are what is asked about, where a cluster gives what the files lack.
+fn read(files: Vec<File>, input: &Input, options: &Options, names: &[&str]) -> Result<Loaded> {
     if input.with_cluster {
-        return over::load_with_cluster(files, input);
+        return over::load_with_cluster(files, input, names);
     }
     let sources = Sources::new(files);
     let Manifests { objects, mut findings, observed } = read::objects(&sources, namespace(input), false)?;

@@ -67,7 +67,7 @@ fn refused(failure: Failure, subject: &Subject) -> Error {
             Error::with_help(message, "nothing was changed: run the command again".to_owned())
         }
         // Its own namespace never takes part: no right would help.
-        Failure::Forbidden(message) if message.contains("takes no part") => {
+        Failure::Forbidden(message) | Failure::Refused { message, .. } if message.contains("takes no part") => {
             Error::with_help(format!("refused: {}", printable(&message)), "choose another namespace".to_owned())
         }
         Failure::Forbidden(message) => {

@@ -186,10 +186,18 @@ impl Cluster {
 
     async fn of_replica(&self, path: String) -> std::result::Result<String, String> {
         let request = get(&path, "*/*").map_err(|failure| failure.worded().0)?;
-        match tokio::time::timeout(PATIENCE, self.text(request)).await {
-            Ok(answer) => answer.map_err(|failure| failure.worded().0),
-            Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+        let Ok(answer) = tokio::time::timeout(PATIENCE, self.answered(request)).await else {
+            return Err(format!("no answer within {} s", PATIENCE.as_secs()));
+        };
+        let (status, _, body) = answer.map_err(|failure| failure.worded().0)?;
+        let text = String::from_utf8_lossy(&body).into_owned();
+        // A replica that is not ready says why, in words; the API server's own answer is an object.
+        let is_of_replica = status == http::StatusCode::SERVICE_UNAVAILABLE && !text.trim_start().starts_with('{');
+        if status.is_success() || is_of_replica {
+            return Ok(text);
         }
+        let said = super::refusal(status, &body);
+        Err(Failure::of(kube::Error::Api(Box::new(said)), self.server()).worded().0)
     }
 }
 

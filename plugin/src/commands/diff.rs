@@ -43,7 +43,7 @@ pub(super) fn run(args: &Diff) -> Result<Status> {
     out.flush()?;
     let same = !any && changes.needed.is_empty() && changes.services.is_empty();
     // Of what could not be read nobody can say that it stays the same.
-    if !before.objects.unread.is_empty() {
+    if !before.objects.unread.is_empty() || !after.objects.unread.is_empty() {
         return Ok(Status::Trouble);
     }
     Ok(if same { Status::Yes } else { Status::No })

@@ -23,6 +23,10 @@ pub(super) fn run(args: &cli::Mode) -> Result<Status> {
         let help = "leave out --with-cluster, or leave out -f".to_owned();
         return Err(Error::with_help("`mode` is of the cluster as it is, or of files alone", help));
     }
+    if args.input.is_live() && args.target.is_some() && !args.input.modes.is_empty() {
+        let help = "leave out --mode".to_owned();
+        return Err(Error::with_help("a mode is set on the cluster as it is, and not as --mode says", help));
+    }
     // What is written is what was read before all else: a change of somebody else's in between is found.
     let sets = args.input.is_live() && args.target.is_some() && args.dry_run != Some(DryRun::Client);
     let target = if sets { Some(Target::read(args)?) } else { None };
@@ -168,7 +172,7 @@ fn check_same(standing: &Standing<'_>, labelled: &Labelled) -> Result<()> {
     let is = match (&standing.origin, &labelled.label) {
         (Origin::Own, Some(label)) => label == standing.mode.as_str(),
         (Origin::Unknown(value), Some(label)) => label == value,
-        (Origin::Namespace | Origin::Nothing, None) | (Origin::Given, _) => true,
+        (Origin::Namespace | Origin::Nothing, None) => true,
         _ => false,
     };
     if is {

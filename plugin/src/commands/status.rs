@@ -106,6 +106,10 @@ fn of_findings(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Line> {
     let of = |name: &'static str, codes: &[Code], kinds: &[&str], good: &str| {
         let wrong: Vec<&Finding> = findings.iter().filter(|finding| codes.contains(&finding.code)).collect();
         match wrong.first() {
+            Some(_) if unread(kinds) => {
+                let text = "not all of it could be read, so that what seems wrong may not be: kubectl netintent check shows it";
+                Line::unknown(name, text)
+            }
             Some(first) => {
                 let more = if wrong.len() > 1 { format!(", and {} more", wrong.len() - 1) } else { String::new() };
                 Line::bad(name, format!("{}{more}", first.message), first.advice())

@@ -39,6 +39,10 @@ impl Names {
     pub(super) fn of(home: &Home) -> Option<Self> {
         let own = home.namespace.clone();
         if let Some(input) = home.input.as_ref().filter(|input| !input.files.is_empty() && !input.with_cluster) {
+            // Standard input is the terminal of whoever types.
+            if input.files.iter().any(|file| file == "-") {
+                return None;
+            }
             let loaded = source::load_for_check(input).ok()?;
             return Some(Self { source: Source::Files(Box::new(loaded.snapshot)), own: loaded.namespace });
         }

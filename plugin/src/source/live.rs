@@ -58,10 +58,11 @@ pub(super) struct Base {
     pub(super) namespace: String,
 }
 
-/// Reads the cluster for that.
-pub(super) fn objects(input: &Input) -> Result<Base> {
+/// Reads the cluster for that; `names` begin with the namespaces that count.
+pub(super) fn objects(input: &Input, names: &[String], what: What) -> Result<Base> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (World { mut objects, unread, .. }, namespace) =
-        world(&input.connection, input.namespace.as_deref(), &[], What::default())?;
+        world(&input.connection, input.namespace.as_deref(), &names, what)?;
     let of_template = |object: &Object| match object {
         Object::Workload(workload) if workload.kind == "Pod" => {
             let owner = workload.metadata.controller.as_ref();

@@ -8,6 +8,7 @@ use netintent::selector::Selector;
 use netintent::snapshot::{Options, Snapshot};
 
 use super::files::File;
+use super::live::What;
 use super::read::{Manifests, Read, decoded, laid_over};
 use super::{Loaded, Sources, announced, files, live, options, stdin_once};
 use crate::cli::{Input, Pruned};
@@ -30,10 +31,10 @@ const PRUNED: [&str; 4] = ["ReplicationController", "Pod", "Service", "Namespace
 /// `also` is on either side.
 pub(crate) fn load_over_cluster(input: &Input, also: &[String], prune: Option<&Prune>) -> Result<[Loaded; 2]> {
     stdin_once(input.files.iter().chain(also))?;
-    let cluster = live::objects(input)?;
     let shared = files::collect(also)?;
-    let before = Files::read(shared.clone(), &cluster.namespace)?;
-    let after = Files::read(files::collect(&input.files)?.into_iter().chain(shared).collect(), &cluster.namespace)?;
+    let new: Vec<File> = files::collect(&input.files)?.into_iter().chain(shared.clone()).collect();
+    let cluster = live::objects(input, &touched(&[&new], input), What::default())?;
+    let [before, after] = [Files::read(shared, &cluster.namespace)?, Files::read(new, &cluster.namespace)?];
     let mut kept = cluster.objects.clone();
     if let Some(prune) = prune {
         prune.apply(&mut kept, &after.read.objects);
@@ -43,15 +44,17 @@ pub(crate) fn load_over_cluster(input: &Input, also: &[String], prune: Option<&P
     Ok([before, announced(after, input)])
 }
 
-/// The manifests of `-f`, and what they lack.
-pub(super) fn load_with_cluster(files: Vec<File>, input: &Input) -> Result<Loaded> {
-    let cluster = live::objects(input)?;
+/// The manifests of `-f`, and what they lack, with what calls Services.
+pub(super) fn load_with_cluster(files: Vec<File>, input: &Input, names: &[&str]) -> Result<Loaded> {
+    let mut namespaces = touched(&[&files], input);
+    namespaces.extend(names.iter().map(|name| (*name).to_owned()));
+    let cluster = live::objects(input, &namespaces, What { exposures: true, ..What::default() })?;
     Ok(Files::read(files, &cluster.namespace)?.over(cluster.objects, &cluster.unread, input, &cluster.namespace))
 }
 
 /// Both sides of a comparison, and what they both lack: an object that one of them has was not there before, or will not be.
 pub(super) fn load_both_with_cluster(base: Vec<File>, new: Vec<File>, input: &Input) -> Result<[Loaded; 2]> {
-    let cluster = live::objects(input)?;
+    let cluster = live::objects(input, &touched(&[&base, &new], input), What::default())?;
     let [before, after] = [Files::read(base, &cluster.namespace)?, Files::read(new, &cluster.namespace)?];
     let mut under = cluster.objects;
     {
@@ -60,6 +63,16 @@ pub(super) fn load_both_with_cluster(base: Vec<File>, new: Vec<File>, input: &In
     }
     let before = before.over(under.clone(), &cluster.unread, input, &cluster.namespace);
     Ok([before, after.over(under, &cluster.unread, input, &cluster.namespace)])
+}
+
+/// The namespaces that files are in, as names begin: where not all of a cluster may be read, these are. What can't be read of the
+/// files is told when they are read for good.
+fn touched(all: &[&Vec<File>], input: &Input) -> Vec<String> {
+    let namespace = input.namespace.as_deref().unwrap_or_default();
+    let read = |files: &&Vec<File>| Files::read((*files).clone(), namespace).ok();
+    let found: BTreeSet<String> =
+        all.iter().filter_map(read).flat_map(|files| namespaces(&files.read.objects)).collect();
+    found.into_iter().map(|namespace| namespace + "/").collect()
 }
 
 /// Files, and what is in them.
@@ -80,8 +93,10 @@ impl Files {
         let Self { sources, read } = self;
         let shown = (input.with_cluster && !input.all_namespaces).then(|| namespaces(&read.objects));
         let kept = if input.with_cluster { under.clone() } else { Vec::new() };
+        live::report_unread(&read.unread);
+        let unread = unread.iter().chain(&read.unread).cloned().collect();
         let Manifests { mut objects, mut findings, .. } = laid_over(read, &sources, under);
-        objects.unread = unread.to_vec();
+        objects.unread = unread;
         let mut snapshot = Snapshot::new(objects, &Options { observed: false, ..options(input) });
         findings.append(&mut snapshot.findings);
         Loaded { snapshot, findings, sources, namespace: namespace.to_owned(), shown, under: kept }

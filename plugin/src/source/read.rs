@@ -47,7 +47,7 @@ pub(super) fn objects(sources: &Sources, namespace: &str, may_be_none: bool) -> 
 pub(super) struct Read {
     pub(super) objects: Vec<Object>,
     findings: Vec<Finding>,
-    unread: Vec<Unread>,
+    pub(super) unread: Vec<Unread>,
     observed: bool,
 }
 

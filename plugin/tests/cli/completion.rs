@@ -70,5 +70,6 @@ fn files_are_left_to_the_shell_and_without_a_cluster_there_is_nothing() {
     assert_eq!(complete(&["list", "-f", "manif"]), (Vec::new(), ":0".to_owned()));
     assert_eq!(complete(&["explain", "sh"]), (Vec::new(), ":4".to_owned()));
     assert_eq!(complete(&["explain", "-f", "no/such/file", "sh"]), (Vec::new(), ":4".to_owned()));
+    assert_eq!(complete(&["explain", "-f", "-", "sh"]), (Vec::new(), ":4".to_owned()), "nobody types it in");
     assert_eq!(complete(&["no-such-command", "sh"]).0, [""; 0]);
 }

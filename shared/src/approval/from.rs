@@ -47,7 +47,9 @@ pub fn from_manifest(service: &Service, exposed: &[&Exposed<'_>], api_servers: &
 /// What is to be known, or to be done, about such a caller.
 fn comment(who: Who) -> &'static str {
     match who {
-        Who::Outside => "everybody outside; write narrower blocks if you know who calls, those of the nodes included",
+        Who::Outside => {
+            "everybody, with many network plugins every pod too: write narrower blocks, those of the nodes included"
+        }
         Who::IngressController => "the pods of the ingress controller; write the name of their namespace",
         Who::Gateway => "the pods of the gateway; write the name of their namespace",
         Who::ApiServer => "the API server; where it calls by way of a tunnel's pods, name those",

@@ -163,7 +163,7 @@ metadata: {namespace: bank, name: from-outside.ledger}
 spec:
   callees: [\"ledger\"]
   from:
-    # type: LoadBalancer: everybody outside; write narrower blocks if you know who calls, those of the nodes included
+    # type: LoadBalancer: everybody, with many network plugins every pod too: write narrower blocks, those of the nodes included
     - ipBlock: {cidr: \"0.0.0.0/0\"}
     - ipBlock: {cidr: \"::/0\"}
     # Ingress bank/web: the pods of the ingress controller; write the name of their namespace

@@ -150,12 +150,16 @@ fn without_a_cluster_it_is_said_what_to_do() -> Result {
     let kubectl = Kubectl::alone()?;
     let missing = kubectl.scratch().path().join("nowhere").display().to_string();
     let closed = kubeconfig(&kubectl, "https://127.0.0.1:1", "{}")?;
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 7] = [
         (&["list"], "no cluster is configured, and no file is given"),
         (&["list", "--kubeconfig", &missing], "cannot read"),
         (&["list", "--kubeconfig", &closed], "cannot reach the API server https://127.0.0.1:1/"),
         (&["list", "--kubeconfig", &closed, "--context", "other"], "it has no context `other`"),
         (&["list", "--kubeconfig", &closed, "--cluster", "other"], "it has no cluster `other`"),
+        (
+            &["mode", "bank", "enforce", "--mode", "bank=enforce", "--yes", "--kubeconfig", &closed],
+            "a mode is set on the cluster as it is, and not as --mode says",
+        ),
         (&["revoke", "a/b", "--to", "c/d", "--kubeconfig", &closed], "it is not said where the approval is to go from"),
     ];
     for (args, message) in cases {

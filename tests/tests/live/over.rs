@@ -46,6 +46,13 @@ fn a_partial_repository_and_a_prune() -> Result {
         netintent(kubectl, &["approve", "over-shop/web", "--to", "over-bank/other", "-f", &web, "--with-cluster"])?;
     assert!(said.status == Some(0) && said.out.contains("over-shop/web"), "{said:?}");
 
+    // What a file could not read stays unread, whatever the cluster has.
+    let partial = r#"{"apiVersion": "netintent.dev/v1alpha1", "kind": "Snapshot", "items": [], "taken": "2026-11-26T00:00:00Z",
+        "unread": [{"group": "networking.k8s.io", "kind": "NetworkPolicy", "why": "forbidden", "allBut": []}]}"#;
+    let partial = kubectl.scratch().file("over-partial.json", partial)?.display().to_string();
+    let said = netintent(kubectl, &[&question[..], &["-f", &partial, "--with-cluster"]].concat())?;
+    assert_eq!(said.status, Some(2), "{said:?}");
+
     // Of both sides of a comparison the cluster is what neither has.
     let before = kubectl.scratch().file("over-before.yaml", workload("over-shop", "old", "over-bank/ledger"))?;
     let before = before.display().to_string();

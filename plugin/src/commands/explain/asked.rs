@@ -46,9 +46,9 @@ pub(super) fn ask(
     let probe = Probe { caller: &pod.caller, service_account, calls: &calls };
     match Cluster::connect(connection).ok()?.probe(&probe) {
         Ok(Admitted::Yes { granted, warnings }) => {
-            granted_or_warned(&mut said, callee, &pod.caller, &granted, &warnings);
+            granted_or_warned(&mut said, callee, &pod.caller, &calls, &granted, &warnings);
         }
-        Ok(Admitted::No(why)) => denied(&mut said, &why),
+        Ok(Admitted::No(why)) => denied(&mut said, &why, &pod.caller, &calls),
         Err(failure) => {
             let (why, _) = failure.worded();
             said.steps.push(step(None, format!("the webhook can't be asked by a dry run of a pod: {why}")));
@@ -65,6 +65,7 @@ fn granted_or_warned(
     said: &mut Said,
     callee: &CalleePattern,
     caller: &Caller,
+    calls: &[CalleePattern],
     granted: &[CalleePattern],
     warnings: &[String],
 ) {
@@ -73,8 +74,10 @@ fn granted_or_warned(
         let text = format!("the webhook grants {caller} {pattern}: pods get the label {}=allowed", pattern.label_key());
         said.steps.push(step(true, text));
     }
-    let about = format!("{caller} may not call ");
-    for warning in warnings.iter().filter(|warning| warning.starts_with(&about)) {
+    let about = |warning: &&String| {
+        calls.iter().any(|callee| warning.starts_with(&format!("{caller} may not call {callee}: ")))
+    };
+    for warning in warnings.iter().filter(about) {
         said.steps.push(step(false, format!("the webhook warns: {warning}")));
     }
     if said.steps.len() == before {
@@ -87,9 +90,15 @@ fn granted_or_warned(
 }
 
 /// What the webhook says where it refuses: in a line what, then what to do, then what to paste.
-fn denied(said: &mut Said, why: &str) {
+fn denied(said: &mut Said, why: &str, caller: &Caller, calls: &[CalleePattern]) {
     let mut lines = why.lines();
-    said.steps.push(step(false, format!("the webhook refuses it: {}", lines.next().unwrap_or_default())));
+    let first = lines.next().unwrap_or_default();
+    // The pod declares what its ServiceAccount declares besides, and that may be what is refused.
+    if !calls.iter().any(|callee| first.starts_with(&format!("{caller} may not call {callee}: "))) {
+        said.steps.push(step(None, format!("the webhook can't be asked about it alone, since it refuses: {first}")));
+        return;
+    }
+    said.steps.push(step(false, format!("the webhook refuses it: {first}")));
     let Some(what) = lines.next() else { return };
     let paste: Vec<&str> = lines.skip(1).map(|line| line.strip_prefix("    ").unwrap_or(line)).collect();
     let paste = Some(paste.join("\n") + "\n").filter(|paste| !paste.trim().is_empty());

@@ -28,7 +28,8 @@ pub(super) fn deployment(facts: &Facts) -> Line {
     let (wanted, ready) = (count(&deployment["spec"]["replicas"]), count(&deployment["status"]["readyReplicas"]));
     let updated = count(&deployment["status"]["updatedReplicas"]);
     let text = format!("{ready} of {wanted} are ready, {}", image(deployment));
-    if wanted > 0 && ready >= wanted && updated >= wanted {
+    let seen = count(&deployment["status"]["observedGeneration"]) >= count(&deployment["metadata"]["generation"]);
+    if seen && wanted > 0 && ready >= wanted && updated >= wanted {
         return Line::good(NAME, text);
     }
     let text = if updated < wanted { format!("{text}, {updated} of them of the newest template") } else { text };
