@@ -198,6 +198,6 @@ mod tests {
         let commands = rights("system:serviceaccount:ops:robot", &[]);
         assert!(commands[0].contains(" -n ops --verb=impersonate --resource=serviceaccounts --resource-name=robot"));
         assert!(commands[1].ends_with("--user=system:serviceaccount:ops:robot"), "{}", commands[1]);
-        assert_eq!((commands.len(), rights("jane", &[]).len()), (6, 6));
+        assert_eq!((commands.len(), rights("jane", &[]).len()), (8, 8));
     }
 }
