@@ -4,7 +4,6 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use netintent_tests::{Installed, Kubectl, plugin_binary};
-use wait4::Wait4 as _;
 
 use crate::Result;
 use crate::report::line;
@@ -13,6 +12,8 @@ use crate::report::line;
 const KINDS: &str = "namespaces,serviceaccounts,services,deployments.apps,statefulsets.apps,daemonsets.apps,replicasets.apps,\
     replicationcontrollers,cronjobs.batch,jobs.batch,pods,networkpolicies.networking.k8s.io,approvals.netintent.dev,\
     clusterapprovals.netintent.dev,clusterprohibitions.netintent.dev";
+/// How often it is looked at what a process has in memory.
+const LOOK: Duration = Duration::from_millis(3);
 /// How often each is run, in turns.
 const ROUNDS: usize = 7;
 
@@ -61,12 +62,29 @@ pub(crate) fn measure(installed: &Installed) -> Result {
 fn run(kubectl: &Kubectl, arguments: &[&str]) -> Result<Usage> {
     let start = Instant::now();
     let mut command = kubectl.command(arguments);
-    let ended = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?.wait4()?;
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    // Of a process that has ended the kernel tells what it had as a copy of this one, which is larger.
+    let mut memory = 0;
+    let status = loop {
+        memory = peak(child.id()).unwrap_or(memory);
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        std::thread::sleep(LOOK);
+    };
     let time = start.elapsed();
-    if !matches!(ended.status.code(), Some(0 | 1)) {
-        return Err(format!("kubectl {}: {}", arguments.join(" "), ended.status).into());
+    if !matches!(status.code(), Some(0 | 1)) {
+        return Err(format!("kubectl {}: {status}", arguments.join(" ")).into());
     }
-    Ok(Usage { time, memory: ended.rusage.maxrss })
+    Ok(Usage { time, memory })
+}
+
+/// The most that a process had in memory since its program was started, in bytes; nothing once it has ended.
+fn peak(process: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let kib: u64 =
+        text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())?;
+    Some(kib * 1024)
 }
 
 fn median(usages: &[Usage]) -> f64 {
