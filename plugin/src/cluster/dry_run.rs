@@ -61,29 +61,24 @@ impl Cluster {
     }
 }
 
-/// As little as there may be, and nothing that the strictest Pod Security level refuses.
+/// What a pod that is never made says of itself.
 fn pod(probe: &Probe<'_>) -> Value {
     let calls: Vec<String> = probe.calls.iter().map(ToString::to_string).collect();
-    json!({
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {
-            "generateName": "netintent-asks-",
-            "annotations": {names::CALLS: calls.join("\n"), names::CALLER: probe.caller.name},
-        },
-        "spec": {
-            "serviceAccountName": probe.service_account,
-            "automountServiceAccountToken": false,
-            "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [{
-                "name": "never-run",
-                "image": "example.invalid/never-run",
-                "resources": {
-                    "requests": {"cpu": "1m", "memory": "1Mi"},
-                    "limits": {"cpu": "1m", "memory": "1Mi"},
-                },
-                "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
-            }],
-        },
-    })
+    let annotations = json!({names::CALLS: calls.join("\n"), names::CALLER: probe.caller.name});
+    let mut pod = never_run(json!({"generateName": "netintent-asks-", "annotations": annotations}));
+    pod["spec"]["serviceAccountName"] = probe.service_account.into();
+    pod
+}
+
+/// A pod with as little as there may be, and nothing that the strictest Pod Security level refuses.
+pub(super) fn never_run(metadata: Value) -> Value {
+    let security = json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
+    let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "spec": {
+        "automountServiceAccountToken": false,
+        "securityContext": {"runAsNonRoot": true, "runAsUser": 65534, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [{"name": "never-run", "image": "netintent.invalid/never-run", "securityContext": security,
+            "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}, "limits": {"cpu": "1m", "memory": "1Mi"}}}],
+    }});
+    pod["metadata"] = metadata;
+    pod
 }

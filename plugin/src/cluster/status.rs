@@ -7,6 +7,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Method, Request};
 use serde_json::{Value, json};
 
+use super::dry_run::never_run;
 use super::list::get;
 use super::{Cluster, Failure};
 use crate::error::Result;
@@ -147,16 +148,7 @@ impl Cluster {
     async fn guarded(&self, namespace: &str) -> Reading<Probe> {
         let labels: serde_json::Map<String, Value> =
             (0..MANY).map(|number| (format!("netintent-status-{number}"), "".into())).collect();
-        // As strict as any namespace may ask for.
-        let security = json!({"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}});
-        let pod = json!({"apiVersion": "v1", "kind": "Pod",
-        "metadata": {"generateName": "netintent-status-", "labels": labels},
-        "spec": {
-            "automountServiceAccountToken": false,
-            "securityContext": {"runAsNonRoot": true, "runAsUser": 65534, "seccompProfile": {"type": "RuntimeDefault"}},
-            "containers": [{"name": "none", "image": "netintent.invalid/none", "securityContext": security,
-                "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}, "limits": {"cpu": "1m", "memory": "1Mi"}}}],
-        }});
+        let pod = never_run(json!({"generateName": "netintent-status-", "labels": labels}));
         let path = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All&fieldManager=kubectl-netintent");
         let request = Request::builder().method(Method::POST).uri(path).header(CONTENT_TYPE, JSON).header(ACCEPT, JSON);
         let request = request.body(pod.to_string().into_bytes());

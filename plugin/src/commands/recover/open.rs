@@ -143,7 +143,7 @@ fn close(cluster: &Cluster, all: &[(Service, NetworkPolicy)]) -> Result<Status> 
     // Each is tried once before any is tried again.
     for time in 0..TIMES {
         if time > 0 {
-            cluster.run(tokio::time::sleep(AGAIN));
+            cluster.pause(AGAIN);
         }
         last = Ok(Status::Yes);
         left.retain(|(namespace, name)| {
