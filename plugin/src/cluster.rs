@@ -1,5 +1,6 @@
 //! A cluster: whom to speak to and as whom, by kubectl's own rules, and what went wrong in words.
 
+mod config;
 mod dry_run;
 mod failure;
 mod kinds;
@@ -7,18 +8,16 @@ mod list;
 mod mode;
 pub(crate) mod names;
 mod objects;
+mod proxy;
 mod recover;
 pub(crate) mod status;
 mod world;
 mod write;
 
 use std::future::Future;
-use std::io::ErrorKind;
 use std::time::Duration;
 
-use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError};
-use kube::{Client, Config};
-use netintent::names::printable;
+use kube::Client;
 use serde_json::Value;
 
 use crate::cli::Connection;
@@ -29,7 +28,7 @@ pub(crate) use kinds::{DISCOVERY, Discovery};
 pub(crate) use list::get;
 pub(crate) use mode::{Labelled, missing};
 pub(crate) use objects::Meta;
-pub(crate) use recover::{Configuration, Leader, Myself, State};
+pub(crate) use recover::{Configuration, Leader, Leads, Myself, State};
 pub(crate) use world::{Wanted, World, new_enough, read};
 
 /// A connection to an API server, and the runtime that its requests run on.
@@ -51,7 +50,7 @@ impl Cluster {
         let runtime = runtime.map_err(|error| Error::new(format!("cannot start: {error}")))?;
         let timeout = connection.request_timeout.filter(|timeout| !timeout.is_zero());
         let (client, server, namespace) = runtime.block_on(async {
-            let config = config(connection).await?;
+            let config = config::config(connection).await?;
             let (server, namespace) = (config.cluster_url.to_string(), config.default_namespace.clone());
             let client = Client::try_from(config).map_err(|error| Failure::of(error, &server).into_error())?;
             Ok::<_, Error>((client, server, namespace))
@@ -150,103 +149,6 @@ fn warned(header: &str) -> Option<String> {
         text.extend(if character == '\\' { characters.next() } else { Some(character) });
     }
     Some(text)
-}
-
-async fn config(connection: &Connection) -> Result<Config> {
-    let mut config = match kubeconfig(connection)? {
-        Some(kubeconfig) => {
-            let options = KubeConfigOptions {
-                context: connection.context.clone(),
-                cluster: connection.cluster.clone(),
-                user: connection.user.clone(),
-            };
-            let of = with_server(kubeconfig, connection, &options);
-            Config::from_custom_kubeconfig(of, &options).await.map_err(|error| unusable(&error, connection))?
-        }
-        None => match (&connection.server, Config::incluster()) {
-            (Some(server), _) => Config::new(url(server)?),
-            (None, Ok(config)) => config,
-            (None, Err(_)) => return Err(nowhere()),
-        },
-    };
-    let auth = &mut config.auth_info;
-    if let Some(token) = &connection.token {
-        let text = serde_json::json!({ "token": token });
-        *auth = serde_json::from_value::<AuthInfo>(text).map_err(|_| Error::new("--token is no token"))?;
-    }
-    if let Some(user) = &connection.as_user {
-        auth.impersonate = Some(user.clone());
-        auth.impersonate_groups = Some(connection.as_groups.clone()).filter(|groups| !groups.is_empty());
-        auth.impersonate_uid.clone_from(&connection.as_uid);
-        auth.impersonate_user_extra = None;
-    }
-    Ok(config)
-}
-
-/// The kubeconfig; `None` where there is none, as in a pod.
-fn kubeconfig(connection: &Connection) -> Result<Option<Kubeconfig>> {
-    let read = match &connection.kubeconfig {
-        Some(path) => Kubeconfig::read_from(path),
-        None => Kubeconfig::read(),
-    };
-    match read {
-        Ok(kubeconfig) if connection.kubeconfig.is_none() && kubeconfig.contexts.is_empty() => Ok(None),
-        Ok(kubeconfig) => Ok(Some(kubeconfig)),
-        Err(KubeconfigError::ReadConfig(error, _))
-            if error.kind() == ErrorKind::NotFound && connection.kubeconfig.is_none() =>
-        {
-            Ok(None)
-        }
-        Err(KubeconfigError::FindPath) => Ok(None),
-        Err(error) => Err(unusable(&error, connection)),
-    }
-}
-
-/// The same with another address in the cluster that is meant.
-fn with_server(mut kubeconfig: Kubeconfig, connection: &Connection, options: &KubeConfigOptions) -> Kubeconfig {
-    let Some(server) = &connection.server else { return kubeconfig };
-    let context = options.context.as_ref().or(kubeconfig.current_context.as_ref());
-    let context = kubeconfig.contexts.iter().find(|named| Some(&named.name) == context);
-    let of_context = context.and_then(|named| named.context.as_ref()).map(|context| context.cluster.clone());
-    let meant = options.cluster.clone().or(of_context);
-    for named in kubeconfig.clusters.iter_mut().filter(|named| Some(&named.name) == meant.as_ref()) {
-        if let Some(cluster) = &mut named.cluster {
-            cluster.server = Some(server.clone());
-        }
-    }
-    kubeconfig
-}
-
-fn url(text: &str) -> Result<http::Uri> {
-    let url = text.parse::<http::Uri>().ok().filter(|url| url.scheme().is_some() && url.host().is_some());
-    url.ok_or_else(|| {
-        let help = "write it as https://HOST:PORT".to_owned();
-        Error::with_help(format!("`{}` is no address of a server", printable(text)), help)
-    })
-}
-
-fn nowhere() -> Error {
-    let help = "read manifests with -f PATH, or name a cluster: --kubeconfig FILE, or KUBECONFIG";
-    Error::with_help("no cluster is configured, and no file is given", help.to_owned())
-}
-
-/// A kubeconfig that can't be used.
-fn unusable(error: &KubeconfigError, connection: &Connection) -> Error {
-    let file = connection.kubeconfig.as_deref().map_or_else(|| "the kubeconfig".to_owned(), printable);
-    let help = "kubectl config view shows what kubectl makes of it".to_owned();
-    let contexts = "kubectl config get-contexts shows which there are".to_owned();
-    let (what, help) = match error {
-        KubeconfigError::CurrentContextNotSet => {
-            ("it names no current context".to_owned(), "choose one with --context".to_owned())
-        }
-        KubeconfigError::LoadContext(name) => (format!("it has no context `{name}`"), contexts),
-        KubeconfigError::LoadClusterOfContext(name) => (format!("it has no cluster `{name}`"), help),
-        KubeconfigError::ReadConfig(error, path) => {
-            (format!("cannot read {}: {error}", path.display()), "give another file with --kubeconfig".to_owned())
-        }
-        other => (failure::chain(other), help),
-    };
-    Error::with_help(format!("{file} can't be used: {}", printable(&what)), help)
 }
 
 #[cfg(test)]

@@ -187,6 +187,14 @@ impl Cluster {
     /// # Errors
     /// Where the API server refuses it.
     pub(crate) async fn delete(&self, path: &str, uid: &str, dry_run: bool) -> Result<()> {
+        self.delete_but(path, uid, dry_run).await.map(drop)
+    }
+
+    /// The same, with the finalizers that keep the object until somebody takes them away; it is in force as long.
+    ///
+    /// # Errors
+    /// Where the API server refuses it.
+    pub(crate) async fn delete_but(&self, path: &str, uid: &str, dry_run: bool) -> Result<Vec<String>> {
         let mut options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
             "preconditions": {"uid": uid}});
         if dry_run {
@@ -206,12 +214,16 @@ fn dry(dry_run: bool) -> &'static str {
     if dry_run { "&dryRun=All" } else { "" }
 }
 
-/// The answer to a deletion of what may be gone.
-fn deleted<T>(answer: Result<T>) -> Result<()> {
+/// What the answer to a deletion of what may be gone says of its finalizers.
+fn deleted(answer: Result<(Vec<String>, Value)>) -> Result<Vec<String>> {
     match answer {
         // 409: another has its name, or a Namespace is on its way out.
-        Err(Failure::NotFound(_) | Failure::Refused { code: 409, .. }) => Ok(()),
-        answer => answer.map(drop),
+        Err(Failure::NotFound(_) | Failure::Refused { code: 409, .. }) => Ok(Vec::new()),
+        // What is gone at once is answered by a Status.
+        answer => {
+            let finalizers = answer?.1["metadata"]["finalizers"].take();
+            Ok(serde_json::from_value(finalizers).unwrap_or_default())
+        }
     }
 }
 
@@ -251,9 +263,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_gone_is_deleted() {
-        assert!(deleted::<()>(Err(Failure::NotFound(String::new()))).is_ok());
+    fn what_is_gone_is_deleted_and_what_has_finalizers_is_not() {
+        let kept =
+            |answer| deleted(answer).map(|finalizers| finalizers.join(", ")).map_err(|failure| failure.worded().0);
+        assert_eq!(kept(Err(Failure::NotFound(String::new()))), Ok(String::new()));
         let refused = |code| Failure::Refused { message: String::new(), reason: String::new(), code };
-        assert!(deleted::<()>(Err(refused(409))).is_ok() && deleted::<()>(Err(refused(500))).is_err());
+        assert_eq!(kept(Err(refused(409))), Ok(String::new()));
+        assert!(kept(Err(refused(500))).is_err());
+        let status = json!({"kind": "Status", "status": "Success", "metadata": {}});
+        assert_eq!(kept(Ok((Vec::new(), status))), Ok(String::new()));
+        let object = json!({"kind": "NetworkPolicy", "metadata": {"finalizers": ["a/b", "c/d"]}});
+        assert_eq!(kept(Ok((Vec::new(), object))), Ok("a/b, c/d".to_owned()));
     }
 }

@@ -12,11 +12,10 @@ use netintent::selector::Labels;
 use serde_json::{Value, json};
 
 use super::write::{JSON, JSON_PATCH, MERGE_PATCH};
-use super::{Cluster, Failure};
+use super::{Cluster, Failure, Meta};
 use crate::error::{Error, Result};
+use crate::printer;
 
-/// The type of a body that is applied.
-const APPLY: &str = "application/apply-patch+yaml";
 /// Where netintent runs where its registrations do not say it.
 const NAMESPACE: &str = "netintent-system";
 /// For how many seconds a Lease holds that does not say it.
@@ -80,6 +79,12 @@ impl OpenService {
         Some(Self { namespace, service, record, uid })
     }
 
+    /// Whether it is what this policy opens: nobody has opened it anew since.
+    pub(crate) fn is_by(&self, opening: &NetworkPolicy) -> bool {
+        let text = opening.metadata.annotation(names::RECOVER).map(|text| text.value.as_str());
+        self.record.is_some() && self.record == text.and_then(|text| policy::Record::parse(text).ok())
+    }
+
     fn path(namespace: &str, service: &str) -> String {
         format!("/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies/{}", policy::name(service))
     }
@@ -94,6 +99,17 @@ pub(crate) struct Leader {
     pub(crate) seconds: i64,
 }
 
+/// Whether a controller is there that undoes what is open.
+#[derive(Debug)]
+pub(crate) enum Leads {
+    /// This replica.
+    Replica(Leader),
+    /// None.
+    Nobody,
+    /// The Lease that says it may not be read.
+    Unread,
+}
+
 /// What is open, and who may close it.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -101,8 +117,8 @@ pub(crate) struct State {
     pub(crate) configurations: Vec<Configuration>,
     /// The Services that everybody may call.
     pub(crate) services: Vec<OpenService>,
-    /// Who leads, if somebody does.
-    pub(crate) leader: Option<Leader>,
+    /// Who leads.
+    pub(crate) leads: Leads,
     /// netintent's own namespace, which takes no part.
     pub(crate) home: String,
 }
@@ -124,8 +140,8 @@ impl Cluster {
     pub(crate) fn recovery(&self) -> Result<State> {
         let configurations = self.configurations()?;
         let home = home(&configurations).to_owned();
-        let leader = self.leader(&home)?;
-        Ok(State { configurations, services: self.open_services()?, leader, home })
+        let leads = self.leads(&home)?;
+        Ok(State { configurations, services: self.open_services()?, leads, home })
     }
 
     /// The webhook configurations that there are.
@@ -149,21 +165,24 @@ impl Cluster {
         Ok(list["items"].as_array().into_iter().flatten().filter_map(OpenService::read).collect())
     }
 
-    /// Who leads in this namespace. Who may not read the Lease is not told.
-    fn leader(&self, namespace: &str) -> Result<Option<Leader>> {
+    /// Who leads in this namespace.
+    fn leads(&self, namespace: &str) -> Result<Leads> {
         let path = format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/netintent");
         let lease = match self.find(&path) {
             Ok(Some(lease)) => lease,
-            Ok(None) | Err(Failure::Forbidden(_)) => return Ok(None),
+            Ok(None) => return Ok(Leads::Nobody),
+            Err(Failure::Forbidden(_)) => return Ok(Leads::Unread),
             Err(failure) => return Err(failure.into_error()),
         };
         let spec = &lease["spec"];
         let renewed = spec["renewTime"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
         let name = spec["holderIdentity"].as_str().filter(|name| !name.is_empty());
-        let (Some(renewed), Some(name)) = (renewed, name) else { return Ok(None) };
+        let (Some(renewed), Some(name)) = (renewed, name) else { return Ok(Leads::Nobody) };
         let seconds = Timestamp::now().duration_since(renewed).as_secs();
-        let lasts = spec["leaseDurationSeconds"].as_i64().unwrap_or(LASTS);
-        Ok((seconds < lasts).then(|| Leader { name: names::printable(name), seconds: seconds.max(0) }))
+        if seconds >= spec["leaseDurationSeconds"].as_i64().unwrap_or(LASTS) {
+            return Ok(Leads::Nobody);
+        }
+        Ok(Leads::Replica(Leader { name: names::printable(name), seconds: seconds.max(0) }))
     }
 
     /// Who the API server takes the user for.
@@ -273,29 +292,54 @@ impl Cluster {
         Ok(found.is_some_and(|object| OpenService::read(&object).is_none()))
     }
 
+    /// The labels of the pods of a namespace, by the names of the pods.
+    ///
+    /// # Errors
+    /// Where they can't be read.
+    pub(crate) fn pod_labels(&self, namespace: &str) -> Result<Vec<(String, Labels)>> {
+        let path = format!("/api/v1/namespaces/{namespace}/pods");
+        let pods = self.run(self.listed(&path, "")).map_err(Failure::into_error)?;
+        Ok(pods.into_iter().map(|Meta { name, labels, .. }| (name, labels.into_iter().collect())).collect())
+    }
+
     /// Opens a Service, or has it open until another time.
     ///
     /// # Errors
     /// Where the API server refuses.
     pub(crate) fn open(&self, opening: &NetworkPolicy, service: &str, dry_run: bool) -> Result<()> {
         let policy = k8s_openapi::api::networking::v1::NetworkPolicy::from(opening);
-        let body = serde_json::to_value(&policy).map_err(|error| Error::new(format!("cannot write: {error}")))?;
+        let body = serde_json::to_string(&policy).map_err(|error| Error::new(format!("cannot write: {error}")))?;
         let path = OpenService::path(&opening.metadata.namespace, service);
-        self.send(Method::PATCH, &path, APPLY, &body, dry_run).map_err(Failure::into_error)
+        let (warnings, _) = self.run(self.applied(&path, &body, false, dry_run)).map_err(Failure::into_error)?;
+        warnings.iter().for_each(|warning| printer::warning(warning));
+        Ok(())
     }
 
-    /// Closes a Service, if it is still the same policy that opens it; one that is gone already is closed.
+    /// Closes a Service, if it is still the same policy that opens it; one that is gone already is closed, and another of the
+    /// name is what somebody has opened since.
     ///
     /// # Errors
-    /// Where the API server refuses.
+    /// Where the API server refuses, or keeps the policy in force.
     pub(crate) fn close(&self, open: &OpenService, dry_run: bool) -> Result<()> {
-        let only = json!({"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": open.uid}});
-        let path = OpenService::path(&open.namespace, &open.service);
-        match self.send(Method::DELETE, &path, JSON, &only, dry_run) {
-            // Another of the name is what somebody has opened since.
-            Err(Failure::NotFound(_) | Failure::Refused { code: 409, .. }) => Ok(()),
-            closed => closed.map_err(Failure::into_error),
+        let (namespace, service) = (&open.namespace, &open.service);
+        let deleted = self.run(self.delete_but(&OpenService::path(namespace, service), &open.uid, dry_run));
+        let finalizers = deleted.map_err(Failure::into_error)?;
+        if finalizers.is_empty() {
+            return Ok(());
         }
+        let name = policy::name(service);
+        let finalizers = names::printable(&finalizers.join(", "));
+        let help = format!(
+            "take them away, which {} closes it: kubectl patch networkpolicy -n {namespace} {name} --type=merge -p \
+             '{{\"metadata\":{{\"finalizers\":null}}}}'",
+            if dry_run { "then" } else { "at once" }
+        );
+        let message = format!(
+            "everybody may still call Service {namespace}/{service}: NetworkPolicy {name} {} kept in force by finalizers that \
+             somebody has put on it: {finalizers}",
+            if dry_run { "would be" } else { "is deleted, but" }
+        );
+        Err(Error::with_help(message, help))
     }
 
     /// The Service as it is open now, if it is.
@@ -308,12 +352,7 @@ impl Cluster {
     }
 
     fn find(&self, path: &str) -> std::result::Result<Option<Value>, Failure> {
-        let asked = async { self.text(super::list::get(path, JSON)?).await };
-        match self.run(asked) {
-            Ok(text) => read(&text).map(Some),
-            Err(Failure::NotFound(_)) => Ok(None),
-            Err(failure) => Err(failure),
-        }
+        self.run(self.found(path))
     }
 }
 

@@ -4,12 +4,13 @@ mod admit;
 mod label;
 mod open;
 mod status;
+mod stop;
 mod undo;
 
 use super::confirm::confirmed;
 use crate::cli::{DryRun, Recover, RecoverChange, RecoverStep};
-use crate::cluster::Leader;
-use crate::error::{Result, Status};
+use crate::cluster::{Leader, Leads};
+use crate::error::{Error, Result, Status};
 use crate::printer;
 
 pub(super) fn run(args: &Recover) -> Result<Status> {
@@ -56,12 +57,25 @@ fn agreed(change: &RecoverChange, question: &str) -> Result<std::result::Result<
     }
 }
 
-/// Says that somebody is there who undoes it.
-fn warn_of(leader: Option<&Leader>) {
-    if let Some(Leader { name, seconds }) = leader {
-        printer::warning(&format!(
-            "the controller runs (replica {name}, {seconds} s ago): it undoes this as soon as the API server gets answers from \
-             the webhook"
-        ));
+/// Says that somebody is there who undoes it, or may be.
+fn warn_of(leads: &Leads) {
+    const UNDOES: &str = "undoes this as soon as the API server gets answers from the webhook";
+    match leads {
+        Leads::Replica(Leader { name, seconds }) => {
+            printer::warning(&format!("the controller runs (replica {name}, {seconds} s ago): it {UNDOES}"));
+        }
+        Leads::Unread => printer::warning(&format!(
+            "whether the controller runs can't be known, since you may not read its Lease: if it does, it {UNDOES}"
+        )),
+        Leads::Nobody => {}
     }
+}
+
+/// Ends a command that went on after errors: each of them is told.
+fn ended(mut errors: Vec<Error>) -> Result<Status> {
+    let last = errors.pop();
+    for error in errors {
+        error.report();
+    }
+    last.map_or(Ok(Status::Yes), Err)
 }

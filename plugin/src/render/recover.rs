@@ -10,7 +10,7 @@ use netintent::policy::NetworkPolicy;
 use netintent::recover::{GROUP, Opened, admission};
 use serde_json::{Value, json};
 
-use crate::cluster::{Configuration, State};
+use crate::cluster::{Configuration, Leads, State};
 use crate::printer::{BAD, BOLD, GOOD, NOTE, styled};
 
 /// Entries of a configuration whose failure policy changes, a line each.
@@ -77,13 +77,21 @@ pub(crate) fn state(out: &mut impl Write, state: &State, now: Timestamp) -> io::
     if !open {
         writeln!(out, "  nothing")?;
     }
-    match &state.leader {
-        Some(leader) => writeln!(
+    match &state.leads {
+        Leads::Replica(leader) => writeln!(
             out,
             "The controller runs (replica {}, {} s ago): it undoes what is open as soon as the API server gets answers.",
             leader.name, leader.seconds
         )?,
-        None => writeln!(out, "No controller runs: what is open stays so until it does, or until `recover undo`.")?,
+        Leads::Nobody => {
+            writeln!(out, "No controller runs: what is open stays so until it does, or until `recover undo`.")?;
+        }
+        Leads::Unread => writeln!(
+            out,
+            "Whether a controller runs can't be known: you may not read Lease {}/netintent. If one does, it undoes what is open \
+             as soon as the API server gets answers.",
+            state.home
+        )?,
     }
     writeln!(out, "{}", styled(BOLD, "Steps"))?;
     let waiting: Vec<&str> = state.configurations.iter().flat_map(|of| admission::waiting(&of.object)).collect();
@@ -116,9 +124,13 @@ pub(crate) fn json(out: &mut impl Write, state: &State) -> io::Result<()> {
         }
         view
     });
-    let leader = state.leader.as_ref().map(|leader| json!({"name": leader.name, "secondsAgo": leader.seconds}));
-    let view = json!({"apiVersion": "netintent.dev/v1alpha1", "kind": "Recovery", "admission": admission.collect::<Vec<_>>(),
-        "services": services.collect::<Vec<_>>(), "leader": leader});
+    let mut view = json!({"apiVersion": "netintent.dev/v1alpha1", "kind": "Recovery",
+        "admission": admission.collect::<Vec<_>>(), "services": services.collect::<Vec<_>>(), "leader": null});
+    match &state.leads {
+        Leads::Replica(leader) => view["leader"] = json!({"name": leader.name, "secondsAgo": leader.seconds}),
+        Leads::Nobody => {}
+        Leads::Unread => view["unread"] = json!([format!("Lease {}/netintent", state.home)]),
+    }
     serde_json::to_writer_pretty(&mut *out, &view)?;
     writeln!(out)
 }

@@ -10,6 +10,9 @@ use crate::names;
 /// The name of both webhook configurations.
 pub const CONFIGURATION: &str = "netintent";
 
+/// The entry that is never opened: who may write labels.
+pub const GUARD: &str = "guard.netintent.dev";
+
 /// What an entry does without an answer.
 const FAIL: &str = "Fail";
 const IGNORE: &str = "Ignore";
@@ -93,6 +96,37 @@ fn entries(configuration: &Value) -> impl Iterator<Item = Entry<'_>> {
 /// The names of the entries that may be opened and wait for an answer.
 pub fn waiting(configuration: &Value) -> Vec<&str> {
     entries(configuration).filter(|e| is_recoverable(e.name) && e.policy == FAIL).map(|e| e.name).collect()
+}
+
+/// Whether the guard is there and waits: nobody gains a label by hand while other entries are open.
+pub fn is_guarded<'c>(configurations: impl IntoIterator<Item = &'c Value>) -> bool {
+    configurations.into_iter().any(|of| entries(of).any(|entry| entry.name == GUARD && entry.policy == FAIL))
+}
+
+/// Of the entries that [`readmit`] would have wait again, the first that is not asked as the guard is: by another address, or by
+/// trust in other authorities. What is known of the guard, that it is answered, is not known of that one.
+pub fn unlike_guard<'c>(configuration: &'c Value, guards: &Value) -> Option<&'c str> {
+    let record = recorded(configuration).ok()??;
+    let client = |of: &Value, at: usize| Asked::of(&of["webhooks"][at]["clientConfig"]);
+    let guard = entries(guards).find(|entry| entry.name == GUARD).map(|guard| client(guards, guard.at));
+    opened(configuration, &record).find(|entry| guard != Some(client(configuration, entry.at))).map(|entry| entry.name)
+}
+
+/// Whom an API server asks, and whom it believes.
+#[derive(PartialEq)]
+struct Asked {
+    bundle: Value,
+    service: [Value; 3],
+    server: Option<String>,
+}
+
+impl Asked {
+    fn of(client: &Value) -> Self {
+        // Behind `https://host:port` each entry has a path of its own.
+        let server = client["url"].as_str().map(|url| url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/"));
+        let service = ["namespace", "name", "port"].map(|key| client["service"][key].clone());
+        Self { bundle: client["caBundle"].clone(), service, server }
+    }
 }
 
 /// The entries that were opened, and still are.

@@ -53,14 +53,24 @@ pub fn service<'p>(name: &'p str, labels: &Labels) -> Option<&'p str> {
     (labels.get(names::MANAGED_BY) == Some(names::NETINTENT)).then_some(service)
 }
 
-/// Whether some policy closes the pods of a Service already. Where none does, one that lets everybody call a Service would
-/// close all other ports of its pods.
+/// Whether some policy closes the pods of a Service already, by its selector: those that are and those to come. Where none does,
+/// one that lets everybody call a Service would close all other ports of its pods.
 pub fn is_closed(service: &Service, policies: &[NetworkPolicy]) -> bool {
     let Some(selector) = service.enforceable() else { return false };
-    policies.iter().any(|policy| {
-        let of = policy.metadata.namespace == service.metadata.namespace && !is_named(&policy.metadata.name);
-        let all = policy.pods.requirements.iter().all(|requirement| selector.requirements.contains(requirement));
-        of && policy.ingress.is_some() && all
+    closing(service, policies)
+        .any(|policy| policy.pods.requirements.iter().all(|requirement| selector.requirements.contains(requirement)))
+}
+
+/// Whether some policy closes a pod with these labels in the namespace of the Service.
+pub fn is_pod_closed(service: &Service, policies: &[NetworkPolicy], pod: &Labels) -> bool {
+    closing(service, policies).any(|policy| policy.pods.matches(pod))
+}
+
+/// The policies that close pods in the namespace of a Service, but for those of this module.
+fn closing<'p>(service: &Service, policies: &'p [NetworkPolicy]) -> impl Iterator<Item = &'p NetworkPolicy> {
+    let namespace = &service.metadata.namespace;
+    policies.iter().filter(move |policy| {
+        policy.metadata.namespace == *namespace && !is_named(&policy.metadata.name) && policy.ingress.is_some()
     })
 }
 

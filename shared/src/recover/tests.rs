@@ -1,4 +1,4 @@
-use super::admission::{Record, admit, open, readmit, recorded, waiting};
+use super::admission::{GUARD, Record, admit, is_guarded, open, readmit, recorded, unlike_guard, waiting};
 use super::{Opened, policy};
 use crate::policy::NetworkPolicy;
 use crate::testing::{NOW, objects, service};
@@ -66,6 +66,38 @@ fn what_waits_is_opened_and_put_back_and_the_guard_never() {
         assert_eq!(after, before);
         assert_eq!(readmit(&after), Ok(None));
     }
+}
+
+#[test]
+fn what_is_asked_otherwise_than_the_guard_is_told() {
+    let asked = |object: &mut Value, bundle: &str, port: u64, path: &str| {
+        for entry in object["webhooks"].as_array_mut().unwrap() {
+            let service = json!({"namespace": "a", "name": "b", "port": port, "path": path});
+            entry["clientConfig"] = json!({"caBundle": bundle, "service": service});
+        }
+    };
+    let mut guards = configuration(&[(GUARD, "Fail")], Value::Null);
+    asked(&mut guards, "one", 443, "/judge");
+    let mut derives = configuration(&ENTRIES[..1], Value::Null);
+    asked(&mut derives, "one", 443, "/derive");
+    let mut opened = patched(&derives, &admit(&derives, &by()).unwrap().unwrap().patch);
+    assert_eq!((unlike_guard(&opened, &guards), unlike_guard(&derives, &guards)), (None, None));
+    asked(&mut opened, "two", 443, "/derive");
+    assert_eq!(unlike_guard(&opened, &guards), Some("new.derive.netintent.dev"));
+    asked(&mut opened, "one", 444, "/derive");
+    assert_eq!(unlike_guard(&opened, &guards), Some("new.derive.netintent.dev"));
+    opened["webhooks"][0]["clientConfig"] = json!({"caBundle": "one", "url": "https://a:1/derive"});
+    assert_eq!(unlike_guard(&opened, &guards), Some("new.derive.netintent.dev"));
+    guards["webhooks"][0]["clientConfig"] = json!({"caBundle": "one", "url": "https://a:1/judge"});
+    assert_eq!(unlike_guard(&opened, &guards), None);
+    assert!(unlike_guard(&opened, &json!({})).is_some(), "nothing is known of it without a guard");
+}
+
+#[test]
+fn a_guard_that_lets_pass_what_nobody_answers_is_none() {
+    let (waits, open) =
+        (configuration(&[(GUARD, "Fail")], Value::Null), configuration(&[(GUARD, "Ignore")], Value::Null));
+    assert!(is_guarded([&open, &waits]) && !is_guarded([&open]) && !is_guarded([&configuration(&[], Value::Null)]));
 }
 
 #[test]
@@ -146,4 +178,17 @@ fn a_service_is_closed_by_a_policy_that_selects_all_its_pods() {
     assert!(!closed("bank", "a", "podSelector: {}, policyTypes: [Egress]"));
     assert!(!closed("shop", "a", "podSelector: {}"));
     assert!(!closed("bank", "netintent.recover.ledger", "podSelector: {}"), "it opens");
+}
+
+#[test]
+fn a_pod_is_closed_by_a_policy_that_selects_it_whatever_the_service_selects_by() {
+    let policy = "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {namespace: bank, name: a}\nspec: \
+                  {podSelector: {matchExpressions: [{key: tier, operator: In, values: [a, b]}]}}\n";
+    let objects = objects(&(service("bank", "ledger") + policy));
+    let closed = |tier: &str| {
+        let pod = [("app", "ledger"), ("tier", tier)].into_iter().collect();
+        policy::is_pod_closed(&objects.services[0], &objects.policies, &pod)
+    };
+    assert!(!policy::is_closed(&objects.services[0], &objects.policies));
+    assert_eq!((closed("a"), closed("c")), (true, false));
 }

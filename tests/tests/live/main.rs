@@ -21,7 +21,9 @@ mod recover;
 mod render;
 mod schema;
 mod status;
+mod terminal;
 mod upgrade;
 mod walk;
+mod ways;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;

@@ -2,15 +2,16 @@
 //! the same way, and afterwards all is as it was. One control plane for all of it, since each part begins where the last ends.
 
 mod hostile;
+mod left;
 mod oncall;
+mod waits;
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Command, Stdio};
+use std::io::Write as _;
 use std::time::Instant;
 
 use netintent_tests::expected::reserved;
 use netintent_tests::objects::{approval, create, path};
-use netintent_tests::{Error, Installation, Installed, plugin_binary};
+use netintent_tests::{Error, Installation, Installed};
 use serde_json::{Value, json};
 
 use crate::Result;
@@ -136,7 +137,8 @@ fn the_night_when_the_webhook_is_down() -> Result {
     page(&night)?;
     hostile::gains_nothing(&night)?;
     oncall::needs_rights_that_are_named(&night)?;
-    waits(&night)?;
+    waits::closes_what_it_opened(&night)?;
+    left::is_named(&night)?;
     comes_back(&night)
 }
 
@@ -171,10 +173,18 @@ fn shown_first(night: &Night) -> Result {
         netintent_tests::objects::merge(admin, &registration(KINDS[1]), &patch)
     };
     annotate(json!("{\"entries\": {\"guard.netintent.dev\": \"Fail\"}}"))?;
-    for args in [&["recover"][..], &["recover", "admit", "--yes"], &["recover", "undo", "--yes"]] {
+    night.done(&["recover", "open", "bank/cards", "--for", "1h", "--yes"])?;
+    for (args, shown) in [
+        (&["recover"][..], "Service bank/cards: everybody may call it"),
+        (&["recover", "admit", "--yes"], ""),
+        (&["recover", "undo", "--yes"], "Service bank/cards: nobody may call it any more"),
+    ] {
         let said = night.said(args)?;
         assert!(said.status == Some(2) && said.err.contains("can't be understood"), "{said:?}");
+        assert!(said.out.contains(shown), "{said:?}");
     }
+    let left = kubectl.text(["get", "networkpolicies", "-A", "-o", "name"])?;
+    assert!(!left.contains("netintent.recover."), "what can be closed is: {left}");
     annotate(Value::Null)?;
     assert!(night.is_as_before()?);
     // Somebody else's policy has the name.
@@ -276,28 +286,6 @@ fn after(night: &Night, command: &str, said: &Said) -> Result {
     Ok(())
 }
 
-/// With --wait the command itself closes what it has opened.
-fn waits(night: &Night) -> Result {
-    let said = night.done(&["recover", "open", "bank/ledger", "--for", "2s", "--wait", "--yes"])?;
-    assert!(said.err.contains("done: Service bank/ledger is closed"), "{said:?}");
-    assert!(night.is_as_before()?);
-    // Who wants no more of it before its time closes it as well.
-    let plugin = night.installed.admin().kubectl().with_plugin(&plugin_binary()?)?;
-    let open = ["netintent", "recover", "open", "bank/ledger", "--for", "1h", "--wait", "--yes"];
-    let mut child = plugin.command(open).stderr(Stdio::piped()).spawn()?;
-    let mut said = BufReader::new(child.stderr.take().ok_or("no stderr")?).lines();
-    // What it says then it says once it waits.
-    let waits = said.by_ref().find(|line| line.as_ref().is_ok_and(|line| line.contains("Ctrl-C closes it now")));
-    assert!(waits.is_some() && !night.is_as_before()?);
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status()?.success());
-    let interrupted = night
-        .installed
-        .until("it ends", || child.try_wait().map_err(|error| Error::Client { what: error.to_string() }))?;
-    assert!(interrupted.success(), "{interrupted}");
-    assert!(night.is_as_before()?);
-    Ok(())
-}
-
 /// The replicas come back: as long as the API server gets no answer, nothing is undone; then all is, in order.
 fn comes_back(night: &Night) -> Result {
     let (installed, admin) = (&night.installed, night.installed.admin());
@@ -332,16 +320,18 @@ fn comes_back(night: &Night) -> Result {
     let said = night.said(&["recover"])?;
     assert!(said.status == Some(1) && said.out.contains("ledger: everybody may call it until"), "{said:?}");
     assert!(said.out.contains("The controller runs"), "{said:?}");
-    for (kind, object) in KINDS.iter().zip(&night.before) {
-        let webhooks = object["webhooks"].as_array().into_iter().flatten().enumerate();
-        let patch: Vec<Value> = webhooks
-            .map(|(at, entry)| {
-                let url = &entry["clientConfig"]["url"];
-                json!({"op": "replace", "path": format!("/webhooks/{at}/clientConfig/url"), "value": url})
-            })
-            .collect();
-        assert!(admin.patch(&registration(kind), "json", &patch.into())?.is_success());
+    // The guard is found again, and nothing else yet. Somebody would keep open what everybody may call.
+    night.done(&["recover", "open", "bank/cards", "--for", "2h", "--yes"])?;
+    let keep = |finalizers: Value| left::finalize(admin, "cards", &finalizers);
+    keep(json!(["example.dev/keep"]))?;
+    find_again(night, KINDS[1])?;
+    for why in ["is not asked as the guard is", "finalizers on it keep it in force"] {
+        installed.until(why, || Ok(events(admin)?.contains(why).then_some(())))?;
     }
+    let said = night.said(&["recover", "status", "-o", "json"])?;
+    assert_eq!(said.json()["admission"][0]["open"], json!(["new.derive.netintent.dev"]), "{said:?}");
+    keep(Value::Null)?;
+    find_again(night, KINDS[0])?;
     let answered = Instant::now();
     installed.until("all is as it was", || Ok(night.is_as_before()?.then_some(())))?;
     writeln!(std::io::stderr(), "recover: undone {:.1?} after the API server got answers", answered.elapsed())?;
@@ -367,4 +357,25 @@ fn comes_back(night: &Night) -> Result {
     let said = night.done(&["recover"])?;
     assert!(said.out.starts_with("Open now\n  nothing\n"), "{said:?}");
     Ok(())
+}
+
+/// Has the API server look for the webhook where it is.
+fn find_again(night: &Night, kind: &str) -> Result {
+    let at = KINDS.iter().position(|of| *of == kind).ok_or(kind)?;
+    let webhooks = night.before[at]["webhooks"].as_array().into_iter().flatten().enumerate();
+    let patch: Vec<Value> = webhooks
+        .map(|(at, entry)| {
+            let url = &entry["clientConfig"]["url"];
+            json!({"op": "replace", "path": format!("/webhooks/{at}/clientConfig/url"), "value": url})
+        })
+        .collect();
+    assert!(night.installed.admin().patch(&registration(kind), "json", &patch.into())?.is_success());
+    Ok(())
+}
+
+/// What Events say, in all namespaces.
+fn events(admin: &netintent_tests::User) -> std::result::Result<String, Error> {
+    let list = admin.get("/apis/events.k8s.io/v1/events")?.body;
+    let notes = list["items"].as_array().into_iter().flatten().filter_map(|event| event["note"].as_str());
+    Ok(notes.collect::<Vec<_>>().join("\n"))
 }

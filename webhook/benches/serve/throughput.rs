@@ -25,15 +25,14 @@ pub(crate) struct Round {
 /// Rounds of the two servers in turns, the webhook's first in each pair.
 pub(crate) async fn measure(pair: [(&Server, &Target); 2], http: Http, rounds: usize) -> Result<Vec<[Round; 2]>> {
     let mut all = Vec::with_capacity(rounds);
-    let mut askers = [pair[0].1.askers(http).await?, pair[1].1.askers(http).await?];
     for _ in 0..rounds {
         let mut both = [None; 2];
-        for (at, (server, _)) in pair.into_iter().enumerate() {
-            let warm = run(std::mem::take(&mut askers[at]), WARM).await?;
+        for (at, (server, target)) in pair.into_iter().enumerate() {
+            // On new connections: old ones a server may end.
+            let (_, askers) = run(target.askers(http).await?, WARM).await?;
             let (before, began) = (server.cpu()?, Instant::now());
-            let (count, left) = run(warm.1, ROUND).await?;
+            let (count, _) = run(askers, ROUND).await?;
             let (took, cpu) = (began.elapsed(), server.cpu()?.saturating_sub(before));
-            askers[at] = left;
             let count = f64::from(count);
             both[at] = Some(Round { rate: count / took.as_secs_f64(), cpu: cpu.as_secs_f64() * 1e6 / count });
         }

@@ -29,6 +29,8 @@ pub(crate) struct Held {
     pub(crate) version: String,
     /// Its uid.
     pub(crate) uid: String,
+    /// Whether it is deleted, and only its finalizers keep it.
+    pub(crate) is_deleted: bool,
 }
 
 impl Held {
@@ -41,6 +43,7 @@ impl Held {
             policy: policy(key, object).ok(),
             version: text("/metadata/resourceVersion"),
             uid: text("/metadata/uid"),
+            is_deleted: object.pointer("/metadata/deletionTimestamp").is_some(),
         }
     }
 

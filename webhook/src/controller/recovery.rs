@@ -126,7 +126,15 @@ impl Work {
             // It is looked at again.
             return Ok(());
         }
+        if held.is_deleted {
+            self.tell_stays([task.clone()], &Failure::Kept(key.clone()));
+            return Ok(());
+        }
         self.remove(key).await?;
+        if self.read(key).await?.is_some_and(|left| left.is_deleted) {
+            // The watch has it soon, and then it is told.
+            return Ok(());
+        }
         let by = held.opened().map_or_else(String::new, |record| who(&record.opened));
         let note =
             format!("NetworkPolicy {}/{} is gone, by which recover let everybody call this Service{by}", key.0, key.1);
@@ -146,6 +154,10 @@ impl Work {
             found => found?,
         };
         let Some(change) = admission::readmit(&found)? else { return Ok(()) };
+        if let Some(unlike) = self.unlike_guard(configuration, &found).await? {
+            self.tell_stays([task.clone()], &Failure::Unlike(unlike));
+            return Ok(());
+        }
         let by = admission::recorded(&found)?.map_or_else(String::new, |record| who(&record.opened));
         let patch: json_patch::Patch =
             serde_json::from_value(change.patch).map_err(|error| Failure::Client(kube::Error::SerdeError(error)))?;
@@ -162,6 +174,19 @@ impl Work {
         Ok(())
     }
 
+    /// The entry that would wait for answers of which nothing is known: what was tried is the guard.
+    async fn unlike_guard(&self, configuration: Configuration, found: &Value) -> Result<Option<String>, Failure> {
+        let unlike = match configuration {
+            Configuration::Validating => admission::unlike_guard(found, found),
+            Configuration::Mutating => {
+                let path = Configuration::Validating.path();
+                let guards = self.ask(Request::new(path).get(CONFIGURATION, &GetParams::default())).await?;
+                admission::unlike_guard(found, &guards)
+            }
+        };
+        Ok(unlike.map(names::printable))
+    }
+
     /// Says it in the log, and where people look at the object.
     fn tell_undone(&self, task: &Task, note: String) {
         info!(?task, "{note}");
@@ -170,7 +195,7 @@ impl Work {
     }
 
     /// Says why it is not undone.
-    fn tell_stays(&self, tasks: impl Iterator<Item = Task>, why: &Failure) {
+    fn tell_stays(&self, tasks: impl IntoIterator<Item = Task>, why: &Failure) {
         for task in tasks {
             let note = format!("what recover has opened stays open: {why}");
             let told = Told { warns: true, reason: "RecoveryStays", action: "Recover", note };

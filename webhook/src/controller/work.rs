@@ -51,6 +51,12 @@ pub(crate) enum Failure {
     /// What recover has opened stays open until somebody guards again.
     #[error("the API server gets no answer from the webhook")]
     Unanswered,
+    /// The guard is answered, which says nothing of another address or another certificate.
+    #[error("{0} is not asked as the guard is, which gets answers: its caBundle or its address is another")]
+    Unlike(String),
+    /// The policy is deleted, and in force as long as it has finalizers.
+    #[error("NetworkPolicy {}/{} is deleted, but finalizers on it keep it in force: take them away", .0.0, .0.1)]
+    Kept(Key),
     /// What was before is not known, and not guessed.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -330,7 +336,7 @@ impl Work {
     }
 
     /// The policy as the API server has it now.
-    async fn read(&self, key: &Key) -> Result<Option<Held>, Failure> {
+    pub(super) async fn read(&self, key: &Key) -> Result<Option<Held>, Failure> {
         let held = match self.ask(Request::new(path(key)).get(&key.1, &GetParams::default())).await {
             Err(Failure::Client(kube::Error::Api(status))) if status.code == 404 => None,
             answer => Some(Held::read(key, &answer?)),

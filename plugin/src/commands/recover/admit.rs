@@ -39,9 +39,19 @@ pub(super) fn run(args: &RecoverAdmit) -> Result<Status> {
         out,
         "Until that is undone new pods start without labels, and nobody refuses a call that is not approved."
     )?;
-    writeln!(out, "The guard stays: nobody gains a label by hand.")?;
+    let is_guarded = admission::is_guarded(state.configurations.iter().map(|configuration| &configuration.object));
+    if is_guarded {
+        writeln!(out, "The guard stays: nobody gains a label by hand.")?;
+    }
     out.flush()?;
-    warn_of(state.leader.as_ref());
+    if !is_guarded {
+        printer::warning(&format!(
+            "there is no guard: no entry {} waits for an answer, so that whoever may write pods gives them any label; \
+             `kubectl netintent install --apply` puts it back",
+            admission::GUARD
+        ));
+    }
+    warn_of(&state.leads);
     let doing = match agreed(&args.change, "Let them in?")? {
         Ok(doing) => doing,
         Err(status) => return Ok(status),

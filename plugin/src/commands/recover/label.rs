@@ -48,7 +48,7 @@ pub(super) fn run(args: &RecoverLabel) -> Result<Status> {
     }
     writeln!(out, "{} to change, {} with the right labels", counted(wrong.len()), counted(right))?;
     out.flush()?;
-    warn_of(state.leader.as_ref());
+    warn_of(&state.leads);
     let doing = match agreed(&args.change, "Change these labels?")? {
         Ok(doing) => doing,
         Err(status) => return Ok(status),

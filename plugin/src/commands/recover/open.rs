@@ -1,17 +1,16 @@
 //! Services that everybody may call for a while.
 
-use std::future::{Future, poll_fn};
 use std::io::Write as _;
-use std::pin::Pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use netintent::names::printable;
 use netintent::objects::Service;
 use netintent::policy::NetworkPolicy;
 use netintent::recover::policy::{self, Record};
 
-use super::{agreed, warn_of};
+use super::stop::Stop;
+use super::{agreed, ended, warn_of};
 use crate::cli::RecoverOpen;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result, Status};
@@ -46,29 +45,33 @@ pub(super) fn run(args: &RecoverOpen) -> Result<Status> {
              or the controller, when it is back",
         );
     }
-    warn_of(cluster.recovery()?.leader.as_ref());
+    warn_of(&cluster.recovery()?.leads);
     let doing = match agreed(&args.change, "Let everybody call this?")? {
         Ok(doing) => doing,
         Err(status) => return Ok(status),
     };
     // Before anything is open: nobody who stops it then leaves it open.
-    let stopped = (args.wait && !doing.is_dry()).then(|| cluster.run(stopped()));
+    let mut stop = (args.wait && !doing.is_dry()).then(|| cluster.run(Stop::hear())).transpose().map_err(|error| {
+        Error::with_help(format!("Ctrl-C can't be heard: {error}"), "open it without --wait".to_owned())
+    })?;
     for (at, (service, opening)) in all.iter().enumerate() {
         if let Err(error) = cluster.open(opening, &service.metadata.name, doing.is_dry()) {
             // Nobody waits for the end of what is open already.
-            if stopped.is_some() {
+            return match &mut stop {
                 // This one too: that there was no answer does not say that it was not kept.
-                close(&cluster, &all[..=at])?;
-            }
-            return Err(error);
+                Some(stop) => close(&cluster, &all[..=at], stop).and(Err(error)),
+                None => Err(error),
+            };
         }
         printer::note(&format!("{}everybody may call Service {}", doing.word(), service.metadata.full_name()));
     }
-    if let Some(stopped) = stopped {
-        wait(&cluster, until, stopped);
-        return close(&cluster, &all);
+    match &mut stop {
+        Some(stop) => {
+            wait(&cluster, until, stop);
+            close(&cluster, &all, stop)
+        }
+        None => Ok(Status::Yes),
     }
-    Ok(Status::Yes)
 }
 
 /// The policy that opens a Service, if that opens anything and closes nothing.
@@ -79,12 +82,25 @@ fn opening(cluster: &Cluster, service: &Service, record: &Record) -> Result<Netw
             "a NetworkPolicy selects pods by the selector of the Service, and opens its ports: it has none".to_owned();
         return Err(Error::with_help(format!("Service {namespace}/{name} can't be opened by a NetworkPolicy"), help));
     };
-    if !policy::is_closed(service, &cluster.policies(namespace)?) {
-        let help = "by another NetworkPolicy its pods would lose what may call their other ports".to_owned();
-        return Err(Error::with_help(
-            format!("no NetworkPolicy closes Service {namespace}/{name}: there is nothing to open"),
-            help,
-        ));
+    let policies = cluster.policies(namespace)?;
+    if !policy::is_closed(service, &policies) {
+        // Nor by their labels, whatever the policies select by?
+        let mut pods = cluster.pod_labels(namespace)?;
+        pods.retain(|(_, labels)| opening.pods.matches(labels));
+        let free = pods.iter().find(|(_, labels)| !policy::is_pod_closed(service, &policies, labels));
+        let why = match free {
+            Some((pod, _)) => format!("everybody may call its pod {} already", printable(pod)),
+            None if pods.is_empty() => "it has no pods, and no NetworkPolicy would select all of them".to_owned(),
+            None => String::new(),
+        };
+        if !why.is_empty() {
+            let help =
+                "a NetworkPolicy that opens it would take from its pods what may call their other ports".to_owned();
+            return Err(Error::with_help(
+                format!("there is nothing to open of Service {namespace}/{name}: {why}"),
+                help,
+            ));
+        }
     }
     if cluster.is_taken(namespace, name)? {
         let help = format!(
@@ -98,23 +114,8 @@ fn opening(cluster: &Cluster, service: &Service, record: &Record) -> Result<Netw
     Ok(opening)
 }
 
-/// That the user wants no more.
-type Stopped = Pin<Box<dyn Future<Output = std::io::Result<()>>>>;
-
-/// Hears Ctrl-C from now on.
-async fn stopped() -> Stopped {
-    let mut stopped: Stopped = Box::pin(tokio::signal::ctrl_c());
-    // What is not waited for is not heard.
-    poll_fn(|context| {
-        let _ = stopped.as_mut().poll(context);
-        Poll::Ready(())
-    })
-    .await;
-    stopped
-}
-
 /// Waits until it is time, or until the user wants no more.
-fn wait(cluster: &Cluster, until: Timestamp, stopped: Stopped) {
+fn wait(cluster: &Cluster, until: Timestamp, stop: &mut Stop) {
     printer::note(&format!("open until {until}; Ctrl-C closes it now"));
     cluster.run(async {
         // A clock that is set, or a machine that sleeps, makes it no later than that.
@@ -130,39 +131,61 @@ fn wait(cluster: &Cluster, until: Timestamp, stopped: Stopped) {
         };
         tokio::select! {
             () = over => {}
-            _ = stopped => {}
+            () = stop.heard() => {}
         }
     });
 }
 
-/// Closes what was opened, and tries again where that fails.
-fn close(cluster: &Cluster, all: &[(Service, NetworkPolicy)]) -> Result<Status> {
+/// Closes what was opened, and tries again where that fails, until the user wants no more of that either.
+fn close(cluster: &Cluster, all: &[(Service, NetworkPolicy)], stop: &mut Stop) -> Result<Status> {
     const TIMES: usize = 60;
-    let mut left: Vec<(&str, &str)> = all.iter().map(|(service, _)| service.metadata.key()).collect();
-    let mut last = Ok(Status::Yes);
+    let mut left: Vec<&(Service, NetworkPolicy)> = all.iter().collect();
+    let mut errors = Vec::new();
     // Each is tried once before any is tried again.
     for time in 0..TIMES {
         if time > 0 {
-            cluster.pause(AGAIN);
-        }
-        last = Ok(Status::Yes);
-        left.retain(|(namespace, name)| {
-            let closed = cluster.open_service(namespace, name).and_then(|open| match open {
-                Some(open) => cluster.close(&open, false),
-                None => Ok(()),
-            });
-            match closed {
-                Ok(()) => printer::note(&format!("done: Service {namespace}/{name} is closed")),
-                Err(error) => {
-                    last = Err(error);
-                    return true;
+            printer::note(&format!("tried again in {} s; Ctrl-C leaves it open", AGAIN.as_secs()));
+            let is_over = cluster.run(async {
+                tokio::select! {
+                    () = tokio::time::sleep(AGAIN) => false,
+                    () = stop.heard() => true,
                 }
+            });
+            if is_over {
+                break;
             }
-            false
+        }
+        errors.clear();
+        left.retain(|(service, opening)| {
+            let closed = close_one(cluster, service, opening);
+            let is_left = closed.is_err();
+            errors.extend(closed.err());
+            is_left
         });
         if left.is_empty() {
             break;
         }
     }
-    last
+    ended(errors)
+}
+
+/// Closes a Service, if it is this policy that opens it.
+fn close_one(cluster: &Cluster, service: &Service, opening: &NetworkPolicy) -> Result<()> {
+    let (namespace, name) = service.metadata.key();
+    match cluster.open_service(namespace, name)? {
+        Some(open) if !open.is_by(opening) => {
+            let until = match &open.record {
+                Some(record) => format!("until {}, by {}", record.until, printable(&record.opened.by)),
+                None => "until nobody knows when".to_owned(),
+            };
+            printer::note(&format!(
+                "Service {namespace}/{name} stays open {until}: somebody has opened it anew meanwhile"
+            ));
+            return Ok(());
+        }
+        Some(open) => cluster.close(&open, false)?,
+        None => {}
+    }
+    printer::note(&format!("done: Service {namespace}/{name} is closed"));
+    Ok(())
 }

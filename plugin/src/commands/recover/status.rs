@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use jiff::Timestamp;
 
+use super::ended;
 use crate::cli::{RecoverFormat, RecoverStatus};
 use crate::cluster::Cluster;
 use crate::error::{Result, Status};
@@ -13,8 +14,12 @@ use crate::render::recover as render;
 pub(super) fn run(args: &RecoverStatus) -> Result<Status> {
     let state = Cluster::connect(&args.connection)?.recovery()?;
     let mut is_open = !state.services.is_empty();
+    let mut errors = Vec::new();
     for configuration in &state.configurations {
-        is_open |= configuration.record()?.is_some();
+        match configuration.record() {
+            Ok(record) => is_open |= record.is_some(),
+            Err(error) => errors.push(error),
+        }
     }
     let mut out = printer::stdout_for_text(args.format == RecoverFormat::Table);
     match args.format {
@@ -22,5 +27,6 @@ pub(super) fn run(args: &RecoverStatus) -> Result<Status> {
         RecoverFormat::Json => render::json(&mut out, &state)?,
     }
     out.flush()?;
-    Ok(if is_open { Status::No } else { Status::Yes })
+    let known = ended(errors)?;
+    Ok(if is_open { Status::No } else { known })
 }

@@ -1,0 +1,58 @@
+//! Hears who wants a command to end, so that it can leave things in order.
+
+use std::io;
+
+/// Whoever ends programs: a user by Ctrl-C or by closing the terminal, a machine that shuts down.
+pub(super) struct Stop(#[cfg(unix)] Vec<tokio::signal::unix::Signal>);
+
+#[cfg(unix)]
+impl Stop {
+    /// Hears them from now on.
+    ///
+    /// # Errors
+    /// Where the system does not let it.
+    pub(super) async fn hear() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+        // Under `nohup` a lost terminal is to end nothing.
+        if !is_ignored(SignalKind::hangup()) {
+            kinds.push(SignalKind::hangup());
+        }
+        Ok(Self(kinds.into_iter().map(signal).collect::<io::Result<_>>()?))
+    }
+
+    /// Waits for one of them.
+    pub(super) async fn heard(&mut self) {
+        use std::task::Poll;
+
+        std::future::poll_fn(|context| {
+            let mut all = self.0.iter_mut();
+            if all.any(|signal| signal.poll_recv(context).is_ready()) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+/// Whether whoever started this program has it ignore a signal. Where the system does not tell, it is taken for heard.
+#[cfg(unix)]
+fn is_ignored(kind: tokio::signal::unix::SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = ignored.and_then(|text| u64::from_str_radix(text.trim(), 16).ok()).unwrap_or_default();
+    mask >> (kind.as_raw_value() - 1) & 1 == 1
+}
+
+#[cfg(not(unix))]
+impl Stop {
+    pub(super) async fn hear() -> io::Result<Self> {
+        Ok(Self())
+    }
+
+    pub(super) async fn heard(&mut self) {
+        // What can't be heard is as good as never said.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
