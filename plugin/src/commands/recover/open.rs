@@ -51,9 +51,10 @@ pub(super) fn run(args: &RecoverOpen) -> Result<Status> {
         Err(status) => return Ok(status),
     };
     // Before anything is open: nobody who stops it then leaves it open.
-    let mut stop = (args.wait && !doing.is_dry()).then(|| cluster.run(Stop::hear())).transpose().map_err(|error| {
-        Error::with_help(format!("Ctrl-C can't be heard: {error}"), "open it without --wait".to_owned())
-    })?;
+    let mut stop =
+        (args.wait && !doing.is_dry()).then(|| cluster.run(async { Stop::hear() })).transpose().map_err(|error| {
+            Error::with_help(format!("Ctrl-C can't be heard: {error}"), "open it without --wait".to_owned())
+        })?;
     for (at, (service, opening)) in all.iter().enumerate() {
         if let Err(error) = cluster.open(opening, &service.metadata.name, doing.is_dry()) {
             // Nobody waits for the end of what is open already.

@@ -7,11 +7,11 @@ pub(super) struct Stop(#[cfg(unix)] Vec<tokio::signal::unix::Signal>);
 
 #[cfg(unix)]
 impl Stop {
-    /// Hears them from now on.
+    /// Hears them from now on; it must run where requests do.
     ///
     /// # Errors
     /// Where the system does not let it.
-    pub(super) async fn hear() -> io::Result<Self> {
+    pub(super) fn hear() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
 
         let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
@@ -45,7 +45,7 @@ fn is_ignored(kind: tokio::signal::unix::SignalKind) -> bool {
 
 #[cfg(not(unix))]
 impl Stop {
-    pub(super) async fn hear() -> io::Result<Self> {
+    pub(super) fn hear() -> io::Result<Self> {
         Ok(Self())
     }
 
