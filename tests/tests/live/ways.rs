@@ -21,7 +21,7 @@ struct Way {
 }
 
 impl Way {
-    fn to(installed: &'static Installed, user: Value) -> Result<Self> {
+    fn to(installed: &'static Installed, user: &Value) -> Result<Self> {
         let plane = installed.plane();
         let authority = base64(plane.authority().pem().as_bytes());
         let config = json!({"apiVersion": "v1", "kind": "Config", "current-context": "one",
@@ -83,7 +83,7 @@ fn begin() -> Result<(&'static Installed, Value)> {
 #[test]
 fn a_context_names_cluster_user_and_namespace() -> Result {
     let (installed, admin) = begin()?;
-    let mut way = Way::to(installed, admin)?;
+    let mut way = Way::to(installed, &admin)?;
     way.leads(&[])?;
     let other = json!({"name": "two", "context": {"cluster": "here", "user": "nobody", "namespace": "ways"}});
     way.config["contexts"].as_array_mut().ok_or("no list")?.push(other);
@@ -100,7 +100,7 @@ fn a_context_names_cluster_user_and_namespace() -> Result {
 #[test]
 fn as_somebody_else() -> Result {
     let (installed, admin) = begin()?;
-    let way = Way::to(installed, admin)?;
+    let way = Way::to(installed, &admin)?;
     let list = ["list", "-n", "ways", "--self"];
     let nothing = way.says(&[&list[..], &["--as=ann"]].concat(), &[])?;
     assert!(nothing.status == Some(2) && nothing.err.contains("ann"), "{nothing:?}");
@@ -126,9 +126,9 @@ fn credentials_of_a_program() -> Result {
         json!({"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": command, "args": args,
             "interactiveMode": "Never", "installHint": "get it from your administrator"}})
     };
-    Way::to(installed, exec("cat", &[&file]))?.leads(&[])?;
+    Way::to(installed, &exec("cat", &[&file]))?.leads(&[])?;
     for (command, args) in [("sh", &["-c", "echo no session >&2; exit 1"][..]), ("netintent-no-such-program", &[])] {
-        let said = Way::to(installed, exec(command, args))?.says(&["list", "-n", "ways"], &[])?;
+        let said = Way::to(installed, &exec(command, args))?.says(&["list", "-n", "ways"], &[])?;
         assert!(said.status == Some(2) && said.out.is_empty(), "{said:?}");
         assert!(
             said.err.contains("the credentials can't be had") && said.err.contains("kubectl auth whoami"),
@@ -152,9 +152,9 @@ fn tokens() -> Result {
     let oidc = json!({"auth-provider": {"name": "oidc", "config": {"client-id": "a", "id-token": token,
         "idp-issuer-url": "https://issuer.invalid"}}});
     for user in [json!({"token": token}), json!({"tokenFile": file}), oidc] {
-        Way::to(installed, user)?.leads(&[])?;
+        Way::to(installed, &user)?.leads(&[])?;
     }
-    let said = Way::to(installed, admin)?.says(&["list", "-n", "ways", "--token", "none"], &[])?;
+    let said = Way::to(installed, &admin)?.says(&["list", "-n", "ways", "--token", "none"], &[])?;
     assert!(said.status == Some(2) && said.err.contains("does not accept the credentials"), "{said:?}");
     Ok(())
 }
@@ -165,7 +165,7 @@ fn through_a_proxy() -> Result {
     let (installed, admin) = begin()?;
     let port = installed.plane().url().rsplit(':').next().and_then(|port| port.trim_matches('/').parse().ok());
     let (proxy, count) = proxy(port.ok_or("no port")?)?;
-    let mut way = Way::to(installed, admin)?;
+    let mut way = Way::to(installed, &admin)?;
     let far = "https://api.example.invalid:6443";
     way.config["clusters"][0]["cluster"]["server"] = far.into();
     way.config["clusters"][0]["cluster"]["tls-server-name"] = "127.0.0.1".into();
