@@ -106,8 +106,8 @@ pub(crate) enum Leads {
     Replica(Leader),
     /// None.
     Nobody,
-    /// The Lease that says it may not be read.
-    Unread,
+    /// The Lease that says it may not be read, for this reason.
+    Unread(String),
 }
 
 /// What is open, and who may close it.
@@ -171,7 +171,7 @@ impl Cluster {
         let lease = match self.find(&path) {
             Ok(Some(lease)) => lease,
             Ok(None) => return Ok(Leads::Nobody),
-            Err(Failure::Forbidden(_)) => return Ok(Leads::Unread),
+            Err(Failure::Forbidden(why)) => return Ok(Leads::Unread(why)),
             Err(failure) => return Err(failure.into_error()),
         };
         let spec = &lease["spec"];

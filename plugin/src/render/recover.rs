@@ -86,11 +86,10 @@ pub(crate) fn state(out: &mut impl Write, state: &State, now: Timestamp) -> io::
         Leads::Nobody => {
             writeln!(out, "No controller runs: what is open stays so until it does, or until `recover undo`.")?;
         }
-        Leads::Unread => writeln!(
+        Leads::Unread(why) => writeln!(
             out,
-            "Whether a controller runs can't be known: you may not read Lease {}/netintent. If one does, it undoes what is open \
-             as soon as the API server gets answers.",
-            state.home
+            "Whether a controller runs can't be known ({why}). If one does, it undoes what is open as soon as the API server \
+             gets answers."
         )?,
     }
     writeln!(out, "{}", styled(BOLD, "Steps"))?;
@@ -129,7 +128,9 @@ pub(crate) fn json(out: &mut impl Write, state: &State) -> io::Result<()> {
     match &state.leads {
         Leads::Replica(leader) => view["leader"] = json!({"name": leader.name, "secondsAgo": leader.seconds}),
         Leads::Nobody => {}
-        Leads::Unread => view["unread"] = json!([format!("Lease {}/netintent", state.home)]),
+        Leads::Unread(why) => {
+            view["unread"] = json!([{"what": format!("Lease {}/netintent", state.home), "why": why}]);
+        }
     }
     serde_json::to_writer_pretty(&mut *out, &view)?;
     writeln!(out)
