@@ -64,9 +64,9 @@ fn warn_of(leads: &Leads) {
         Leads::Replica(Leader { name, seconds }) => {
             printer::warning(&format!("the controller runs (replica {name}, {seconds} s ago): it {UNDOES}"));
         }
-        Leads::Unread(why) => printer::warning(&format!(
-            "whether the controller runs can't be known ({why}): if it does, it {UNDOES}"
-        )),
+        Leads::Unread(why) => {
+            printer::warning(&format!("whether the controller runs can't be known ({why}): if it does, it {UNDOES}"))
+        }
         Leads::Nobody => {}
     }
 }
