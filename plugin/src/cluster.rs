@@ -28,7 +28,7 @@ pub(crate) use kinds::{DISCOVERY, Discovery};
 pub(crate) use list::get;
 pub(crate) use mode::{Labelled, missing};
 pub(crate) use objects::Meta;
-pub(crate) use recover::{Configuration, Leader, Leads, Myself, State};
+pub(crate) use recover::{Closed, Configuration, Leader, Leads, Myself, OpenService, State};
 pub(crate) use world::{Wanted, World, new_enough, read};
 
 /// A connection to an API server, and the runtime that its requests run on.
@@ -71,6 +71,11 @@ impl Cluster {
     /// Runs requests to their end.
     pub(crate) fn run<T>(&self, requests: impl Future<Output = T>) -> T {
         self.runtime.block_on(requests)
+    }
+
+    /// Has each request end in time, also where nobody has said how long it may take.
+    pub(crate) fn in_time_at_most(&mut self, time: Duration) {
+        self.timeout = Some(self.timeout.unwrap_or(time));
     }
 
     /// Waits before the next look at something that is to come true.

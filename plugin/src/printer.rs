@@ -99,7 +99,8 @@ pub(crate) fn ask(text: &str) {
 /// Says on a terminal how far something is, in place of what was said before; nothing takes it away.
 pub(crate) fn progress(text: &str) {
     if io::stderr().is_terminal() {
-        to_stderr(&format!("\r\u{1b}[K{text}"));
+        // That the line is taken back is no colour: it goes out where colours are not wanted, too.
+        let _ = io::stderr().lock().write_all(format!("\r\u{1b}[K{text}").as_bytes());
     }
 }
 

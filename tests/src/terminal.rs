@@ -6,11 +6,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::Error;
+
+/// How long a program may say nothing.
+const PATIENCE: Timespec = Timespec { tv_sec: 60, tv_nsec: 0 };
 
 /// A program on a terminal, and all that it has written there.
 #[derive(Debug)]
@@ -28,7 +32,7 @@ impl Terminal {
     /// If the system gives no terminal, or the command cannot be run.
     pub fn run(command: &mut Command, columns: u16) -> Result<Self, Error> {
         let open = || -> std::io::Result<(File, File)> {
-            let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+            let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
             grantpt(&ours)?;
             unlockpt(&ours)?;
             tcsetwinsize(&ours, Winsize { ws_row: 40, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 })?;
@@ -87,6 +91,13 @@ impl Terminal {
     /// Reads something; false at the end.
     fn read(&mut self) -> Result<bool, Error> {
         let mut buffer = [0; 4096];
+        let mut ready = [PollFd::new(&self.ours, PollFlags::IN)];
+        let polled =
+            poll(&mut ready, Some(&PATIENCE)).map_err(|error| Error::io("wait for a terminal")(error.into()))?;
+        if polled == 0 {
+            let written = String::from_utf8_lossy(&self.written);
+            return Err(Error::Client { what: format!("for {} s it writes nothing: {written}", PATIENCE.tv_sec) });
+        }
         match self.ours.read(&mut buffer) {
             Ok(0) => Ok(false),
             Ok(count) => {

@@ -106,6 +106,11 @@ fn unusable(error: &KubeconfigError, connection: &Connection) -> Error {
             let help = "write names, addresses and networks with one comma between each two".to_owned();
             return Error::with_help(format!("NO_PROXY can't be used: {}", failure::chain(error)), help);
         }
+        KubeconfigError::ParseProxyUrl(_) => {
+            // What it is may have a password in it.
+            let help = "write it as http://HOST:PORT or socks5://HOST:PORT".to_owned();
+            return Error::with_help("HTTPS_PROXY is no address of a proxy", help);
+        }
         KubeconfigError::CurrentContextNotSet => {
             ("it names no current context".to_owned(), "choose one with --context".to_owned())
         }

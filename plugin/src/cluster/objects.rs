@@ -187,20 +187,28 @@ impl Cluster {
     /// # Errors
     /// Where the API server refuses it.
     pub(crate) async fn delete(&self, path: &str, uid: &str, dry_run: bool) -> Result<()> {
-        self.delete_but(path, uid, dry_run).await.map(drop)
+        deleted(self.deleting(path, &json!({"uid": uid}), dry_run).await)
     }
 
-    /// The same, with the finalizers that keep the object until somebody takes them away; it is in force as long.
+    /// Deletes an object, if it is as it was read, and gives the finalizers that keep it until somebody takes them away; it is
+    /// in force as long.
     ///
     /// # Errors
-    /// Where the API server refuses it.
-    pub(crate) async fn delete_but(&self, path: &str, uid: &str, dry_run: bool) -> Result<Vec<String>> {
+    /// Where the API server refuses it, or somebody has changed it meanwhile.
+    pub(crate) async fn delete_as_read(&self, path: &str, of: &Meta, dry_run: bool) -> Result<Vec<String>> {
+        let only = json!({"uid": of.uid, "resourceVersion": of.resource_version});
+        // What is gone at once is answered by a Status.
+        let finalizers = self.deleting(path, &only, dry_run).await?["metadata"]["finalizers"].take();
+        Ok(serde_json::from_value(finalizers).unwrap_or_default())
+    }
+
+    async fn deleting(&self, path: &str, only: &Value, dry_run: bool) -> Result<Value> {
         let mut options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
-            "preconditions": {"uid": uid}});
+            "preconditions": only});
         if dry_run {
             options["dryRun"] = json!(["All"]);
         }
-        deleted(self.sent(Method::DELETE, path, JSON, options.to_string().into_bytes()).await)
+        Ok(self.sent(Method::DELETE, path, JSON, options.to_string().into_bytes()).await?.1)
     }
 
     async fn sent(&self, method: Method, path: &str, content: &str, body: Vec<u8>) -> Result<(Vec<String>, Value)> {
@@ -214,16 +222,12 @@ fn dry(dry_run: bool) -> &'static str {
     if dry_run { "&dryRun=All" } else { "" }
 }
 
-/// What the answer to a deletion of what may be gone says of its finalizers.
-fn deleted(answer: Result<(Vec<String>, Value)>) -> Result<Vec<String>> {
+/// The answer to a deletion of what may be gone.
+fn deleted<T>(answer: Result<T>) -> Result<()> {
     match answer {
         // 409: another has its name, or a Namespace is on its way out.
-        Err(Failure::NotFound(_) | Failure::Refused { code: 409, .. }) => Ok(Vec::new()),
-        // What is gone at once is answered by a Status.
-        answer => {
-            let finalizers = answer?.1["metadata"]["finalizers"].take();
-            Ok(serde_json::from_value(finalizers).unwrap_or_default())
-        }
+        Err(Failure::NotFound(_) | Failure::Refused { code: 409, .. }) => Ok(()),
+        answer => answer.map(drop),
     }
 }
 
@@ -263,16 +267,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_gone_is_deleted_and_what_has_finalizers_is_not() {
-        let kept =
-            |answer| deleted(answer).map(|finalizers| finalizers.join(", ")).map_err(|failure| failure.worded().0);
-        assert_eq!(kept(Err(Failure::NotFound(String::new()))), Ok(String::new()));
+    fn what_is_gone_is_deleted() {
+        assert!(deleted::<()>(Err(Failure::NotFound(String::new()))).is_ok());
         let refused = |code| Failure::Refused { message: String::new(), reason: String::new(), code };
-        assert_eq!(kept(Err(refused(409))), Ok(String::new()));
-        assert!(kept(Err(refused(500))).is_err());
-        let status = json!({"kind": "Status", "status": "Success", "metadata": {}});
-        assert_eq!(kept(Ok((Vec::new(), status))), Ok(String::new()));
-        let object = json!({"kind": "NetworkPolicy", "metadata": {"finalizers": ["a/b", "c/d"]}});
-        assert_eq!(kept(Ok((Vec::new(), object))), Ok("a/b, c/d".to_owned()));
+        assert!(deleted::<()>(Err(refused(409))).is_ok() && deleted::<()>(Err(refused(500))).is_err());
     }
 }

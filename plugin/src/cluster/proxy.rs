@@ -14,11 +14,11 @@ use crate::error::{Error, Result};
 /// Where the address of the proxy is none.
 pub(super) fn of(server: &Uri, env: impl Fn(&str) -> Option<String>) -> Result<Option<Uri>> {
     let either =
-        |name: &str| [name, &name.to_ascii_lowercase()].into_iter().find_map(&env).filter(|text| !text.is_empty());
+        |name: &str| [name, &name.to_ascii_lowercase()].into_iter().filter_map(&env).find(|text| !text.is_empty());
     let name = if server.scheme_str() == Some("http") { "HTTP_PROXY" } else { "HTTPS_PROXY" };
     let Some(proxy) = either(name) else { return Ok(None) };
     let no = either("NO_PROXY").unwrap_or_default();
-    if is_here(server) || no.trim() == "*" {
+    if is_here(server) || no.split(',').any(|text| text.trim() == "*") {
         return Ok(None);
     }
     let exceptions = Matcher::builder().all("http://proxy").no(exceptions(&no, server)).build();
@@ -60,7 +60,8 @@ fn exceptions(no: &str, server: &Uri) -> String {
             Some((host, only)) if !host.contains(':') || host.ends_with(']') => {
                 (only.parse() == Ok(port)).then(|| host.trim_matches(['[', ']']).to_owned())
             }
-            _ => Some(text.trim_matches(['[', ']']).to_owned()),
+            // Of a domain with a dot before it only what is below it.
+            _ => (text.strip_prefix('.') != server.host()).then(|| text.trim_matches(['[', ']']).to_owned()),
         }
     };
     no.split(',').filter_map(one).filter(|text| !text.is_empty()).collect::<Vec<_>>().join(",")
@@ -81,6 +82,8 @@ mod tests {
         assert_eq!(proxy("https://api.example:6443", &both).as_deref(), Some("http://a:1/"));
         assert_eq!(proxy("http://api.example", &both).as_deref(), Some("http://b:2/"));
         assert_eq!(proxy("https://api.example", &both[1..]), None);
+        let lower = [("HTTPS_PROXY", ""), ("https_proxy", "http://a:1")];
+        assert_eq!(proxy("https://api.example", &lower).as_deref(), Some("http://a:1/"));
         assert_eq!(proxy("https://api.example", &[("HTTPS_PROXY", ""), ("https_proxy", "")]), None);
         let secret = [("HTTPS_PROXY", "http://jane:secret@a:1")];
         assert_eq!(proxy("https://api.example", &secret).as_deref(), Some("http://jane:secret@a:1/"));
@@ -95,6 +98,7 @@ mod tests {
         }
         for (no, server) in [
             ("*", "https://api.example"),
+            ("other, *", "https://10.1.2.3"),
             (" 10.0.0.0/8 , other,", "https://10.1.2.3:6443"),
             ("10.1.2.3", "https://10.1.2.3"),
             ("10.1.2.3:6443", "https://10.1.2.3:6443"),
@@ -110,6 +114,8 @@ mod tests {
         for (no, server) in [
             ("", "https://api.example"),
             ("pi.example", "https://api.example"),
+            (".api.example", "https://api.example"),
+            ("*.api.example", "https://api.example"),
             ("api.example:443", "https://api.example:6443"),
             ("11.0.0.0/8,", "https://10.1.2.3"),
         ] {

@@ -63,11 +63,27 @@ pub(crate) struct OpenService {
     pub(crate) service: String,
     /// Since when, by whom, and until when; `None` where somebody has changed what was written down.
     pub(crate) record: Option<policy::Record>,
-    /// The uid of the policy.
-    uid: String,
+    /// The policy.
+    meta: Meta,
+}
+
+/// What came of closing a Service.
+#[derive(Debug)]
+pub(crate) enum Closed {
+    /// It is.
+    Now,
+    /// It was not open.
+    Before,
+    /// It stays open, by what somebody has opened since.
+    Anew(OpenService),
 }
 
 impl OpenService {
+    /// Whether it is the policy that was read, however it was changed since.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.meta.uid == other.meta.uid
+    }
+
     /// Reads a policy; `None` where it is none of recover.
     fn read(object: &Value) -> Option<Self> {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
@@ -75,14 +91,8 @@ impl OpenService {
             [(names::MANAGED_BY, text("/metadata/labels/app.kubernetes.io~1managed-by"))].into_iter().collect();
         let service = policy::service(text("/metadata/name"), &labels)?.to_owned();
         let record = policy::Record::parse(text("/metadata/annotations/netintent.dev~1recover")).ok();
-        let (namespace, uid) = (text("/metadata/namespace").to_owned(), text("/metadata/uid").to_owned());
-        Some(Self { namespace, service, record, uid })
-    }
-
-    /// Whether it is what this policy opens: nobody has opened it anew since.
-    pub(crate) fn is_by(&self, opening: &NetworkPolicy) -> bool {
-        let text = opening.metadata.annotation(names::RECOVER).map(|text| text.value.as_str());
-        self.record.is_some() && self.record == text.and_then(|text| policy::Record::parse(text).ok())
+        let meta = Meta::of(object).ok()?;
+        Some(Self { namespace: meta.namespace.clone(), service, record, meta })
     }
 
     fn path(namespace: &str, service: &str) -> String {
@@ -315,40 +325,35 @@ impl Cluster {
         Ok(())
     }
 
-    /// Closes a Service, if it is still the same policy that opens it; one that is gone already is closed, and another of the
-    /// name is what somebody has opened since.
+    /// Closes a Service, unless somebody has opened it anew since: `is_meant` tells by the policy as it is.
     ///
     /// # Errors
     /// Where the API server refuses, or keeps the policy in force.
-    pub(crate) fn close(&self, open: &OpenService, dry_run: bool) -> Result<()> {
-        let (namespace, service) = (&open.namespace, &open.service);
-        let deleted = self.run(self.delete_but(&OpenService::path(namespace, service), &open.uid, dry_run));
-        let finalizers = deleted.map_err(Failure::into_error)?;
-        if finalizers.is_empty() {
-            return Ok(());
+    pub(crate) fn close(
+        &self,
+        namespace: &str,
+        service: &str,
+        is_meant: impl Fn(&OpenService) -> bool,
+        dry_run: bool,
+    ) -> Result<Closed> {
+        const TIMES: usize = 5;
+        let path = OpenService::path(namespace, service);
+        for _ in 0..TIMES {
+            let found = self.find(&path).map_err(Failure::into_error)?;
+            let Some(open) = found.as_ref().and_then(OpenService::read) else { return Ok(Closed::Before) };
+            if !is_meant(&open) {
+                return Ok(Closed::Anew(open));
+            }
+            match self.run(self.delete_as_read(&path, &open.meta, dry_run)) {
+                Ok(finalizers) if finalizers.is_empty() => return Ok(Closed::Now),
+                Ok(finalizers) => return Err(kept(&open, &finalizers, dry_run)),
+                Err(Failure::NotFound(_)) => return Ok(Closed::Now),
+                // Somebody has changed it, and maybe opened it anew.
+                Err(Failure::Refused { code: 409, .. }) => {}
+                Err(failure) => return Err(failure.into_error()),
+            }
         }
-        let name = policy::name(service);
-        let finalizers = names::printable(&finalizers.join(", "));
-        let help = format!(
-            "take them away, which {} closes it: kubectl patch networkpolicy -n {namespace} {name} --type=merge -p \
-             '{{\"metadata\":{{\"finalizers\":null}}}}'",
-            if dry_run { "then" } else { "at once" }
-        );
-        let message = format!(
-            "everybody may still call Service {namespace}/{service}: NetworkPolicy {name} {} kept in force by finalizers that \
-             somebody has put on it: {finalizers}",
-            if dry_run { "would be" } else { "is deleted, but" }
-        );
-        Err(Error::with_help(message, help))
-    }
-
-    /// The Service as it is open now, if it is.
-    ///
-    /// # Errors
-    /// Where it can't be read.
-    pub(crate) fn open_service(&self, namespace: &str, service: &str) -> Result<Option<OpenService>> {
-        let found = self.find(&OpenService::path(namespace, service)).map_err(Failure::into_error)?;
-        Ok(found.as_ref().and_then(OpenService::read))
+        Err(changed(&format!("NetworkPolicy {namespace}/{}, which opens a Service,", policy::name(service))))
     }
 
     fn find(&self, path: &str) -> std::result::Result<Option<Value>, Failure> {
@@ -362,6 +367,23 @@ impl Myself {
     pub(crate) fn opens(&self, now: Timestamp) -> Opened {
         Opened::now(&self.name, now)
     }
+}
+
+/// That a policy is deleted, and opens a Service as before.
+fn kept(open: &OpenService, finalizers: &[String], dry_run: bool) -> Error {
+    let (namespace, service, name) = (&open.namespace, &open.service, policy::name(&open.service));
+    let finalizers = names::printable(&finalizers.join(", "));
+    let help = format!(
+        "take them away, which {} closes it: kubectl patch networkpolicy -n {namespace} {name} --type=merge -p \
+         '{{\"metadata\":{{\"finalizers\":null}}}}'",
+        if dry_run { "then" } else { "at once" }
+    );
+    let message = format!(
+        "everybody may still call Service {namespace}/{service}: NetworkPolicy {name} {} kept in force by finalizers that \
+         somebody has put on it: {finalizers}",
+        if dry_run { "would be" } else { "is deleted, but" }
+    );
+    Error::with_help(message, help)
 }
 
 /// The namespace that netintent runs in, by its registrations.

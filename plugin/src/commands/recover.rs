@@ -10,7 +10,7 @@ mod undo;
 use super::confirm::confirmed;
 use crate::cli::{DryRun, Recover, RecoverChange, RecoverStep};
 use crate::cluster::{Leader, Leads};
-use crate::error::{Error, Result, Status};
+use crate::error::{Result, Status};
 use crate::printer;
 
 pub(super) fn run(args: &Recover) -> Result<Status> {
@@ -69,13 +69,4 @@ fn warn_of(leads: &Leads) {
         }
         Leads::Nobody => {}
     }
-}
-
-/// Ends a command that went on after errors: each of them is told.
-fn ended(mut errors: Vec<Error>) -> Result<Status> {
-    let last = errors.pop();
-    for error in errors {
-        error.report();
-    }
-    last.map_or(Ok(Status::Yes), Err)
 }

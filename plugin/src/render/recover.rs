@@ -57,7 +57,16 @@ pub(crate) fn state(out: &mut impl Write, state: &State, now: Timestamp) -> io::
     writeln!(out, "{}", styled(BOLD, "Open now"))?;
     let mut open = false;
     for configuration in &state.configurations {
-        let Some(record) = record(configuration) else { continue };
+        let record = match configuration.record() {
+            Ok(None) => continue,
+            Ok(Some(record)) => record,
+            Err(_) => {
+                open = true;
+                let text = format!("admission: what is open in {} can't be understood", configuration.kind);
+                writeln!(out, "  {}", styled(NOTE, &text))?;
+                continue;
+            }
+        };
         open = true;
         let names = admission::open(&configuration.object, &record);
         let names = if names.is_empty() { "nothing any more".to_owned() } else { names.join(", ") };
@@ -125,12 +134,22 @@ pub(crate) fn json(out: &mut impl Write, state: &State) -> io::Result<()> {
     });
     let mut view = json!({"apiVersion": "netintent.dev/v1alpha1", "kind": "Recovery",
         "admission": admission.collect::<Vec<_>>(), "services": services.collect::<Vec<_>>(), "leader": null});
+    let mut unread = Vec::new();
+    for configuration in &state.configurations {
+        if let Err(why) = admission::recorded(&configuration.object) {
+            let what = format!("{} {}", configuration.kind, admission::CONFIGURATION);
+            unread.push(json!({"what": what, "why": why.to_string()}));
+        }
+    }
     match &state.leads {
         Leads::Replica(leader) => view["leader"] = json!({"name": leader.name, "secondsAgo": leader.seconds}),
         Leads::Nobody => {}
         Leads::Unread(why) => {
-            view["unread"] = json!([{"what": format!("Lease {}/netintent", state.home), "why": why}]);
+            unread.push(json!({"what": format!("Lease {}/netintent", state.home), "why": why}));
         }
+    }
+    if !unread.is_empty() {
+        view["unread"] = unread.into();
     }
     serde_json::to_writer_pretty(&mut *out, &view)?;
     writeln!(out)

@@ -175,7 +175,7 @@ fn shown_first(night: &Night) -> Result {
     annotate(json!("{\"entries\": {\"guard.netintent.dev\": \"Fail\"}}"))?;
     night.done(&["recover", "open", "bank/cards", "--for", "1h", "--yes"])?;
     for (args, shown) in [
-        (&["recover"][..], "Service bank/cards: everybody may call it"),
+        (&["recover"][..], "what is open in ValidatingWebhookConfiguration can't be understood"),
         (&["recover", "admit", "--yes"], ""),
         (&["recover", "undo", "--yes"], "Service bank/cards: nobody may call it any more"),
     ] {

@@ -174,7 +174,7 @@ fn through_a_proxy() -> Result {
     }
     let mut passed = count.load(Ordering::Relaxed);
     assert!(passed >= 2);
-    // Two that kubectl does not ask either.
+    // Two of which kubectl does not ask the proxy either.
     for env in
         [[("HTTP_PROXY", proxy.as_str()), ("NO_PROXY", "")], [("HTTPS_PROXY", &proxy), ("NO_PROXY", "*.invalid")]]
     {

@@ -70,7 +70,14 @@ pub(crate) async fn look(work: Arc<Work>, news: UnboundedSender<Touched>) {
                 Err(error) => failed = Some(format!("it can't be known whether recover has opened admission: {error}")),
             }
         }
-        let opened = work.policies.opened();
+        let (kept, opened): (Vec<_>, Vec<_>) =
+            work.policies.opened().into_iter().partition(|(_, held)| held.is_deleted);
+        // There is nothing to do about them, nor is the API server to be asked for each, however many somebody makes.
+        for (key, _) in kept {
+            let why = Failure::Kept(key.clone());
+            failed = Some(why.to_string());
+            work.tell_stays([Task::Opened(key)], &why);
+        }
         for (key, held) in &opened {
             if is_over(held) {
                 // Whoever does not listen any more does not lead.
@@ -114,9 +121,9 @@ async fn is_open(client: &Client, configuration: Configuration) -> Result<bool, 
 }
 
 impl Work {
-    /// Whether there is a policy of recover of this name.
+    /// Whether there is a policy of recover of this name that nobody has deleted.
     pub(super) fn is_opened(&self, key: &Key) -> bool {
-        act(None, self.policies.get(key).as_ref()) == Act::Remove
+        self.policies.get(key).is_some_and(|held| !held.is_deleted && act(None, Some(&held)) == Act::Remove)
     }
 
     /// Closes what everybody may call: once its time is over, whoever answers.
@@ -126,13 +133,9 @@ impl Work {
             // It is looked at again.
             return Ok(());
         }
-        if held.is_deleted {
-            self.tell_stays([task.clone()], &Failure::Kept(key.clone()));
-            return Ok(());
-        }
         self.remove(key).await?;
-        if self.read(key).await?.is_some_and(|left| left.is_deleted) {
-            // The watch has it soon, and then it is told.
+        if self.read(key).await?.is_some() {
+            // Somebody keeps it, or has made it their own.
             return Ok(());
         }
         let by = held.opened().map_or_else(String::new, |record| who(&record.opened));
@@ -155,8 +158,9 @@ impl Work {
         };
         let Some(change) = admission::readmit(&found)? else { return Ok(()) };
         if let Some(unlike) = self.unlike_guard(configuration, &found).await? {
-            self.tell_stays([task.clone()], &Failure::Unlike(unlike));
-            return Ok(());
+            let why = Failure::Unlike(unlike);
+            self.tell_stays([task.clone()], &why);
+            return Err(why);
         }
         let by = admission::recorded(&found)?.map_or_else(String::new, |record| who(&record.opened));
         let patch: json_patch::Patch =

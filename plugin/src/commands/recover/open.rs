@@ -10,33 +10,39 @@ use netintent::policy::NetworkPolicy;
 use netintent::recover::policy::{self, Record};
 
 use super::stop::Stop;
-use super::{agreed, ended, warn_of};
+use super::{agreed, warn_of};
 use crate::cli::RecoverOpen;
-use crate::cluster::Cluster;
+use crate::cluster::{Closed, Cluster, OpenService};
 use crate::error::{Error, Result, Status};
 use crate::printer;
 use crate::render::recover as render;
 
 /// How long to wait before closing is tried again that has failed.
 const AGAIN: Duration = Duration::from_secs(5);
+/// How long a request may take while somebody may want it to end, where nobody has said.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) fn run(args: &RecoverOpen) -> Result<Status> {
-    let cluster = Cluster::connect(&args.change.connection)?;
-    let now = Timestamp::now();
-    let until = Timestamp::from_second(now.as_second()).unwrap_or(now) + args.span;
-    let record = Record { opened: cluster.myself()?.opens(now), until };
+    let mut cluster = Cluster::connect(&args.change.connection)?;
+    let by = cluster.myself()?;
+    let record = || {
+        let now = Timestamp::now();
+        let opened = by.opens(now);
+        Record { until: opened.since + args.span, opened }
+    };
+    let shown = record();
     let mut all: Vec<(Service, NetworkPolicy)> = Vec::new();
     for typed in &args.services {
         let namespace = typed.namespace.as_deref().unwrap_or(cluster.namespace());
         let service = cluster.service(namespace, &typed.name)?;
-        let opening = opening(&cluster, &service, &record)?;
+        let opening = opening(&cluster, &service, &shown)?;
         if !all.iter().any(|(_, other)| other.metadata.key() == opening.metadata.key()) {
             all.push((service, opening));
         }
     }
     let mut out = printer::stdout();
     for (service, opening) in &all {
-        render::opening(&mut out, service, opening, until)?;
+        render::opening(&mut out, service, opening, shown.until)?;
     }
     out.flush()?;
     if !args.wait {
@@ -50,26 +56,34 @@ pub(super) fn run(args: &RecoverOpen) -> Result<Status> {
         Ok(doing) => doing,
         Err(status) => return Ok(status),
     };
+    // The answer may have come late.
+    let record = record();
+    for (service, opening) in &mut all {
+        *opening = policy::open(service, &record).unwrap_or_else(|| opening.clone());
+    }
     // Before anything is open: nobody who stops it then leaves it open.
     let mut stop =
         (args.wait && !doing.is_dry()).then(|| cluster.run(async { Stop::hear() })).transpose().map_err(|error| {
             Error::with_help(format!("Ctrl-C can't be heard: {error}"), "open it without --wait".to_owned())
         })?;
+    if stop.is_some() {
+        // It is not heard while a request is under way.
+        cluster.in_time_at_most(PATIENCE);
+    }
     for (at, (service, opening)) in all.iter().enumerate() {
         if let Err(error) = cluster.open(opening, &service.metadata.name, doing.is_dry()) {
             // Nobody waits for the end of what is open already.
-            return match &mut stop {
-                // This one too: that there was no answer does not say that it was not kept.
-                Some(stop) => close(&cluster, &all[..=at], stop).and(Err(error)),
-                None => Err(error),
-            };
+            let Some(stop) = &mut stop else { return Err(error) };
+            error.report();
+            // This one too: that there was no answer does not say that it was not kept.
+            return close(&cluster, &all[..=at], &record, stop).map(|_| Status::Trouble);
         }
         printer::note(&format!("{}everybody may call Service {}", doing.word(), service.metadata.full_name()));
     }
     match &mut stop {
         Some(stop) => {
-            wait(&cluster, until, stop);
-            close(&cluster, &all, stop)
+            wait(&cluster, record.until, stop);
+            close(&cluster, &all, &record, stop)
         }
         None => Ok(Status::Yes),
     }
@@ -138,55 +152,58 @@ fn wait(cluster: &Cluster, until: Timestamp, stop: &mut Stop) {
 }
 
 /// Closes what was opened, and tries again where that fails, until the user wants no more of that either.
-fn close(cluster: &Cluster, all: &[(Service, NetworkPolicy)], stop: &mut Stop) -> Result<Status> {
-    const TIMES: usize = 60;
-    let mut left: Vec<&(Service, NetworkPolicy)> = all.iter().collect();
-    let mut errors = Vec::new();
-    // Each is tried once before any is tried again.
-    for time in 0..TIMES {
-        if time > 0 {
-            printer::note(&format!("tried again in {} s; Ctrl-C leaves it open", AGAIN.as_secs()));
-            let is_over = cluster.run(async {
-                tokio::select! {
-                    () = tokio::time::sleep(AGAIN) => false,
-                    () = stop.heard() => true,
+fn close(cluster: &Cluster, all: &[(Service, NetworkPolicy)], record: &Record, stop: &mut Stop) -> Result<Status> {
+    let mut left: Vec<&Service> = all.iter().map(|(service, _)| service).collect();
+    let mut status = Status::Yes;
+    loop {
+        // Each is tried once before any is tried again.
+        left.retain(|service| match close_one(cluster, service, record) {
+            Ok(is_closed) => {
+                if !is_closed {
+                    status = Status::Trouble;
                 }
-            });
-            if is_over {
-                break;
+                false
             }
-        }
-        errors.clear();
-        left.retain(|(service, opening)| {
-            let closed = close_one(cluster, service, opening);
-            let is_left = closed.is_err();
-            errors.extend(closed.err());
-            is_left
+            Err(error) => {
+                error.report();
+                true
+            }
         });
         if left.is_empty() {
-            break;
+            return Ok(status);
+        }
+        printer::note(&format!("tried again in {} s; Ctrl-C leaves it open", AGAIN.as_secs()));
+        let is_over = cluster.run(async {
+            tokio::select! {
+                () = tokio::time::sleep(AGAIN) => false,
+                () = stop.interrupted() => true,
+            }
+        });
+        if is_over {
+            let names: Vec<String> = left.iter().map(|service| service.metadata.full_name()).collect();
+            let help = "kubectl netintent recover undo closes it".to_owned();
+            return Err(Error::with_help(format!("everybody may still call Service {}", names.join(", ")), help));
         }
     }
-    ended(errors)
 }
 
-/// Closes a Service, if it is this policy that opens it.
-fn close_one(cluster: &Cluster, service: &Service, opening: &NetworkPolicy) -> Result<()> {
+/// Closes a Service, if it is this command that has opened it; whether it is closed.
+fn close_one(cluster: &Cluster, service: &Service, record: &Record) -> Result<bool> {
     let (namespace, name) = service.metadata.key();
-    match cluster.open_service(namespace, name)? {
-        Some(open) if !open.is_by(opening) => {
-            let until = match &open.record {
-                Some(record) => format!("until {}, by {}", record.until, printable(&record.opened.by)),
-                None => "until nobody knows when".to_owned(),
-            };
-            printer::note(&format!(
-                "Service {namespace}/{name} stays open {until}: somebody has opened it anew meanwhile"
+    // What nobody can understand no command has written: it goes.
+    let is_meant = |open: &OpenService| open.record.as_ref().is_none_or(|other| other == record);
+    match cluster.close(namespace, name, is_meant, false)? {
+        Closed::Now => printer::note(&format!("done: Service {namespace}/{name} is closed")),
+        Closed::Before => printer::note(&format!("Service {namespace}/{name} is not open any more")),
+        Closed::Anew(open) => {
+            let until = open.record.map_or_else(String::new, |record| {
+                format!(" until {}, as of {} by {}", record.until, record.opened.since, printable(&record.opened.by))
+            });
+            printer::warning(&format!(
+                "Service {namespace}/{name} stays open{until}: that is not what this command has written"
             ));
-            return Ok(());
+            return Ok(false);
         }
-        Some(open) => cluster.close(&open, false)?,
-        None => {}
     }
-    printer::note(&format!("done: Service {namespace}/{name} is closed"));
-    Ok(())
+    Ok(true)
 }

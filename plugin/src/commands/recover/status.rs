@@ -4,7 +4,6 @@ use std::io::Write as _;
 
 use jiff::Timestamp;
 
-use super::ended;
 use crate::cli::{RecoverFormat, RecoverStatus};
 use crate::cluster::Cluster;
 use crate::error::{Result, Status};
@@ -14,11 +13,14 @@ use crate::render::recover as render;
 pub(super) fn run(args: &RecoverStatus) -> Result<Status> {
     let state = Cluster::connect(&args.connection)?.recovery()?;
     let mut is_open = !state.services.is_empty();
-    let mut errors = Vec::new();
+    let mut known = Status::Yes;
     for configuration in &state.configurations {
         match configuration.record() {
             Ok(record) => is_open |= record.is_some(),
-            Err(error) => errors.push(error),
+            Err(error) => {
+                error.report();
+                known = Status::Trouble;
+            }
         }
     }
     let mut out = printer::stdout_for_text(args.format == RecoverFormat::Table);
@@ -27,6 +29,5 @@ pub(super) fn run(args: &RecoverStatus) -> Result<Status> {
         RecoverFormat::Json => render::json(&mut out, &state)?,
     }
     out.flush()?;
-    let known = ended(errors)?;
-    Ok(if is_open { Status::No } else { known })
+    Ok(if is_open && known == Status::Yes { Status::No } else { known })
 }

@@ -24,14 +24,24 @@ impl Stop {
 
     /// Waits for one of them.
     pub(super) async fn heard(&mut self) {
-        use std::task::Poll;
-
-        std::future::poll_fn(|context| {
-            let mut all = self.0.iter_mut();
-            if all.any(|signal| signal.poll_recv(context).is_ready()) { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+        one_of(&mut self.0).await;
     }
+
+    /// Waits for Ctrl-C: what ends a terminal or a machine often comes more than once, and nobody is there to decide.
+    pub(super) async fn interrupted(&mut self) {
+        one_of(&mut self.0[..1]).await;
+    }
+}
+
+#[cfg(unix)]
+async fn one_of(signals: &mut [tokio::signal::unix::Signal]) {
+    use std::task::Poll;
+
+    std::future::poll_fn(|context| {
+        let is_heard = signals.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+        if is_heard { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 /// Whether whoever started this program has it ignore a signal. Where the system does not tell, it is taken for heard.
@@ -50,6 +60,10 @@ impl Stop {
     }
 
     pub(super) async fn heard(&mut self) {
+        self.interrupted().await;
+    }
+
+    pub(super) async fn interrupted(&mut self) {
         // What can't be heard is as good as never said.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

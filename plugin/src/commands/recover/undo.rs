@@ -4,10 +4,10 @@ use std::io::Write as _;
 
 use netintent::recover::admission::{self, CONFIGURATION};
 
-use super::{agreed, ended};
+use super::agreed;
 use crate::cli::RecoverUndo;
-use crate::cluster::{Cluster, Leads};
-use crate::error::{Result, Status};
+use crate::cluster::{Closed, Cluster, Leads};
+use crate::error::{Error, Result, Status};
 use crate::printer;
 use crate::render::recover as render;
 
@@ -16,21 +16,25 @@ pub(super) fn run(args: &RecoverUndo) -> Result<Status> {
     let state = cluster.recovery()?;
     let mut changes = Vec::new();
     // What can't be put back is told with what to do about it, and keeps nothing else from it.
-    let mut errors = Vec::new();
+    let mut undone = Status::Yes;
+    let mut failed = |error: Error| {
+        error.report();
+        undone = Status::Trouble;
+    };
     for configuration in &state.configurations {
         match configuration.record() {
             Ok(_) => {
                 let change = admission::readmit(&configuration.object).ok().flatten();
                 changes.extend(change.map(|change| (configuration, change)));
             }
-            Err(error) => errors.push(error),
+            Err(error) => failed(error),
         }
     }
     if changes.is_empty() && state.services.is_empty() {
-        if errors.is_empty() {
+        if undone == Status::Yes {
             printer::note("nothing to do: nothing is open");
         }
-        return ended(errors);
+        return Ok(undone);
     }
     let mut out = printer::stdout();
     for service in &state.services {
@@ -52,22 +56,31 @@ pub(super) fn run(args: &RecoverUndo) -> Result<Status> {
     }
     let doing = match agreed(&args.change, "Undo it?")? {
         Ok(doing) => doing,
-        Err(status) => return ended(errors).map(|_| status),
+        // What can't be understood stays so, though nothing was to be done.
+        Err(status) => return Ok(if undone == Status::Yes { status } else { undone }),
     };
     // What is open to everybody first.
     for service in &state.services {
-        match cluster.close(service, doing.is_dry()) {
-            Ok(()) => {
-                printer::note(&format!("{}Service {}/{} is closed", doing.word(), service.namespace, service.service));
+        let (namespace, name) = (&service.namespace, &service.service);
+        match cluster.close(namespace, name, |open| open.is_same(service), doing.is_dry()) {
+            Ok(Closed::Now | Closed::Before) => {
+                printer::note(&format!("{}Service {namespace}/{name} is closed", doing.word()));
             }
-            Err(error) => errors.push(error),
+            Ok(Closed::Anew(_)) => {
+                let help = "run the command again".to_owned();
+                failed(Error::with_help(
+                    format!("somebody has opened Service {namespace}/{name} anew meanwhile"),
+                    help,
+                ));
+            }
+            Err(error) => failed(error),
         }
     }
     for (configuration, change) in &changes {
         match cluster.change_admission(configuration, change, doing.is_dry()) {
             Ok(()) => printer::note(&format!("{}{} {CONFIGURATION}", doing.word(), configuration.kind)),
-            Err(error) => errors.push(error),
+            Err(error) => failed(error),
         }
     }
-    ended(errors)
+    Ok(undone)
 }

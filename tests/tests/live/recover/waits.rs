@@ -4,8 +4,9 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use netintent_tests::{Error, plugin_binary};
+use serde_json::{Value, json};
 
-use super::Night;
+use super::{Night, left};
 use crate::Result;
 
 const OPEN: [&str; 8] = ["netintent", "recover", "open", "bank/ledger", "--for", "1h", "--wait", "--yes"];
@@ -19,8 +20,8 @@ pub(super) fn closes_what_it_opened(night: &Night) -> Result {
         let mut waiting = Waiting::begin(night, "env")?;
         assert!(!night.is_as_before()?);
         waiting.send(signal)?;
-        waiting.ends(night)?;
-        assert!(night.is_as_before()?, "{signal}");
+        let (status, said) = waiting.ends(night)?;
+        assert!(status == Some(0) && night.is_as_before()?, "{signal}: {said}");
     }
     // Whoever says that a lost terminal is to end nothing is heard.
     let mut waiting = Waiting::begin(night, "nohup")?;
@@ -29,10 +30,34 @@ pub(super) fn closes_what_it_opened(night: &Night) -> Result {
     night.done(&["recover", "open", "bank/ledger", "--for", "3h", "--yes"])?;
     assert!(waiting.child.try_wait()?.is_none());
     waiting.send("-TERM")?;
-    let said = waiting.ends(night)?;
+    let (status, said) = waiting.ends(night)?;
     assert!(said.contains("Service bank/ledger stays open until") && !said.contains("is closed"), "{said}");
-    assert!(!night.is_as_before()?);
+    assert!(status == Some(2) && !night.is_as_before()?);
     night.done(&["recover", "undo", "--yes"])?;
+    keeps_trying(night)
+}
+
+/// Somebody holds it: it is tried again, which a second end of the terminal does not stop, until it can be.
+fn keeps_trying(night: &Night) -> Result {
+    let admin = night.installed.admin();
+    for (signals, let_go) in [(["-TERM", "-TERM"], true), (["-INT", "-INT"], false)] {
+        let mut waiting = Waiting::begin(night, "env")?;
+        left::finalize(admin, "ledger", &json!(["example.dev/keep"]))?;
+        let [first, second] = signals;
+        waiting.send(first)?;
+        let tried = waiting.said.by_ref().find(|line| line.as_ref().is_ok_and(|line| line.contains("tried again in")));
+        assert!(tried.is_some());
+        waiting.send(second)?;
+        if let_go {
+            left::finalize(admin, "ledger", &Value::Null)?;
+        }
+        let (status, said) = waiting.ends(night)?;
+        assert_eq!((status, night.is_as_before()?), if let_go { (Some(0), true) } else { (Some(2), false) }, "{said}");
+        if !let_go {
+            assert!(said.contains("everybody may still call Service bank/ledger"), "{said}");
+            left::finalize(admin, "ledger", &Value::Null)?;
+        }
+    }
     Ok(())
 }
 
@@ -69,12 +94,19 @@ impl Waiting {
     }
 
     /// Waits for its end, and gives what it said last.
-    fn ends(&mut self, night: &Night) -> std::result::Result<String, Box<dyn std::error::Error>> {
+    fn ends(&mut self, night: &Night) -> std::result::Result<(Option<i32>, String), Box<dyn std::error::Error>> {
         let child = &mut self.child;
         let client = |error: std::io::Error| Error::Client { what: error.to_string() };
         let status = night.installed.until("it ends", || child.try_wait().map_err(client))?;
         let said: Vec<String> = self.said.by_ref().map_while(std::result::Result::ok).collect();
-        assert!(status.success(), "{status}: {said:?}");
-        Ok(said.join("\n"))
+        Ok((status.code(), said.join("\n")))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.child.kill().ok();
+        self.child.wait().ok();
     }
 }
