@@ -16,8 +16,8 @@ pub(super) fn run(args: &RecoverStatus) -> Result<Status> {
     for configuration in &state.configurations {
         is_open |= configuration.record()?.is_some();
     }
-    let mut out = printer::stdout_for_text(args.format == RecoverFormat::Table);
-    match args.format {
+    let mut out = printer::stdout_for_text(args.output.format == RecoverFormat::Table);
+    match args.output.format {
         RecoverFormat::Table => render::state(&mut out, &state, Timestamp::now())?,
         RecoverFormat::Json => render::json(&mut out, &state)?,
     }
