@@ -223,6 +223,25 @@ mod tests {
     }
 
     #[test]
+    fn the_binding_of_a_release_names_its_namespace() {
+        let text = Release { namespace: "elsewhere", ..DEFAULT }.text();
+        let binding =
+            manifests(&text).into_iter().find(|manifest| manifest.path() == BINDING).map(|m| m.text.to_owned());
+        let documents = text::documents(binding.unwrap_or_default().as_bytes()).unwrap_or_default();
+        let node = documents.first().and_then(|document| text::parse(document).ok().flatten());
+        let binding = serde_json::to_value(&node).unwrap_or_default();
+        assert_eq!(namespace_of(&binding), Some("elsewhere"));
+        for (pointer, value) in
+            [("/metadata/labels/app.kubernetes.io~1name", "other"), ("/subjects/0/namespace", "a/b")]
+        {
+            let mut other = binding.clone();
+            other.pointer_mut(pointer).map(|field| *field = value.into()).unwrap_or_default();
+            assert_eq!(namespace_of(&other), None, "{pointer}");
+        }
+        assert_eq!(namespace_of(&Value::Null), None);
+    }
+
+    #[test]
     fn paths_are_those_of_the_api_server() {
         let text = Release { cert_manager: true, ..DEFAULT }.text();
         let paths: Vec<String> = manifests(&text).iter().map(Manifest::path).collect();

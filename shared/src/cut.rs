@@ -144,3 +144,71 @@ impl<'p> Budget<'p> {
         *spent <= OF_ONE
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::{Pod, Snapshot};
+    use crate::testing::{approval, deployment, service, snapshot};
+
+    fn of(snapshot: &Snapshot) -> Figures {
+        let declaration = |pod: &Pod| {
+            let asked = snapshot.mode(&pod.caller.namespace).is_managed();
+            Declaration::new(&pod.caller, asked, &pod.intents, &snapshot.granted(pod))
+        };
+        let all: Vec<Declaration> = snapshot.pods.iter().map(declaration).collect();
+        figures(&all, snapshot)
+    }
+
+    fn counts(refused: &[(&str, usize)], would_be_cut: &[(&str, usize)]) -> Figures {
+        let of = |all: &[(&str, usize)]| all.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        Figures { refused: of(refused), would_be_cut: of(would_be_cut), uncounted: BTreeSet::new() }
+    }
+
+    #[test]
+    fn whoever_declares_and_has_no_label_is_cut() {
+        let text = [
+            service("bank", "ledger"),
+            service("bank", "cards"),
+            approval("bank", "*/*", "ledger"),
+            deployment("shop", "covered", "bank/ledger"),
+            deployment("shop", "refused", "bank/ledger, bank/cards:http"),
+            deployment("shop", "wide", "bank/*:http, bank/ledger:http"),
+            // The Service has no such port: nothing opens it. Of a wildcard, a Service without the port is not meant.
+            deployment("shop", "port", "bank/cards:none"),
+            deployment("shop", "other", "bank/*:none"),
+            deployment("away", "unmanaged", "bank/ledger:metrics"),
+        ]
+        .concat();
+        assert_eq!(of(&snapshot(&text, &["*=shadow", "away=off"])), counts(&[("shop", 4)], &[("bank", 4)]));
+        assert_eq!(of(&snapshot(&text, &["*=enforce", "away=off"])), counts(&[("shop", 4)], &[]));
+        assert_eq!(of(&snapshot(&text, &["bank=off", "shop=shadow"])), counts(&[], &[]));
+    }
+
+    #[test]
+    fn what_can_not_be_closed_cuts_nobody_and_what_has_no_port_cuts_all() {
+        let external = "---\napiVersion: v1\nkind: Service\nmetadata: {namespace: bank, name: external}\n\
+            spec: {type: ExternalName, externalName: a.example, selector: {app: a}}\n";
+        let loose = service("bank", "loose").replace("  selector: {app: loose}\n", "");
+        let portless = "---\napiVersion: v1\nkind: Service\nmetadata: {namespace: bank, name: portless}\n\
+            spec: {clusterIP: None, selector: {app: a}}\n";
+        for (services, expected) in [(external, 0), (loose.as_str(), 0), (portless, 1)] {
+            let name = ["external", "loose", "portless"].into_iter().find(|name| services.contains(name)).unwrap();
+            let text = services.to_owned() + &deployment("shop", "web", &format!("bank/{name}"));
+            let found = of(&snapshot(&text, &["*=shadow"]));
+            assert_eq!(found.would_be_cut.values().sum::<usize>(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn who_declares_very_much_hides_nobody_else() {
+        let calls: Vec<String> = (0..200).map(|number| format!("*/*:p{number}")).collect();
+        let services: String = (0..300).map(|number| service("bank", &format!("s{number}"))).collect();
+        let flood: String =
+            (0..50).map(|number| deployment("flood", &format!("w{number}"), &calls.join(","))).collect();
+        let text = services + &flood + &deployment("shop", "web", "bank/s7:http");
+        let found = of(&snapshot(&text, &["*=shadow"]));
+        assert_eq!((found.uncounted, found.refused["shop"]), (["flood".to_owned()].into(), 1));
+        assert_eq!(found.would_be_cut["bank"], 1);
+    }
+}

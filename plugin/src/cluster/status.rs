@@ -6,6 +6,7 @@ use futures::future::{join, join_all, try_join_all, try_join3};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Method, Request};
 use jiff::Timestamp;
+use netintent::recover::GROUP;
 use serde_json::{Value, json};
 
 use super::dry_run::never_run;
@@ -78,6 +79,8 @@ pub(crate) struct Facts {
     pub(crate) probe: Probe,
     /// The namespace in which it was asked.
     pub(crate) probed: String,
+    /// Whether whoever asks is in the group of those about whose requests nobody is asked.
+    pub(crate) passes: bool,
     pub(crate) replicas: Vec<Replica>,
 }
 
@@ -89,7 +92,10 @@ impl Cluster {
     /// # Errors
     /// Where the API server can't be reached, or does not answer as it should.
     pub(crate) fn facts(&self, namespace: &str) -> Result<Facts> {
-        self.run(self.all_facts(namespace)).map_err(Failure::into_error)
+        let mut facts = self.run(self.all_facts(namespace)).map_err(Failure::into_error)?;
+        // Who may not even ask who they are is taken for nobody special.
+        facts.passes = self.myself().is_ok_and(|myself| myself.groups.iter().any(|group| group == GROUP));
+        Ok(facts)
     }
 
     async fn all_facts(&self, probed: &str) -> Reading<Facts> {
@@ -137,6 +143,7 @@ impl Cluster {
             pods,
             probe,
             probed,
+            passes: false,
             replicas,
         })
     }

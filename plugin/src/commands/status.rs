@@ -101,7 +101,16 @@ fn of_findings(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Line> {
             None => Line::good(name, good),
         }
     };
-    let approvals = ["Namespace", "Pod", "ServiceAccount", "Approval", "ClusterApproval", "ClusterProhibition"];
+    let approvals = [
+        "Namespace",
+        "Pod",
+        "ReplicaSet",
+        "Job",
+        "ServiceAccount",
+        "Approval",
+        "ClusterApproval",
+        "ClusterProhibition",
+    ];
     vec![
         of("modes", &[Code::UnknownMode], &["Namespace", "Service"], "every label of a mode names one"),
         of(
@@ -206,6 +215,7 @@ pub(crate) mod tests {
             pods: Answer::Is(json!({"items": []})),
             probe: Probe::Taken,
             probed: "default".to_owned(),
+            passes: false,
             replicas: Vec::new(),
         }
     }

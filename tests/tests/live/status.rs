@@ -62,7 +62,7 @@ fn narrowed(installed: &Installed, base: &str) -> Result {
     let expected = "of netintent-modes matchConstraints.resourceRules[0].operations[1] is missing; \
         of the binding of netintent-keys matchResources.namespaceSelector.matchLabels.a should not be there";
     assert_eq!(found(&said, "admission policies"), expected);
-    assert_eq!(state(&said, "mutating webhook"), "ok");
+    assert_eq!((state(&said, "mutating webhook"), state(&said, "answers")), ("ok".to_owned(), "unknown".to_owned()));
     let edit = "kubectl edit validatingwebhookconfiguration netintent";
     assert!(said.out.contains("install --apply --force-conflicts") && said.out.contains(edit), "{said:?}");
 

@@ -88,6 +88,37 @@ pub(super) fn configuration(facts: &Facts, kind: &'static str) -> Line {
     wrong.line(name, format!("all {} entries are as this version has them", wanted.len()))
 }
 
+/// The entry that nothing gets past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Guard {
+    /// As it should be.
+    Whole,
+    /// It is asked about something else, or somebody else is.
+    Changed,
+    /// It is not there, or without its answer all goes on.
+    Loose,
+    /// That can't be read.
+    Unread,
+}
+
+/// Whether the guard is registered, and nothing passes without its answer.
+pub(super) fn guard(facts: &Facts) -> Guard {
+    let is_guard = |entry: &&Value| entry["name"] == "guard.netintent.dev";
+    let there = match &facts.validating {
+        Answer::Unread(_) => return Guard::Unread,
+        Answer::Missing => return Guard::Loose,
+        Answer::Is(configuration) => entries(configuration).into_iter().find(is_guard),
+    };
+    let all = wanted("ValidatingWebhookConfiguration", &facts.namespace);
+    let wanted = all.iter().flat_map(entries).find(is_guard);
+    match (wanted, there) {
+        (Some(_), Some(there)) if policy(there) != FAIL => Guard::Loose,
+        (Some(wanted), Some(there)) if different(wanted, there).is_empty() => Guard::Whole,
+        (_, Some(_)) => Guard::Changed,
+        (_, None) => Guard::Loose,
+    }
+}
+
 /// What to do where recover has had an entry let pass what nobody answers.
 fn of_recover(record: &admission::Record, entry: &str) -> Option<String> {
     let admission::Record { opened, entries } = record;

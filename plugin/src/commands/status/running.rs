@@ -1,10 +1,13 @@
 //! What runs: the Deployment, who leads, whether the webhook answers, and what the replicas say of themselves.
 
 use jiff::{SignedDuration, Timestamp};
+use netintent::recover::GROUP;
 use serde_json::Value;
 
 use super::certificate::in_days;
 use super::line::Line;
+use super::registrations::{Guard, guard};
+use super::wrong::AGAIN;
 use crate::cluster::status::{Answer, Facts, Probe};
 
 /// After which time without a renewal the Lease is anybody's.
@@ -69,15 +72,25 @@ pub(super) fn answers(facts: &Facts) -> Line {
     let probed = &facts.probed;
     let asked = format!("asked by a dry run of a pod in namespace {probed}");
     match &facts.probe {
+        Probe::Taken if facts.passes => {
+            let text = format!("{asked}, which was taken: nobody is asked about requests of the group {GROUP}");
+            Line { help: Some("ask as somebody who is not in it".to_owned()), ..Line::unknown(NAME, text) }
+        }
         // Nothing asks it of anything where its guard is not there.
-        Probe::Taken if guards(facts) == Some(true) => Line::good(NAME, asked),
-        Probe::Taken if guards(facts) == Some(false) => {
-            let text = format!("nobody is asked: the guard is not there; {asked}");
-            Line::bad(NAME, text, "apply the manifests of this version again: kubectl netintent install --apply")
-        }
-        Probe::Taken => {
-            Line::unknown(NAME, format!("{asked}, which was taken; whether the webhook was asked can't be read"))
-        }
+        Probe::Taken => match guard(facts) {
+            Guard::Whole => Line::good(NAME, asked),
+            Guard::Loose => {
+                let text = format!("nobody is asked: the guard is not there; {asked}");
+                Line::bad(NAME, text, format!("{AGAIN} --force-conflicts"))
+            }
+            Guard::Changed => {
+                let text = "which was taken; whether the webhook was asked can't be told, since its guard was changed";
+                Line::unknown(NAME, format!("{asked}, {text}"))
+            }
+            Guard::Unread => {
+                Line::unknown(NAME, format!("{asked}, which was taken; whether the webhook was asked can't be read"))
+            }
+        },
         Probe::Refused(why) => match failed(why) {
             Some(hook) if hook.ends_with(".netintent.dev") => {
                 let help = "pods with intents and labels of netintent's are refused meanwhile: docs/operating.md, \
@@ -99,18 +112,6 @@ pub(super) fn answers(facts: &Facts) -> Line {
 /// The webhook that the API server could not call.
 fn failed(why: &str) -> Option<&str> {
     Some(why.split_once("failed calling webhook \"")?.1.split_once('"')?.0)
-}
-
-/// Whether the guard is registered, and nothing passes without its answer; `None` where that can't be read.
-fn guards(facts: &Facts) -> Option<bool> {
-    match &facts.validating {
-        Answer::Unread(_) => None,
-        Answer::Missing => Some(false),
-        Answer::Is(configuration) => {
-            let mut hooks = configuration["webhooks"].as_array().into_iter().flatten();
-            Some(hooks.any(|hook| hook["name"] == "guard.netintent.dev" && hook["failurePolicy"] == "Fail"))
-        }
-    }
 }
 
 /// What the replicas say of themselves, where they can be asked.
@@ -158,6 +159,13 @@ fn certificate(pod: &str, metrics: &str, now: Timestamp) -> Option<Line> {
     Some(Line::bad(NAME, text, "docs/operating.md, NetintentCertificateExpiring"))
 }
 
+/// The tag of an image, which may have a digest behind it, and a port in its registry's name.
+fn tag(image: &str) -> Option<&str> {
+    let named = image.split_once('@').map_or(image, |(named, _)| named);
+    let name = named.rsplit_once('/').map_or(named, |(_, name)| name);
+    Some(name.split_once(':')?.1)
+}
+
 /// The sum of a metric's samples; `None` where there is none.
 fn sum(metrics: &str, name: &str) -> Option<f64> {
     let values: Vec<f64> = samples(metrics, name).map(|(_, value)| value).collect();
@@ -185,7 +193,7 @@ pub(super) fn versions(facts: &Facts) -> Vec<String> {
         .collect();
     if all.is_empty()
         && let Answer::Is(deployment) = &facts.deployment
-        && let Some((_, tag)) = image(deployment).rsplit_once(':')
+        && let Some(tag) = tag(image(deployment))
     {
         all.push(tag.trim_start_matches('v').to_owned());
     }
@@ -246,6 +254,36 @@ mod tests {
         assert_eq!(answers(&facts).state, State::Unknown);
         facts.validating = Answer::Missing;
         assert_eq!(answers(&facts).state, State::Bad);
+    }
+
+    #[test]
+    fn whom_nobody_is_asked_about_gets_no_answer() {
+        let mut facts = facts();
+        facts.passes = true;
+        assert_eq!(answers(&facts).state, State::Unknown);
+        facts.passes = false;
+        assert_eq!(answers(&facts).state, State::Good);
+        // Whoever has it asked about less may have it not asked at all.
+        if let Answer::Is(configuration) = &mut facts.validating {
+            configuration["webhooks"][3]["objectSelector"] = serde_json::json!({"matchLabels": {"a": "b"}});
+        }
+        assert_eq!(answers(&facts).state, State::Unknown);
+        if let Answer::Is(configuration) = &mut facts.validating {
+            configuration["webhooks"][3]["failurePolicy"] = "Ignore".into();
+        }
+        assert_eq!(answers(&facts).state, State::Bad);
+    }
+
+    #[test]
+    fn a_tag_is_what_it_is() {
+        for (image, expected) in [
+            ("ghcr.io/netintent/netintent-webhook:v0.1.0", Some("v0.1.0")),
+            ("r.example:5000/a/b:1@sha256:0123", Some("1")),
+            ("r.example:5000/a/b", None),
+            ("a@sha256:0123", None),
+        ] {
+            assert_eq!(tag(image), expected, "{image}");
+        }
     }
 
     #[test]
