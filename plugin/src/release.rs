@@ -227,7 +227,8 @@ mod tests {
         let text = Release { namespace: "elsewhere", ..DEFAULT }.text();
         let binding =
             manifests(&text).into_iter().find(|manifest| manifest.path() == BINDING).map(|m| m.text.to_owned());
-        let documents = text::documents(binding.unwrap_or_default().as_bytes()).unwrap_or_default();
+        let binding = binding.unwrap_or_default();
+        let documents = text::documents(binding.as_bytes()).unwrap_or_default();
         let node = documents.first().and_then(|document| text::parse(document).ok().flatten());
         let binding = serde_json::to_value(&node).unwrap_or_default();
         assert_eq!(namespace_of(&binding), Some("elsewhere"));
@@ -235,7 +236,9 @@ mod tests {
             [("/metadata/labels/app.kubernetes.io~1name", "other"), ("/subjects/0/namespace", "a/b")]
         {
             let mut other = binding.clone();
-            other.pointer_mut(pointer).map(|field| *field = value.into()).unwrap_or_default();
+            if let Some(field) = other.pointer_mut(pointer) {
+                *field = value.into();
+            }
             assert_eq!(namespace_of(&other), None, "{pointer}");
         }
         assert_eq!(namespace_of(&Value::Null), None);

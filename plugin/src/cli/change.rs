@@ -18,7 +18,7 @@ pub(crate) struct Asked {
 /// Whether it is only tried.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Trial {
-    /// Say what would change, and change nothing: client, or server, which asks the API server as well
+    /// Say what would change, and change nothing: client, or server, which asks the API server
     #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
     #[arg(hide_possible_values = true)]
     pub(crate) dry_run: Option<DryRun>,

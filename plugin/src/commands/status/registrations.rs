@@ -336,7 +336,7 @@ mod tests {
         }
         let condition = json!([{"name": "never", "expression": "false"}]);
         let text = of("policy", "", "matchConditions", condition);
-        assert_eq!(text, "of netintent-modes matchConditions[0].name is never in place of mode-changes");
+        assert_eq!(text, "of netintent-modes matchConditions[0].expression differs");
         let text = of("policy", "", "paramKind", json!({"apiVersion": "v1", "kind": "ConfigMap"}));
         assert_eq!(text, "of netintent-modes paramKind.apiVersion should not be there");
         let selector = json!({"namespaceSelector": {"matchLabels": {"a": "b"}}, "matchPolicy": "Equivalent"});
