@@ -3,11 +3,13 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help that users read")]
 
 mod approvals;
+mod change;
 mod check;
 mod connection;
 mod diff;
 mod install;
 mod mode;
+mod output;
 mod recover;
 mod render;
 mod snapshot;
@@ -21,12 +23,14 @@ use ipnet::IpNet;
 use netintent::mode::ModeOverride;
 use netintent::names;
 
-pub(crate) use approvals::{Approve, DryRun, Revoke};
+pub(crate) use approvals::{Approve, Revoke};
+pub(crate) use change::{Asked, DryRun, Trial};
 pub(crate) use check::{Check, CheckFormat};
 pub(crate) use connection::Connection;
 pub(crate) use diff::{Diff, Pruned};
 pub(crate) use install::Install;
 pub(crate) use mode::Mode;
+pub(crate) use output::{Format, Output};
 pub(crate) use recover::{
     Recover, RecoverAdmit, RecoverChange, RecoverFormat, RecoverLabel, RecoverOpen, RecoverStatus, RecoverStep,
     RecoverUndo,
@@ -255,6 +259,20 @@ pub(crate) struct Input {
 }
 
 impl Input {
+    /// All of a cluster; where not all of it may be read, at least this namespace, or else that of the context.
+    pub(crate) fn live(connection: &Connection, namespace: Option<&str>) -> Self {
+        Self {
+            files: Vec::new(),
+            namespace: namespace.map(str::to_owned),
+            all_namespaces: true,
+            modes: Vec::new(),
+            pod_cidrs: Vec::new(),
+            with_cluster: false,
+            verbose: false,
+            connection: connection.clone(),
+        }
+    }
+
     /// Whether a cluster is read, and no file.
     pub(crate) fn is_live(&self) -> bool {
         self.files.is_empty()
@@ -267,31 +285,4 @@ fn namespace(text: &str) -> Result<String, String> {
         return Ok(text.to_owned());
     }
     Err("lower-case letters, digits and `-` were expected".to_owned())
-}
-
-/// How the answer is printed.
-#[derive(Clone, Copy, Debug, Args)]
-pub(crate) struct Output {
-    /// The format: table, wide, name, json, yaml or markdown
-    #[arg(
-        short = 'o',
-        long = "output",
-        id = "output",
-        value_name = "FORMAT",
-        default_value = "table",
-        hide_possible_values = true,
-        hide_default_value = true
-    )]
-    pub(crate) format: Format,
-}
-
-/// A format of output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    Table,
-    Wide,
-    Name,
-    Json,
-    Yaml,
-    Markdown,
 }

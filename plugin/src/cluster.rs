@@ -1,5 +1,6 @@
 //! A cluster: whom to speak to and as whom, by kubectl's own rules, and what went wrong in words.
 
+mod clock;
 mod config;
 mod dry_run;
 mod failure;

@@ -4,9 +4,12 @@ use std::fmt;
 
 use netintent::manifest::text;
 use netintent::names;
+use serde_json::Value;
 
 /// The namespace of the manifests as they are.
 pub(crate) const NAMESPACE: &str = "netintent-system";
+/// What names the namespace of netintent's ServiceAccount, wherever that is.
+pub(crate) const BINDING: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/netintent";
 /// The label of what is netintent's.
 pub(crate) const NAME: &str = "app.kubernetes.io/name";
 
@@ -64,6 +67,13 @@ fn in_namespace(text: &str, namespace: &str) -> String {
         changed.push('\n');
     }
     changed
+}
+
+/// The namespace that netintent is in, by the object at [`BINDING`]; `None` where that is none of netintent's.
+pub(crate) fn namespace_of(binding: &Value) -> Option<&str> {
+    let is_marked = binding["metadata"]["labels"][NAME] == names::NETINTENT;
+    let namespace = binding.pointer("/subjects/0/namespace").and_then(Value::as_str);
+    namespace.filter(|name| is_marked && names::is_dns_label(name))
 }
 
 /// The manifests of such a stream, in its order.
@@ -210,6 +220,28 @@ mod tests {
                 assert!(manifest.labelled || manifest.kind == "CustomResourceDefinition", "{manifest}");
             }
         }
+    }
+
+    #[test]
+    fn the_binding_of_a_release_names_its_namespace() {
+        let text = Release { namespace: "elsewhere", ..DEFAULT }.text();
+        let binding =
+            manifests(&text).into_iter().find(|manifest| manifest.path() == BINDING).map(|m| m.text.to_owned());
+        let binding = binding.unwrap_or_default();
+        let documents = text::documents(binding.as_bytes()).unwrap_or_default();
+        let node = documents.first().and_then(|document| text::parse(document).ok().flatten());
+        let binding = serde_json::to_value(&node).unwrap_or_default();
+        assert_eq!(namespace_of(&binding), Some("elsewhere"));
+        for (pointer, value) in
+            [("/metadata/labels/app.kubernetes.io~1name", "other"), ("/subjects/0/namespace", "a/b")]
+        {
+            let mut other = binding.clone();
+            if let Some(field) = other.pointer_mut(pointer) {
+                *field = value.into();
+            }
+            assert_eq!(namespace_of(&other), None, "{pointer}");
+        }
+        assert_eq!(namespace_of(&Value::Null), None);
     }
 
     #[test]

@@ -26,10 +26,14 @@ pub fn policy_name(service: &str) -> String {
     format!("{NAMESPACE_POLICY}-{service}")
 }
 
+/// Whether a policy of this name closes a namespace or is a Service's, if it is netintent's.
+pub fn is_named(policy: &str) -> bool {
+    policy == NAMESPACE_POLICY || policy.starts_with(&policy_name(""))
+}
+
 /// Whether a NetworkPolicy is one that the controller keeps in place, and takes away where no mode asks for it.
 pub fn is_ours(policy: &Metadata) -> bool {
-    let is_named = policy.name == NAMESPACE_POLICY || policy.name.starts_with(&policy_name(""));
-    is_named && policy.labels.get(names::MANAGED_BY) == Some(names::NETINTENT)
+    is_named(&policy.name) && policy.labels.get(names::MANAGED_BY) == Some(names::NETINTENT)
 }
 
 /// What else there is to say about a policy, or the lack of one.

@@ -9,9 +9,9 @@
 //! text ─ manifest ─► Objects ─► Snapshot ─┬─► explain
 //!                                 ▲       ├─► list
 //!                         derive, compile ├─► diff
-//!                                         ├─► cut
+//!                                         ├─► tally
 //!                                         └─► render
-//!              (every answer but render by way of evaluate)
+//!              (explain, list and diff by way of evaluate)
 //! ```
 //!
 //! The three rules everything hangs on are [`derive::derive`] (intents and approvals to pod labels),

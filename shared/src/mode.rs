@@ -5,7 +5,7 @@ use std::fmt;
 mod change;
 mod stop;
 
-pub use change::{Counts, Origin, Subject, cuts_declared, settled, warnings};
+pub use change::{Counts, Origin, Subject, cuts_declared, opens_declared, settled, warnings};
 pub use stop::{Reason, Stop, stops};
 
 /// The value of the label `netintent.dev/mode`; ordered by strictness.

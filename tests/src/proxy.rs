@@ -16,6 +16,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use rustls::pki_types::ServerName;
 use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
@@ -44,6 +45,8 @@ pub enum Fault {
     Gone(Duration),
     /// Every connection is cut within this time, in the middle of what it carries; some before there was an answer.
     Cut(Duration),
+    /// As it should, by a clock that is ahead of this machine's by as much as this.
+    Ahead(SignedDuration),
     /// Not at all: connections are taken and stay open. Those that are open by then stay so for good.
     Silent,
 }
@@ -76,7 +79,10 @@ impl std::fmt::Debug for Shared {
 
 impl Proxy {
     /// Begins to pass on to the API server at `url`, which an authority has signed.
-    pub(crate) fn start(url: &str, authority: &str) -> std::result::Result<Self, Error> {
+    ///
+    /// # Errors
+    /// Where it can't be.
+    pub fn start(url: &str, authority: &str) -> std::result::Result<Self, Error> {
         let failed = |what: &dyn std::fmt::Display| Error::Client { what: format!("a proxy can't be had: {what}") };
         let tls = raw::trusting_only(authority).map_err(|error| failed(&error))?;
         let shared = Arc::new(Shared {
@@ -201,9 +207,14 @@ impl Shared {
                 self.spoil();
                 std::future::pending::<()>().await;
             }
-            Fault::Errors(_) | Fault::Gone(_) | Fault::Cut(_) => {}
+            Fault::Errors(_) | Fault::Gone(_) | Fault::Cut(_) | Fault::Ahead(_) => {}
         }
-        let (head, body) = self.forward(request).await?.into_parts();
+        let (mut head, body) = self.forward(request).await?.into_parts();
+        if let Fault::Ahead(by) = fault {
+            self.spoil();
+            let date = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&(Timestamp::now() + by))?;
+            head.headers.insert(header::DATE, date.parse()?);
+        }
         let (sender, channel) = Channel::new(16);
         tokio::spawn(self.pass(body, sender, is_watch));
         Ok(Response::from_parts(head, channel.boxed()))

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::Client;
+use netintent::cut::Figures;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{error, info};
@@ -38,7 +39,6 @@ use crate::cache::Cache;
 use crate::metrics::Metrics;
 use crate::server::{Life, Phase};
 use elector::Elector;
-pub(crate) use uncovered::Figures;
 
 /// How often to look whether everything is known.
 const LOOK: Duration = Duration::from_millis(50);

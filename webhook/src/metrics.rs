@@ -15,11 +15,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use netintent::cut::Figures;
 use netintent::derive::Reason;
 
 use crate::cache::Cache;
 use crate::certificates::Served;
-use crate::controller::Figures;
 use crate::watched::Watched;
 
 /// Which registration asked.
@@ -281,7 +281,7 @@ impl Metrics {
     pub(crate) fn uncovered(&self, namespaces: &[String], figures: &Figures) {
         self.refused_intents.set(namespaces, &figures.refused);
         self.would_be_cut.set(namespaces, &figures.would_be_cut);
-        self.uncounted_namespaces.set(i64::try_from(figures.uncounted).unwrap_or(i64::MAX));
+        self.uncounted_namespaces.set(i64::try_from(figures.uncounted.len()).unwrap_or(i64::MAX));
     }
 
     /// All of them, in the text format of `OpenMetrics`: what is counted, and how things are at this moment.

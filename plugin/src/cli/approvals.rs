@@ -2,9 +2,9 @@
 
 #![allow(clippy::doc_markdown, reason = "these comments are the help that users read")]
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::Input;
+use super::{Asked, Input, Trial};
 
 /// Print or write the Approval that lets a caller call a callee
 ///
@@ -45,10 +45,8 @@ pub(crate) struct Approve {
     #[arg(long, conflicts_with = "files")]
     pub(crate) apply: bool,
 
-    /// Print what would be added, and add nothing: client, or with --apply server, which asks the API server
-    #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
-    #[arg(hide_possible_values = true)]
-    pub(crate) dry_run: Option<DryRun>,
+    #[command(flatten)]
+    pub(crate) trial: Trial,
 
     #[command(flatten)]
     pub(crate) input: Input,
@@ -83,24 +81,9 @@ pub(crate) struct Revoke {
     #[arg(long, value_name = "TEXT", requires = "apply", allow_hyphen_values = true)]
     pub(crate) reason: Option<String>,
 
-    /// Do not ask
-    #[arg(short, long)]
-    pub(crate) yes: bool,
-
-    /// Print what would change, and change nothing: client, or with --apply server, which asks the API server
-    #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
-    #[arg(hide_possible_values = true)]
-    pub(crate) dry_run: Option<DryRun>,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
 
     #[command(flatten)]
     pub(crate) input: Input,
-}
-
-/// Who is asked what a change would do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DryRun {
-    /// Nobody.
-    Client,
-    /// The API server, with all that it asks.
-    Server,
 }

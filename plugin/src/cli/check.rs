@@ -5,7 +5,7 @@
 use clap::{Args, ValueEnum};
 use netintent::finding::Severity;
 
-use super::Input;
+use super::{Input, Output};
 
 /// Find mistakes: in intents, approvals, Services and NetworkPolicies
 ///
@@ -15,6 +15,7 @@ use super::Input;
 ///
 /// Exit status: 0 nothing found, 1 a finding of the severity of --fail-on or above, 2 an error.
 #[derive(Debug, Args)]
+#[command(mut_arg("output", |output| output.default_value("text")))]
 #[command(after_help = "\
 Examples:
   kubectl netintent check -f deploy/
@@ -37,17 +38,8 @@ pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) input: Input,
 
-    /// The format: text, table, name, json, yaml, markdown, github, sarif or junit
-    #[arg(
-        short = 'o',
-        long = "output",
-        id = "output",
-        value_name = "FORMAT",
-        default_value = "text",
-        hide_possible_values = true,
-        hide_default_value = true
-    )]
-    pub(crate) format: CheckFormat,
+    #[command(flatten)]
+    pub(crate) output: Output<CheckFormat>,
 }
 
 /// From which severity on a check fails.

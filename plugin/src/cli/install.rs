@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, value_parser};
 
 use super::connection::duration;
-use super::{Connection, DryRun, namespace};
+use super::{Connection, Trial, namespace};
 use crate::release::{NAMESPACE, Release};
 
 /// Print the manifests of netintent of this very version, or apply them
@@ -19,6 +19,7 @@ use crate::release::{NAMESPACE, Release};
 ///
 /// Exit status: 0, or 2 on an error.
 #[derive(Debug, Args)]
+#[command(mut_arg("dry_run", |dry_run| dry_run.requires("apply")))]
 #[command(after_help = "\
 Examples:
   kubectl netintent install | kubectl apply --server-side -f -
@@ -47,10 +48,8 @@ pub(crate) struct Install {
     #[arg(long)]
     pub(crate) apply: bool,
 
-    /// With --apply, change nothing: client says what would be applied, server asks the API server
-    #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
-    #[arg(hide_possible_values = true, requires = "apply")]
-    pub(crate) dry_run: Option<DryRun>,
+    #[command(flatten)]
+    pub(crate) trial: Trial,
 
     /// With --apply, take over fields that somebody else has written, such as another tool that installed netintent
     #[arg(long, requires = "apply")]

@@ -6,7 +6,7 @@ use clap::Args;
 use netintent::mode::{Mode as Value, Subject};
 use netintent::names;
 
-use super::{DryRun, Input, Output};
+use super::{Asked, Input, Output};
 
 /// Show or set the mode of a namespace or a Service, and what that cuts and opens
 ///
@@ -19,6 +19,8 @@ use super::{DryRun, Input, Output};
 /// Exit status: with --dry-run or -f 0 cuts nothing, 1 cuts something; else 0 set, or shown; 2 an error, stopped, or
 /// cannot tell.
 #[derive(Debug, Args)]
+#[command(mut_arg("yes", |yes| yes.conflicts_with("files").requires("target")))]
+#[command(mut_arg("dry_run", |dry_run| dry_run.conflicts_with("files").requires("target")))]
 #[command(after_help = "\
 Examples:
   kubectl netintent mode bank                           # the mode, and what each other would do
@@ -40,14 +42,8 @@ pub(crate) struct Mode {
     #[arg(long)]
     pub(crate) declared: bool,
 
-    /// Do not ask
-    #[arg(short, long, conflicts_with = "files", requires = "target")]
-    pub(crate) yes: bool,
-
-    /// Show what would change, and change nothing: client, or server, which asks the API server whether it would take it
-    #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
-    #[arg(hide_possible_values = true, conflicts_with = "files", requires = "target")]
-    pub(crate) dry_run: Option<DryRun>,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
 
     /// Leave out the headers of tables
     #[arg(long)]

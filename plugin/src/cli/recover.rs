@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use netintent::names;
 use netintent::recover::LONGEST;
 
-use super::{Connection, DryRun};
+use super::{Asked, Connection, Output};
 
 /// For when the webhook is down and a deployment can't wait: let new pods in, give them their labels, open Services
 ///
@@ -53,17 +53,8 @@ Examples:
   kubectl netintent recover status
   kubectl netintent recover status -o json | jq .services")]
 pub(crate) struct RecoverStatus {
-    /// The format: table or json
-    #[arg(
-        short = 'o',
-        long = "output",
-        id = "output",
-        value_name = "FORMAT",
-        default_value = "table",
-        hide_possible_values = true,
-        hide_default_value = true
-    )]
-    pub(crate) format: RecoverFormat,
+    #[command(flatten)]
+    pub(crate) output: Output<RecoverFormat>,
 
     #[command(flatten)]
     pub(crate) connection: Connection,
@@ -168,14 +159,8 @@ pub(crate) struct RecoverUndo {
 /// How a step is done.
 #[derive(Debug, Args)]
 pub(crate) struct RecoverChange {
-    /// Do not ask
-    #[arg(short, long)]
-    pub(crate) yes: bool,
-
-    /// Print what would change, and change nothing: client, or server, which asks the API server
-    #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
-    #[arg(hide_possible_values = true)]
-    pub(crate) dry_run: Option<DryRun>,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
 
     #[command(flatten)]
     pub(crate) connection: Connection,

@@ -4,15 +4,17 @@
 
 use clap::{Args, ValueEnum};
 
-use super::Input;
+use super::{Input, Output};
 
 /// Print the NetworkPolicies that `enforce` gives Services and namespaces, as YAML that `kubectl apply` takes
 ///
 /// The same objects give the same bytes, in whatever order they are read, until an Approval with `from` expires. A policy
-/// of such a name among the manifests changes nothing: a warning says so where it is another one.
+/// of such a name among the manifests changes nothing: a warning says so where it is another one. JSON is a list that
+/// `kubectl apply` takes too.
 ///
 /// Exit status: 0, or 2 on an error.
 #[derive(Debug, Args)]
+#[command(mut_arg("output", |output| output.default_value("yaml")))]
 #[command(after_help = "\
 Examples:
   kubectl netintent render -f deploy/
@@ -27,17 +29,8 @@ pub(crate) struct Render {
     #[command(flatten)]
     pub(crate) input: Input,
 
-    /// The format: yaml, json (a list that `kubectl apply` takes too) or name
-    #[arg(
-        short = 'o',
-        long = "output",
-        id = "output",
-        value_name = "FORMAT",
-        default_value = "yaml",
-        hide_possible_values = true,
-        hide_default_value = true
-    )]
-    pub(crate) format: ManifestFormat,
+    #[command(flatten)]
+    pub(crate) output: Output<ManifestFormat>,
 }
 
 /// A format of manifests.

@@ -4,7 +4,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::Connection;
+use super::{Connection, Output};
 
 /// Print a cluster as far as the other commands read it, for -f and --base where there is no access to it
 ///
@@ -13,6 +13,7 @@ use super::Connection;
 ///
 /// Exit status: 0, or 2 on an error, or where not all could be read: the file says what.
 #[derive(Debug, Args)]
+#[command(mut_arg("output", |output| output.default_value("yaml")))]
 #[command(after_help = "\
 Examples:
   kubectl netintent snapshot > cluster.yaml
@@ -21,17 +22,8 @@ pub(crate) struct Snapshot {
     #[command(flatten)]
     pub(crate) connection: Connection,
 
-    /// The format: yaml or json
-    #[arg(
-        short = 'o',
-        long = "output",
-        id = "output",
-        value_name = "FORMAT",
-        default_value = "yaml",
-        hide_possible_values = true,
-        hide_default_value = true
-    )]
-    pub(crate) format: SnapshotFormat,
+    #[command(flatten)]
+    pub(crate) output: Output<SnapshotFormat>,
 }
 
 /// A format of a snapshot.

@@ -4,7 +4,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{Connection, namespace};
+use super::{Connection, Output, namespace};
 
 /// Say whether netintent in the cluster is as it should be, and how much takes part
 ///
@@ -27,17 +27,8 @@ pub(crate) struct Status {
     #[command(flatten)]
     pub(crate) connection: Connection,
 
-    /// The format: table, json or yaml
-    #[arg(
-        short = 'o',
-        long = "output",
-        id = "output",
-        value_name = "FORMAT",
-        default_value = "table",
-        hide_possible_values = true,
-        hide_default_value = true
-    )]
-    pub(crate) format: StatusFormat,
+    #[command(flatten)]
+    pub(crate) output: Output<StatusFormat>,
 }
 
 /// A format of a status.

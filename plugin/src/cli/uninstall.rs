@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::connection::duration;
 use super::install::own_namespace;
-use super::{Connection, DryRun};
+use super::{Asked, Connection};
 
 /// Take netintent out of a cluster, with all that it wrote there; or print the manifests of what it is installed by
 ///
@@ -22,6 +22,8 @@ use super::{Connection, DryRun};
 ///
 /// Exit status: 0 nothing of netintent's is there any more, 2 on an error, or where something stays.
 #[derive(Debug, Args)]
+#[command(mut_arg("yes", |yes| yes.requires("apply")))]
+#[command(mut_arg("dry_run", |dry_run| dry_run.requires("apply")))]
 #[command(after_help = "\
 Examples:
   kubectl netintent uninstall --apply --dry-run             # what would go, and what would open
@@ -50,14 +52,8 @@ pub(crate) struct Uninstall {
     #[arg(long)]
     pub(crate) apply: bool,
 
-    /// Do not ask
-    #[arg(short, long, requires = "apply")]
-    pub(crate) yes: bool,
-
-    /// With --apply, change nothing: client says what would go, server asks the API server as well
-    #[arg(long, value_name = "WHERE", num_args = 0..=1, require_equals = true, default_missing_value = "client")]
-    #[arg(hide_possible_values = true, requires = "apply")]
-    pub(crate) dry_run: Option<DryRun>,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
 
     /// How long each step may take until what it removes is gone (30s, 5m)
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "5m")]

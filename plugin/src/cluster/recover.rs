@@ -105,7 +105,7 @@ impl OpenService {
 pub(crate) struct Leader {
     /// Its name.
     pub(crate) name: String,
-    /// How many seconds ago it has said so, by this machine's clock.
+    /// How many seconds ago it has said so.
     pub(crate) seconds: i64,
 }
 
@@ -188,11 +188,20 @@ impl Cluster {
         let renewed = spec["renewTime"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
         let name = spec["holderIdentity"].as_str().filter(|name| !name.is_empty());
         let (Some(renewed), Some(name)) = (renewed, name) else { return Ok(Leads::Nobody) };
-        let seconds = Timestamp::now().duration_since(renewed).as_secs();
+        let now = self.run(self.now()).map_err(Failure::into_error)?;
+        let seconds = now.duration_since(renewed).as_secs();
         if seconds >= spec["leaseDurationSeconds"].as_i64().unwrap_or(LASTS) {
             return Ok(Leads::Nobody);
         }
         Ok(Leads::Replica(Leader { name: names::printable(name), seconds: seconds.max(0) }))
+    }
+
+    /// What the user opens now.
+    ///
+    /// # Errors
+    /// Where the API server does not say who that is, or what time it is.
+    pub(crate) fn opened_now(&self, by: &Myself) -> Result<Opened> {
+        Ok(Opened::now(&by.name, self.run(self.now()).map_err(Failure::into_error)?))
     }
 
     /// Who the API server takes the user for.
@@ -358,14 +367,6 @@ impl Cluster {
 
     fn find(&self, path: &str) -> std::result::Result<Option<Value>, Failure> {
         self.run(self.found(path))
-    }
-}
-
-/// Who opens what is opened now.
-impl Myself {
-    /// What is written down.
-    pub(crate) fn opens(&self, now: Timestamp) -> Opened {
-        Opened::now(&self.name, now)
     }
 }
 

@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use futures::future::{join, join_all, try_join, try_join_all};
+use futures::future::{join, join_all, try_join_all, try_join3};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{Method, Request};
+use jiff::Timestamp;
+use netintent::recover::GROUP;
 use serde_json::{Value, json};
 
 use super::dry_run::never_run;
 use super::list::get;
 use super::{Cluster, Failure};
 use crate::error::Result;
-use crate::release::NAMESPACE;
+use crate::release::{BINDING, NAMESPACE, namespace_of};
 
 /// The name of all that there is one of.
 const NAME: &str = "netintent";
@@ -61,6 +63,8 @@ pub(crate) struct Replica {
 pub(crate) struct Facts {
     /// Where netintent is.
     pub(crate) namespace: String,
+    /// When it was read, by the clock of the API server.
+    pub(crate) now: Timestamp,
     /// The definitions, in the order of [`DEFINITIONS`].
     pub(crate) definitions: Vec<Answer>,
     pub(crate) mutating: Answer,
@@ -75,6 +79,8 @@ pub(crate) struct Facts {
     pub(crate) probe: Probe,
     /// The namespace in which it was asked.
     pub(crate) probed: String,
+    /// Whether whoever asks is in the group of those about whose requests nobody is asked.
+    pub(crate) passes: bool,
     pub(crate) replicas: Vec<Replica>,
 }
 
@@ -86,7 +92,10 @@ impl Cluster {
     /// # Errors
     /// Where the API server can't be reached, or does not answer as it should.
     pub(crate) fn facts(&self, namespace: &str) -> Result<Facts> {
-        self.run(self.all_facts(namespace)).map_err(Failure::into_error)
+        let mut facts = self.run(self.all_facts(namespace)).map_err(Failure::into_error)?;
+        // Who may not even ask who they are is taken for nobody special.
+        facts.passes = self.myself().is_ok_and(|myself| myself.groups.iter().any(|group| group == GROUP));
+        Ok(facts)
     }
 
     async fn all_facts(&self, probed: &str) -> Reading<Facts> {
@@ -102,17 +111,20 @@ impl Cluster {
             ]
             .map(|part| self.read(format!("{ADMISSION}/{part}"))),
         );
-        let (definitions, admission) = try_join(definitions, admission).await?;
+        let (definitions, admission, binding) =
+            try_join3(definitions, admission, self.read(BINDING.to_owned())).await?;
         let Ok([mutating, validating, policies, bindings]) = <[Answer; 4]>::try_from(admission) else {
             return Err(Failure::Garbled("an answer is missing".to_owned()));
         };
-        let namespace = place(&validating).or_else(|| place(&mutating)).unwrap_or_else(|| NAMESPACE.to_owned());
+        // Whoever edits a configuration may have it name another namespace.
+        let named = [home(&binding), place(&validating), place(&mutating)].into_iter().flatten().next();
+        let namespace = named.unwrap_or_else(|| NAMESPACE.to_owned());
         let running = try_join_all([
             self.read(format!("/apis/apps/v1/namespaces/{namespace}/deployments/{NAME}")),
             self.read(format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{NAME}")),
             self.read(format!("/api/v1/namespaces/{namespace}/pods?labelSelector=app.kubernetes.io%2Fname%3D{NAME}")),
         ]);
-        let (running, probe) = try_join(running, self.guarded(probed)).await?;
+        let (running, probe, now) = try_join3(running, self.guarded(probed), self.now()).await?;
         let Ok([deployment, lease, pods]) = <[Answer; 3]>::try_from(running) else {
             return Err(Failure::Garbled("an answer is missing".to_owned()));
         };
@@ -120,6 +132,7 @@ impl Cluster {
         let probed = probed.to_owned();
         Ok(Facts {
             namespace,
+            now,
             definitions,
             mutating,
             validating,
@@ -130,6 +143,7 @@ impl Cluster {
             pods,
             probe,
             probed,
+            passes: false,
             replicas,
         })
     }
@@ -191,6 +205,12 @@ impl Cluster {
         let said = super::refusal(status, &body);
         Err(Failure::of(kube::Error::Api(Box::new(said)), self.server()).worded().0)
     }
+}
+
+/// In which namespace the ServiceAccount is that a binding names.
+fn home(binding: &Answer) -> Option<String> {
+    let Answer::Is(binding) = binding else { return None };
+    namespace_of(binding).map(str::to_owned)
 }
 
 /// In which namespace the Service is that a configuration names.

@@ -23,7 +23,7 @@ use crate::writer::Target;
 pub(super) fn run(args: &Approve) -> Result<Status> {
     let reason = args.reason.as_deref().map(reason).transpose()?;
     let file = args.write.as_deref().map(file).transpose()?;
-    if args.dry_run == Some(DryRun::Server) && !args.apply {
+    if args.trial.dry_run == Some(DryRun::Server) && !args.apply {
         return Err(Error::new("--dry-run=server asks the API server about --apply, and only about that"));
     }
     let there = file.filter(|file| Path::new(file).exists());
@@ -66,13 +66,13 @@ fn live(args: &Approve, loaded: &Loaded, draft: &Draft) -> Result<Status> {
     let name = printable(&format!("{} {}", draft.kind(), draft.full_name()));
     let [before, after] = source::planned(loaded, |objects| objects.approvals.push(draft.approval()));
     let pair = Pair { caller: &draft.callers[0], callee: &draft.callees[0] };
-    if !args.apply || args.dry_run == Some(DryRun::Client) {
+    if !args.apply || args.trial.dry_run == Some(DryRun::Client) {
         print(&manifest)?;
         if args.apply {
             printer::note(&format!("dry run: {name} would be created"));
         }
     } else {
-        let server = args.dry_run == Some(DryRun::Server);
+        let server = args.trial.dry_run == Some(DryRun::Server);
         Cluster::connect(&args.input.connection)?.create(draft, server)?;
         if server {
             print(&manifest)?;
@@ -152,7 +152,7 @@ fn write(args: &Approve, loaded: &Loaded, draft: &Draft, file: Option<&str>) -> 
     let text = before.map(String::from_utf8_lossy);
     let added = edit::append(text.as_deref(), &manifest).map_err(|error| cannot_edit(path, error))?;
     let after = source::edited(loaded, &args.input, vec![File::new(path, &added)])?;
-    if args.dry_run.is_some() {
+    if args.trial.dry_run.is_some() {
         print(&manifest)?;
         printer::note(&printable(&format!("dry run: {name} would be added to {path}")));
     } else {

@@ -39,9 +39,9 @@ pub(super) fn run(args: &Check) -> Result<Status> {
         .map(|finding| Found::new(finding, sources))
         .collect();
     found.sort_by(|a, b| a.key().cmp(&b.key()));
-    let mut out = printer::stdout_for_text(args.format.is_text());
+    let mut out = printer::stdout_for_text(args.output.format.is_text());
     let least = args.fail_on.severity();
-    print(&mut out, &found, &loaded, args.format, least)?;
+    print(&mut out, &found, &loaded, args.output.format, least)?;
     out.flush()?;
     summary(&found, &accepted, args, sources);
     if !snapshot.objects.unread.is_empty() {

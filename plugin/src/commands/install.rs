@@ -28,7 +28,7 @@ pub(super) fn run(args: &Install) -> Result<Status> {
         return Ok(Status::Yes);
     }
     let manifests = manifests(&text);
-    if args.dry_run == Some(DryRun::Client) {
+    if args.trial.dry_run == Some(DryRun::Client) {
         manifests.iter().for_each(|manifest| printer::note(&format!("dry run: {manifest} would be applied")));
         return Ok(Status::Yes);
     }
@@ -37,7 +37,7 @@ pub(super) fn run(args: &Install) -> Result<Status> {
     place(&cluster, Some(&args.namespace))?;
     let install = Installing { args, cluster: &cluster, before: held(&cluster, &manifests)? };
     install.try_all(&manifests).map_err(Error::with_nothing_changed)?;
-    if args.dry_run.is_none() {
+    if args.trial.dry_run.is_none() {
         install.apply_all(&manifests)?;
     }
     Ok(Status::Yes)
@@ -92,7 +92,7 @@ impl Installing<'_> {
 
     /// Has the API server say of all that it would take it, before anything is written.
     fn try_all(&self, manifests: &[Manifest<'_>]) -> Result<()> {
-        let is_told = self.args.dry_run.is_some();
+        let is_told = self.args.trial.dry_run.is_some();
         // The Namespace comes first.
         let has_namespace = self.before.first().is_some_and(Option::is_some);
         let mut unasked = 0;

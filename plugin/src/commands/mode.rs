@@ -28,7 +28,7 @@ pub(super) fn run(args: &cli::Mode) -> Result<Status> {
         return Err(Error::with_help("a mode is set on the cluster as it is, and not as --mode says", help));
     }
     // What is written is what was read before all else: a change of somebody else's in between is found.
-    let sets = args.input.is_live() && args.target.is_some() && args.dry_run != Some(DryRun::Client);
+    let sets = args.input.is_live() && args.target.is_some() && args.asked.trial.dry_run != Some(DryRun::Client);
     let target = if sets { Some(Target::read(args)?) } else { None };
     // Where not all may be read, its namespace is.
     let names = [format!("{}/", subject.namespace)];
@@ -133,12 +133,12 @@ fn change(
     let cuts = if counts.cut > 0 { Status::No } else { Status::Yes };
     let Some(Target { cluster, labelled }) = target else { return Ok(cuts) };
     let (kind, name) = (standing.subject.kind(), standing.subject.name());
-    if args.dry_run == Some(DryRun::Server) {
+    if args.asked.trial.dry_run == Some(DryRun::Server) {
         cluster.set_mode(standing.subject, &labelled, mode, true)?;
         printer::note(&format!("dry run: the API server would take {mode} for {kind} {name}"));
         return Ok(cuts);
     }
-    if !args.yes && !confirmed(&format!("Set {kind} {name} to {mode}?"))? {
+    if !args.asked.yes && !confirmed(&format!("Set {kind} {name} to {mode}?"))? {
         printer::note("nothing was changed");
         return Ok(Status::Trouble);
     }

@@ -46,10 +46,10 @@ impl Doing {
 
 /// Whether to go on after all was shown, and how; otherwise with which status to end.
 fn agreed(change: &RecoverChange, question: &str) -> Result<std::result::Result<Doing, Status>> {
-    match change.dry_run {
+    match change.asked.trial.dry_run {
         Some(DryRun::Client) => Ok(Err(Status::Yes)),
         Some(DryRun::Server) => Ok(Ok(Doing::Asking)),
-        None if change.yes || confirmed(question)? => Ok(Ok(Doing::Really)),
+        None if change.asked.yes || confirmed(question)? => Ok(Ok(Doing::Really)),
         None => {
             printer::note("nothing was changed");
             Ok(Err(Status::Trouble))

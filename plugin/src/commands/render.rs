@@ -33,7 +33,7 @@ pub(super) fn run(args: &Render) -> Result<Status> {
         });
     }
     let mut out = printer::data();
-    match args.format {
+    match args.output.format {
         ManifestFormat::Yaml => manifests::yaml(&mut out, &policies)?,
         ManifestFormat::Json => manifests::json(&mut out, &policies)?,
         ManifestFormat::Name => manifests::names(&mut out, &policies)?,

@@ -27,7 +27,7 @@ pub(super) fn run(args: &Revoke) -> Result<Status> {
         let help = "-f PATH takes it out of files, --apply out of the cluster".to_owned();
         return Err(Error::with_help("it is not said where the approval is to go from", help));
     }
-    if args.dry_run == Some(DryRun::Server) && !args.apply {
+    if args.asked.trial.dry_run == Some(DryRun::Server) && !args.apply {
         return Err(Error::new("--dry-run=server asks the API server about --apply, and only about that"));
     }
     // The process ends with the answer: there is no use in tidying up before.
@@ -46,7 +46,7 @@ pub(super) fn run(args: &Revoke) -> Result<Status> {
     let after = source::edited(&loaded, &args.input, edits)?;
     // An object that the removed one stood in for may hold now.
     check_wider_than_nothing(&after, pair)?;
-    if args.dry_run.is_some() {
+    if args.asked.trial.dry_run.is_some() {
         show(&changes)?;
     } else {
         write(&changes)?;
@@ -56,7 +56,7 @@ pub(super) fn run(args: &Revoke) -> Result<Status> {
             .revoked
             .taken
             .iter()
-            .for_each(|taken| printer::note(&worded(taken, pair, change.name, args.dry_run.is_some())));
+            .for_each(|taken| printer::note(&worded(taken, pair, change.name, args.asked.trial.dry_run.is_some())));
     }
     effect::tell(&loaded.snapshot, &after.snapshot, pair, false);
     Ok(Status::Yes)

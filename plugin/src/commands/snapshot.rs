@@ -15,7 +15,7 @@ use crate::source;
 pub(super) fn run(args: &Snapshot) -> Result<Status> {
     let (nodes, unread) = source::nodes(&args.connection)?;
     let mut out = printer::data();
-    let mut items = match args.format {
+    let mut items = match args.output.format {
         SnapshotFormat::Yaml => Items::yaml(&mut out, SNAPSHOT)?,
         SnapshotFormat::Json => Items::json(&mut out, SNAPSHOT)?,
     };

@@ -1,25 +1,26 @@
 //! `status`: whether netintent in the cluster is as it should be, and how much takes part.
 
 mod certificate;
+mod compare;
 mod line;
 mod registrations;
 mod running;
+mod wrong;
 
 use std::io::Write as _;
 use std::mem::ManuallyDrop;
 
-use jiff::Timestamp;
 use netintent::check::check;
 use netintent::finding::{Code, Finding};
 use netintent::snapshot::Snapshot;
-use netintent::tally::by_namespace;
+use netintent::tally::{Tallies, by_namespace};
 
 use crate::cli::{self, Input};
 use crate::cluster::Cluster;
 use crate::cluster::status::Facts;
 use crate::error::{Result, Status};
 use crate::printer;
-use crate::render::status::{OfNamespace, View};
+use crate::render::status::View;
 use crate::source;
 pub(crate) use line::{Line, State};
 
@@ -40,63 +41,45 @@ pub(super) fn run(args: &cli::Status) -> Result<Status> {
     let cluster = Cluster::connect(&args.connection)?;
     let probed = args.namespace.as_deref().unwrap_or(cluster.namespace()).to_owned();
     let facts = cluster.facts(&probed)?;
-    let now = Timestamp::now();
     if registrations::is_absent(&facts) {
         let help = "kubectl netintent install prints the manifests; with --apply it applies them";
         let lines = vec![Line::bad("installed", "netintent is not installed in this cluster", help)];
         return print(
             args,
-            &View { lines, versions: Vec::new(), namespaces: Vec::new(), not_covered: Vec::new(), unread: None },
+            &View { lines, versions: Vec::new(), tallies: Tallies::default(), not_covered: Vec::new(), unread: None },
         );
     }
     // The process ends with the answer: there is no use in tidying up before.
-    let mut loaded = ManuallyDrop::new(source::load(&input(args), &[])?);
+    let mut loaded = ManuallyDrop::new(source::load(&Input::live(&args.connection, args.namespace.as_deref()), &[])?);
     let read = std::mem::take(&mut loaded.findings);
     let snapshot = &loaded.snapshot;
     let findings = check(snapshot, read);
-    let mut lines = of_facts(&facts, now);
+    let tallies = by_namespace(snapshot);
+    let mut lines = of_facts(&facts);
     lines.extend(of_findings(snapshot, &findings));
-    let cut = running::would_be_cut(&facts);
-    let namespaces = by_namespace(snapshot).into_iter().map(|(name, tally)| {
-        let would_be_cut = cut.as_ref().map(|cut| cut.get(name).copied().unwrap_or(0));
-        OfNamespace { name, tally, would_be_cut }
-    });
+    lines.extend(of_counts(&tallies));
     let view = View {
         lines,
         versions: running::versions(&facts),
-        namespaces: namespaces.collect(),
+        tallies,
         not_covered: not_covered(snapshot, &findings),
         unread: Some(snapshot),
     };
     print(args, &view)
 }
 
-/// Everything is read, whatever the namespace.
-fn input(args: &cli::Status) -> Input {
-    Input {
-        files: Vec::new(),
-        namespace: args.namespace.clone(),
-        all_namespaces: true,
-        modes: Vec::new(),
-        pod_cidrs: Vec::new(),
-        verbose: false,
-        with_cluster: false,
-        connection: args.connection.clone(),
-    }
-}
-
-fn of_facts(facts: &Facts, now: Timestamp) -> Vec<Line> {
+fn of_facts(facts: &Facts) -> Vec<Line> {
     let mut lines = vec![
         registrations::definitions(facts),
         registrations::configuration(facts, "MutatingWebhookConfiguration"),
         registrations::configuration(facts, "ValidatingWebhookConfiguration"),
         registrations::policies(facts),
-        certificate::certificate(facts, now),
+        certificate::certificate(facts),
         running::deployment(facts),
-        running::leader(facts, now),
+        running::leader(facts),
         running::answers(facts),
     ];
-    lines.extend(running::replicas(facts, now));
+    lines.extend(running::replicas(facts));
     lines
 }
 
@@ -118,7 +101,16 @@ fn of_findings(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Line> {
             None => Line::good(name, good),
         }
     };
-    let approvals = ["Namespace", "Pod", "ServiceAccount", "Approval", "ClusterApproval", "ClusterProhibition"];
+    let approvals = [
+        "Namespace",
+        "Pod",
+        "ReplicaSet",
+        "Job",
+        "ServiceAccount",
+        "Approval",
+        "ClusterApproval",
+        "ClusterProhibition",
+    ];
     vec![
         of("modes", &[Code::UnknownMode], &["Namespace", "Service"], "every label of a mode names one"),
         of(
@@ -129,6 +121,16 @@ fn of_findings(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Line> {
         ),
         of("labels", &LABELS, &approvals, "running pods have the labels that they are given, and no others"),
     ]
+}
+
+/// Whose callers declare too much to be counted, which makes counts too small.
+fn of_counts(tallies: &Tallies<'_>) -> Option<Line> {
+    const MOST: usize = 5;
+    let names: Vec<&str> = tallies.uncounted.iter().map(String::as_str).take(MOST).collect();
+    let more = tallies.uncounted.len() - names.len();
+    let more = if more > 0 { format!(" and {more} more namespaces") } else { String::new() };
+    let text = "callers declare so much that not all of it was counted as not approved, or as cut, in";
+    (!names.is_empty()).then(|| Line::told("counts", format!("{text} {}{more}", names.join(", "))))
 }
 
 /// What is not covered: of pods only those whose namespace takes part.
@@ -144,9 +146,9 @@ fn not_covered(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Finding> {
 }
 
 fn print(args: &cli::Status, view: &View<'_>) -> Result<Status> {
-    let text = args.format == cli::StatusFormat::Table;
+    let text = args.output.format == cli::StatusFormat::Table;
     let mut out = printer::stdout_for_text(text);
-    view.print(&mut out, args.format)?;
+    view.print(&mut out, args.output.format)?;
     out.flush()?;
     Ok(match view.ok() {
         Some(true) => Status::Yes,
@@ -198,6 +200,7 @@ pub(crate) mod tests {
         let definition = || Answer::Is(json!({"status": {"conditions": [{"type": "Established", "status": "True"}]}}));
         Facts {
             namespace: "netintent-system".to_owned(),
+            now: "2026-11-26T12:00:10Z".parse().unwrap(),
             definitions: vec![definition(), definition(), definition()],
             mutating: configuration("MutatingWebhookConfiguration"),
             validating: configuration("ValidatingWebhookConfiguration"),
@@ -212,6 +215,7 @@ pub(crate) mod tests {
             pods: Answer::Is(json!({"items": []})),
             probe: Probe::Taken,
             probed: "default".to_owned(),
+            passes: false,
             replicas: Vec::new(),
         }
     }

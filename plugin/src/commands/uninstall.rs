@@ -38,12 +38,12 @@ pub(super) fn run(args: &Uninstall) -> Result<Status> {
     }
     show(args, &found)?;
     let rest = if found.has_rest() { Status::Trouble } else { Status::Yes };
-    if args.dry_run == Some(DryRun::Client) || found.is_empty() {
+    if args.asked.trial.dry_run == Some(DryRun::Client) || found.is_empty() {
         return Ok(rest);
     }
-    let dry_run = args.dry_run.is_some();
+    let dry_run = args.asked.trial.dry_run.is_some();
     let leaving = |run| Leaving { cluster: &cluster, timeout: args.timeout, run };
-    if !dry_run && !args.yes && !confirmed(&format!("Uninstall netintent from {}?", cluster.server()))? {
+    if !dry_run && !args.asked.yes && !confirmed(&format!("Uninstall netintent from {}?", cluster.server()))? {
         printer::note("nothing was changed");
         return Ok(Status::Trouble);
     }
@@ -63,7 +63,7 @@ pub(super) fn run(args: &Uninstall) -> Result<Status> {
 /// Where policies of somebody else would let nobody in any more.
 fn show(args: &Uninstall, found: &Found) -> Result<()> {
     let hangs = !(found.policies.is_empty() && found.namespaces.is_empty() && found.pods.is_empty());
-    let loaded = if hangs { Some(source::load_for_check(&everything(args))?) } else { None };
+    let loaded = if hangs { Some(source::load_for_check(&Input::live(&args.connection, None))?) } else { None };
     if let Some(loaded) = &loaded {
         check_others(args, loaded, found)?;
     }
@@ -84,20 +84,6 @@ fn show(args: &Uninstall, found: &Found) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// All of the cluster.
-fn everything(args: &Uninstall) -> Input {
-    Input {
-        files: Vec::new(),
-        namespace: None,
-        all_namespaces: true,
-        modes: Vec::new(),
-        pod_cidrs: Vec::new(),
-        with_cluster: false,
-        verbose: false,
-        connection: args.connection.clone(),
-    }
 }
 
 /// The cluster without the policies that go.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use netintent::diff::{Difference, diff};
 use netintent::list::Party;
-use netintent::mode::{Counts, Mode, Origin, Stop, Subject, cuts_declared};
+use netintent::mode::{Counts, Mode, Origin, Stop, Subject, cuts_declared, opens_declared};
 use netintent::names::printable;
 use netintent::port::PortSet;
 use netintent::snapshot::Snapshot;
@@ -235,11 +235,6 @@ impl Change<'_> {
         }
         Ok(())
     }
-}
-
-fn opens_declared(difference: &Difference<'_>) -> bool {
-    let declared = [&difference.before.declared, &difference.after.declared];
-    difference.gained().iter().any(|ports| declared.iter().any(|declared| !ports.intersection(declared).is_empty()))
 }
 
 /// What of these ports is declared, and approved.

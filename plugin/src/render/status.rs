@@ -6,7 +6,7 @@ use netintent::finding::Finding;
 use netintent::mode::Mode;
 use netintent::names::printable;
 use netintent::snapshot::Snapshot;
-use netintent::tally::Tally;
+use netintent::tally::{Tallies, Tally};
 use serde_json::{Value, json};
 
 use super::items::{API_VERSION, yaml_object};
@@ -16,22 +16,16 @@ use crate::cli::{Format, StatusFormat};
 use crate::commands::status::{Line, State};
 use crate::printer::{BOLD, styled};
 
+/// In place of what hangs on objects that could not be read.
+const NOBODY_KNOWS: &str = "?";
 /// How many things that are not covered a table shows.
 const MOST: usize = 20;
-
-/// How much there is in a namespace.
-pub(crate) struct OfNamespace<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) tally: Tally,
-    /// As the replica that leads counts it, where it could be asked.
-    pub(crate) would_be_cut: Option<u64>,
-}
 
 /// All that is said.
 pub(crate) struct View<'a> {
     pub(crate) lines: Vec<Line>,
     pub(crate) versions: Vec<String>,
-    pub(crate) namespaces: Vec<OfNamespace<'a>>,
+    pub(crate) tallies: Tallies<'a>,
     pub(crate) not_covered: Vec<Finding>,
     /// What was read, and not; none where nothing had to be.
     pub(crate) unread: Option<&'a Snapshot>,
@@ -59,17 +53,17 @@ impl View<'_> {
     fn json(&self) -> Value {
         let line =
             |line: &Line| json!({"name": line.name, "state": word(line.state), "text": line.text, "help": line.help});
-        let namespace = |of: &OfNamespace<'_>| {
-            let Tally { mode, unknown, services: [off, shadow, enforce], callers, granted, refused } = &of.tally;
+        let namespace = |(name, tally): (&&str, &Tally)| {
+            let Tally { mode, unknown, services, callers, granted, refused, would_be_cut } = tally;
             json!({
-                "name": of.name,
-                "mode": mode.as_str(),
+                "name": name,
+                "mode": mode.map(Mode::as_str),
                 "unknownMode": unknown,
-                "services": {"off": off, "shadow": shadow, "enforce": enforce},
+                "services": services.map(|[off, shadow, enforce]| json!({"off": off, "shadow": shadow, "enforce": enforce})),
                 "callers": callers,
                 "granted": granted,
                 "refused": refused,
-                "wouldBeCut": of.would_be_cut,
+                "wouldBeCut": would_be_cut,
             })
         };
         let finding = |finding: &Finding| {
@@ -83,7 +77,7 @@ impl View<'_> {
             "ok": self.ok(),
             "versions": {"plugin": env!("CARGO_PKG_VERSION"), "webhook": self.versions},
             "checks": self.lines.iter().map(line).collect::<Vec<_>>(),
-            "namespaces": self.namespaces.iter().map(namespace).collect::<Vec<_>>(),
+            "namespaces": self.tallies.namespaces.iter().map(namespace).collect::<Vec<_>>(),
             "notCovered": self.not_covered.iter().map(finding).collect::<Vec<_>>(),
         });
         let unread = self.unread.map(UnreadView::of).unwrap_or_default();
@@ -123,31 +117,36 @@ impl View<'_> {
         if self.unread.is_none() {
             return Ok(());
         }
-        if self.namespaces.is_empty() {
+        let all = &self.tallies.namespaces;
+        if all.is_empty() && !self.tallies.more {
             return writeln!(out, "\nNo namespace takes part: kubectl netintent mode NAMESPACE shadow begins.");
+        }
+        if all.is_empty() {
+            return writeln!(out, "\nWhich namespaces take part can't be told: not all Namespaces could be read.");
         }
         writeln!(out)?;
         let headers = vec!["NAMESPACE", "MODE", "SERVICES", "CALLERS", "APPROVED", "NOT APPROVED", "WOULD BE CUT"];
         let mut table = TableWriter::new(out, Format::Table, headers, false);
-        for of in &self.namespaces {
-            let tally = &of.tally;
-            let mode = match &tally.unknown {
-                Some(value) => (format!("off (`{value}` is no mode)"), Tone::Bad),
-                None => plain(tally.mode.as_str()),
+        for (name, tally) in all {
+            let mode = match (&tally.unknown, tally.mode) {
+                (Some(value), _) => (format!("off (`{value}` is no mode)"), Tone::Bad),
+                (None, Some(mode)) => plain(mode.as_str()),
+                (None, None) => plain(NOBODY_KNOWS),
             };
-            let refused = (tally.refused.to_string(), if tally.refused > 0 { Tone::Note } else { Tone::Plain });
-            let cut: Field = of.would_be_cut.map_or_else(|| plain("?"), |cut| plain(cut.to_string()));
             table.row(vec![
-                plain(of.name),
+                plain(*name),
                 mode,
                 plain(services(tally)),
-                plain(tally.callers.to_string()),
-                plain(tally.granted.to_string()),
-                refused,
-                cut,
+                count(tally.callers, Tone::Plain),
+                count(tally.granted, Tone::Plain),
+                count(tally.refused, Tone::Note),
+                count(tally.would_be_cut, Tone::Plain),
             ])?;
         }
         table.finish()?;
+        if self.tallies.more {
+            writeln!(out, "There may be more of them: not all Namespaces could be read.")?;
+        }
         Ok(())
     }
 
@@ -178,11 +177,21 @@ fn word(state: State) -> &'static str {
     }
 }
 
+/// A count, in a tone where there is something to count.
+fn count(count: Option<usize>, some: Tone) -> Field {
+    match count {
+        None => plain(NOBODY_KNOWS),
+        Some(0) => plain("0"),
+        Some(count) => (count.to_string(), some),
+    }
+}
+
 /// How many Services there are, and how many of them are in another mode than their namespace.
 fn services(tally: &Tally) -> String {
-    let all: usize = tally.services.iter().sum();
+    let Some(services) = tally.services else { return NOBODY_KNOWS.to_owned() };
+    let all: usize = services.iter().sum();
     let modes = [Mode::Off, Mode::Shadow, Mode::Enforce];
-    let others = modes.iter().zip(tally.services).filter(|(mode, count)| **mode != tally.mode && *count > 0);
+    let others = modes.iter().zip(services).filter(|(mode, count)| Some(**mode) != tally.mode && *count > 0);
     let others: Vec<String> = others.map(|(mode, count)| format!("{count} in {mode}")).collect();
     if others.is_empty() { all.to_string() } else { format!("{all} ({})", others.join(", ")) }
 }

@@ -88,17 +88,3 @@ fn services_that_become_protected() {
     assert_eq!(protection_changes(&open, &closed), [change]);
     assert!(protection_changes(&closed, &closed).is_empty());
 }
-
-#[test]
-fn a_mode_would_cut_what_is_not_approved() {
-    let (now, then) = (snapshot(&shop("", ""), &[]), snapshot(&shop("", ""), &["bank=enforce"]));
-    let mut cut = Vec::new();
-    crate::cut::cut::<()>(&now, &then, &mut |d| {
-        cut.push((d.change(), d.before.ports.is_all()));
-        Ok(())
-    })
-    .unwrap();
-    // The outside, and shop/web.
-    assert_eq!(cut, [(Change::Removed, true), (Change::Removed, true)]);
-    assert_eq!(crate::cut::cut(&then, &now, &mut |_| Err(())), Ok(()), "opening cuts nothing");
-}

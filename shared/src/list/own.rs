@@ -3,6 +3,7 @@
 use super::{Entry, Lister};
 use crate::connection::{PortSetId, Row};
 use crate::number::number;
+use crate::snapshot::Workload;
 
 impl Lister<'_> {
     /// The row of a workload, in which its connection to itself is that of its pods to each other.
@@ -18,9 +19,11 @@ impl Lister<'_> {
         entries
     }
 
-    /// A running pod's connection to itself is none; a template stands for pods that connect to each other.
+    /// A running pod's connection to itself is none; a template stands for pods that connect to each other, and so does the
+    /// only pod that a controller has: it makes more of them, if only while it replaces that one.
     fn own_entry(&mut self, workload: usize) -> Option<Entry> {
-        let pods = self.snapshot.workloads[workload].pods.clone();
+        let Workload { pods, kind, .. } = self.snapshot.workloads[workload].clone();
+        let stands_for_more = pods.len() == 1 && kind != "Pod";
         let mut rows: Vec<(u32, Row)> = Vec::new();
         let (mut every, mut some) = (None, PortSetId::NONE);
         for pod in pods.clone() {
@@ -30,7 +33,7 @@ impl Lister<'_> {
                 rows.push((pod, self.connections.row(pod, &mut self.ports)));
             }
             let runs = self.snapshot.objects.workloads[self.snapshot.pods[pod as usize].object].kind == "Pod";
-            for to in pods.clone().filter(|to| !runs || *to != pod) {
+            for to in pods.clone().filter(|to| !runs || *to != pod || stands_for_more) {
                 let row = &rows[at].1;
                 let ports =
                     row.binary_search_by_key(&to, |(pod, _)| *pod).map_or(PortSetId::NONE, |found| row[found].1);

@@ -57,6 +57,22 @@ fn filters_select_either_end() {
 }
 
 #[test]
+fn the_only_pod_of_a_controller_stands_for_those_that_take_its_place() {
+    let own = |text: &str| {
+        let cluster =
+            snapshot(&format!("{text}{POLICY}  podSelector: {{}}\n  ingress: [{{ports: [{{port: 80}}]}}]\n"), &[]);
+        edges(&cluster, &Filter { own: true, ..Filter::default() })
+    };
+    let (one, two) = (pod("db-0", "app: db", 5432), pod("db-1", "app: db", 5432));
+    assert_eq!(own(&deployment("shop", "db", "")), ["shop/db -> shop/db: TCP 80"], "as the template says");
+    assert_eq!(own(&one), ["shop/db -> shop/db: TCP 80"]);
+    assert_eq!(own(&(one.clone() + &two)), ["shop/db -> shop/db: TCP 80"]);
+    let bare =
+        one.lines().filter(|line| !line.contains("ownerReferences")).fold(String::new(), |all, line| all + line + "\n");
+    assert_eq!(own(&bare), [""; 0], "nobody makes another of it");
+}
+
+#[test]
 fn what_is_declared_and_cut_is_shown_on_demand() {
     let text = deployment("shop", "web", "bank/ledger:http, bank/ledger:metrics")
         + &deployment("bank", "ledger", "")

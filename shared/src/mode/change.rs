@@ -136,9 +136,18 @@ impl Counts {
 
 /// Whether something closes that its caller declares.
 pub fn cuts_declared(difference: &Difference<'_>) -> bool {
+    has_declared(difference, &difference.lost())
+}
+
+/// Whether something opens that its caller declares.
+pub fn opens_declared(difference: &Difference<'_>) -> bool {
+    has_declared(difference, &difference.gained())
+}
+
+/// Whether something of these ports is declared, on either side.
+fn has_declared(difference: &Difference<'_>, ports: &[PortSet]) -> bool {
     let declared = [&difference.before.declared, &difference.after.declared];
-    let is = |ports: &PortSet| declared.iter().any(|declared| !ports.intersection(declared).is_empty());
-    difference.lost().iter().any(is)
+    ports.iter().any(|ports| declared.iter().any(|declared| !ports.intersection(declared).is_empty()))
 }
 
 /// What there is to know of a change besides connections, and is not so before it: what stays without a policy, what keeps a

@@ -154,6 +154,7 @@ pub(crate) fn compare(
     };
     let list = ask(&["list", "-A"])?;
     let declared = ask(&["list", "-A", "--declared"])?;
+    ask(&["list", "-A", "--self"])?;
     ask(&["list", "-A", "--grouped"])?;
     ask(&["render", "-A"])?;
     ask(&["check", "-A"])?;

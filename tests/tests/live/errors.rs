@@ -10,7 +10,7 @@ use crate::Result;
 use crate::plugin::{netintent, workload};
 
 /// A kubeconfig in the scratch folder of a kubectl.
-fn kubeconfig(kubectl: &Kubectl, server: &str, user: &str) -> Result<String> {
+pub(crate) fn kubeconfig(kubectl: &Kubectl, server: &str, user: &str) -> Result<String> {
     let text = format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
          clusters:\n- name: test\n  cluster: {{server: '{server}', insecure-skip-tls-verify: true}}\n\

@@ -1,9 +1,11 @@
 //! Whether netintent is as it should be.
 
-use netintent_tests::{Certificates, ControlPlane, Installation, Installed};
-use serde_json::Value;
+use jiff::SignedDuration;
+use netintent_tests::{Certificates, ControlPlane, Fault, Installation, Installed, Kubectl, Proxy};
+use serde_json::{Value, json};
 
 use crate::Result;
+use crate::errors::kubeconfig;
 use crate::limited::viewer;
 use crate::plugin::{Said, netintent, shared, until_said, workload};
 
@@ -31,6 +33,79 @@ fn denied(installed: &Installed) -> Result<u64> {
     Ok(installed.replicas().iter().map(of).sum::<std::result::Result<u64, _>>()?)
 }
 
+/// Makes a JSON Patch of something.
+fn patch(kubectl: &Kubectl, kind: &str, name: &str, patch: &Value) -> Result {
+    kubectl.text(["patch", kind, name, "--type=json", "-p", &patch.to_string()])?;
+    Ok(())
+}
+
+/// What narrows what is asked is found, and told with what puts it right.
+fn narrowed(installed: &Installed, base: &str) -> Result {
+    let kubectl = installed.admin().kubectl();
+    let hooks = "validatingwebhookconfiguration";
+    let less = json!([{"op": "replace", "path": "/webhooks/3/rules/0/operations", "value": ["CREATE"]},
+        {"op": "add", "path": "/webhooks/2/timeoutSeconds", "value": 1}]);
+    patch(kubectl, hooks, "netintent", &less)?;
+    let some = json!([{"op": "add", "path": "/webhooks/3/objectSelector", "value": {"matchLabels": {"a": "b"}}}]);
+    patch(kubectl, hooks, "netintent", &some)?;
+    let created =
+        json!([{"op": "replace", "path": "/spec/matchConstraints/resourceRules/0/operations", "value": ["CREATE"]}]);
+    patch(kubectl, "validatingadmissionpolicy", "netintent-modes", &created)?;
+    let elsewhere = json!([{"op": "add", "path": "/spec/matchResources",
+        "value": {"namespaceSelector": {"matchLabels": {"a": "b"}}}}]);
+    patch(kubectl, "validatingadmissionpolicybinding", "netintent-keys", &elsewhere)?;
+    let said = netintent(kubectl, &STATUS)?;
+    assert_eq!(said.status, Some(1), "{said:?}");
+    let expected = "of shadow.workloads.netintent.dev timeoutSeconds is 1 in place of 10; \
+        of guard.netintent.dev rules[0].operations[1] is missing";
+    assert_eq!(found(&said, "validating webhook"), expected);
+    let expected = "of netintent-modes matchConstraints.resourceRules[0].operations[1] is missing; \
+        of the binding of netintent-keys matchResources.namespaceSelector.matchLabels.a should not be there";
+    assert_eq!(found(&said, "admission policies"), expected);
+    assert_eq!((state(&said, "mutating webhook"), state(&said, "answers")), ("ok".to_owned(), "unknown".to_owned()));
+    let edit = "kubectl edit validatingwebhookconfiguration netintent";
+    assert!(said.out.contains("install --apply --force-conflicts") && said.out.contains(edit), "{said:?}");
+
+    // What is more than was applied stays, as it is said.
+    kubectl.text(["apply", "--server-side", "--force-conflicts", "-k", base])?;
+    let said = netintent(kubectl, &STATUS)?;
+    let left = "of guard.netintent.dev objectSelector.matchLabels.a should not be there";
+    assert_eq!((said.status, found(&said, "validating webhook").as_str()), (Some(1), left));
+    patch(kubectl, hooks, "netintent", &json!([{"op": "remove", "path": "/webhooks/3/objectSelector"}]))?;
+    let none = json!([{"op": "remove", "path": "/spec/matchResources"}]);
+    patch(kubectl, "validatingadmissionpolicybinding", "netintent-keys", &none)?;
+    until_said(installed, kubectl, &["status"], |said| said.status == Some(0))?;
+    Ok(())
+}
+
+/// Whose clock counts: that of the API server.
+fn by_another_clock(installed: &Installed) -> Result {
+    let (plane, kubectl) = (installed.plane(), installed.admin().kubectl());
+    let proxy = Proxy::start(plane.url(), &plane.authority().pem())?;
+    kubectl.text(["create", "serviceaccount", "st-clock", "-n", "default"])?;
+    let role = ["--clusterrole=cluster-admin", "--serviceaccount=default:st-clock"];
+    kubectl.text(["create", "clusterrolebinding", "st-clock"].into_iter().chain(role))?;
+    let token = kubectl.text(["create", "token", "st-clock", "-n", "default"])?;
+    let user = json!({"token": token.trim()}).to_string();
+    let config = kubeconfig(kubectl, &proxy.url(), &user)?;
+    let status = [&STATUS[..], &["--kubeconfig", &config]].concat();
+    let said = netintent(kubectl, &status)?;
+    assert_eq!((said.status, state(&said, "leader").as_str()), (Some(0), "ok"), "{said:?}");
+    proxy.set(Fault::Ahead(SignedDuration::from_hours(1)));
+    let said = netintent(kubectl, &status)?;
+    assert_eq!((said.status, state(&said, "leader").as_str()), (Some(1), "wrong"), "{said:?}");
+    let leader = found(&said, "leader");
+    let seconds = leader.split_once("renewed ").and_then(|(_, rest)| rest.split(' ').next()?.parse::<u64>().ok());
+    assert!(seconds.is_some_and(|seconds| (3590..=3700).contains(&seconds)), "{leader}");
+    // By a clock of two years later the authority has had its time as well.
+    proxy.set(Fault::Ahead(SignedDuration::from_hours(2 * 366 * 24)));
+    let said = netintent(kubectl, &status)?;
+    assert_eq!(state(&said, "certificate"), "wrong", "{said:?}");
+    kubectl.text(["delete", "clusterrolebinding", "st-clock"])?;
+    kubectl.text(["delete", "serviceaccount", "st-clock", "-n", "default"])?;
+    Ok(())
+}
+
 /// As in a cluster: the manifests, a Service, pods that can be asked.
 #[test]
 fn all_that_is_as_it_should_be_is_told_and_what_is_not() -> Result {
@@ -56,7 +131,7 @@ fn all_that_is_as_it_should_be_is_told_and_what_is_not() -> Result {
     let json = good.json();
     assert_eq!((&json["kind"], &json["ok"]), (&Value::from("Status"), &Value::from(true)));
     let version = env!("CARGO_PKG_VERSION");
-    assert_eq!(json["versions"], serde_json::json!({"plugin": version, "webhook": [version]}));
+    assert_eq!(json["versions"], json!({"plugin": version, "webhook": [version]}));
     for name in [
         "kinds",
         "mutating webhook",
@@ -75,7 +150,7 @@ fn all_that_is_as_it_should_be_is_told_and_what_is_not() -> Result {
         assert_eq!(state(&good, name), "ok", "{name}: {good:?}");
     }
     assert!(found(&good, "replicas").starts_with("2 of 2 are ready"), "{good:?}");
-    let expected = serde_json::json!({"name": "st-bank", "mode": "shadow", "unknownMode": null,
+    let expected = json!({"name": "st-bank", "mode": "shadow", "unknownMode": null,
         "services": {"off": 0, "shadow": 2, "enforce": 0}, "callers": 1, "granted": 0, "refused": 1, "wouldBeCut": 1});
     assert_eq!(json["namespaces"][0], expected, "{json}");
 
@@ -96,6 +171,9 @@ fn all_that_is_as_it_should_be_is_told_and_what_is_not() -> Result {
     assert!(found(&said, "admission policies").contains("the binding of netintent-modes is missing"), "{said:?}");
     kubectl.text(["apply", "--server-side", "--force-conflicts", "-k", base])?;
     until_said(&installed, kubectl, &["status"], |said| said.status == Some(0))?;
+
+    narrowed(&installed, base)?;
+    by_another_clock(&installed)?;
 
     // Without the webhook.
     installed.replicas().iter().for_each(netintent_tests::Webhook::kill);
@@ -127,6 +205,7 @@ fn who_may_read_little_is_told_what_cannot_be_told() -> Result {
     let installed = shared()?;
     let admin = installed.admin().kubectl();
     installed.namespace("st-view", "shadow")?;
+    admin.pipe(["apply", "-f", "-"], &workload("st-view", "web", "web:rpc, other:rpc"))?;
     let user = viewer("st-viewer", "st-view")?;
     let said = netintent(user.kubectl(), &["status", "-n", "st-view", "-o", "json"])?;
     assert_eq!(said.status, Some(2), "{said:?}");
@@ -137,6 +216,19 @@ fn who_may_read_little_is_told_what_cannot_be_told() -> Result {
         assert_eq!(state(&said, name), "unknown", "{name}: {said:?}");
     }
     assert!(found(&said, "answers").contains("could not be asked in namespace st-view"), "{said:?}");
+    // What hangs on approvals of the whole cluster, or on callers of all of it, is not counted.
+    let counts = json!([{"name": "st-view", "mode": "shadow", "unknownMode": null,
+        "services": {"off": 0, "shadow": 1, "enforce": 0}, "callers": 1, "granted": null, "refused": null,
+        "wouldBeCut": null}]);
+    assert_eq!(said.json()["namespaces"], counts, "{said:?}");
+    let table = netintent(user.kubectl(), &["status", "-n", "st-view"])?;
+    let row = table.out.lines().find(|line| line.starts_with("st-view")).unwrap_or_default();
+    let row: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(row, ["st-view", "shadow", "1", "1", "?", "?", "?"], "{table:?}");
+    assert!(table.out.contains("There may be more of them: not all Namespaces could be read."), "{table:?}");
+    assert!(table.err.contains("not permitted to be read") && table.err.contains("ClusterApprovals"), "{table:?}");
+    let elsewhere = netintent(user.kubectl(), &["status", "-n", "default"])?;
+    assert!(elsewhere.out.contains("Which namespaces take part can't be told"), "{elsewhere:?}");
     assert!(said.json()["unread"].as_array().is_some_and(|unread| !unread.is_empty()), "{said:?}");
     // Whoever may create pods there gets an answer, and nothing more is needed for it.
     admin.text(["create", "role", "st-creator", "-n", "st-view", "--verb=create", "--resource=pods"])?;

@@ -1,27 +1,22 @@
 //! What running pods declare and carry no label for: whom a policy cuts, and how much is still to be approved.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use netintent::callee::{CalleePattern, Port, Scope};
+use netintent::callee::{CalleePattern, Scope};
 use netintent::caller::Caller;
-use netintent::catalogue::{Catalogue as _, callee_mode, services_meant};
-use netintent::compile::{means, service_mode};
-use netintent::mode::Mode;
-use netintent::objects::{Service, ServicePort};
-use rustc_hash::{FxHashMap, FxHashSet};
+use netintent::catalogue::Catalogue as _;
+use netintent::cut::{Budget, Declaration, Figures, figures};
+use netintent::objects::Service;
+use rustc_hash::FxHashMap;
 
 use crate::admission::Judged;
 use crate::world::{Key, World};
 
-/// How much is looked at for the callers of one namespace: whoever declares hundreds of wildcards in thousands of pods holds
-/// nobody up, and hides nobody but its own.
-const OF_ONE: usize = 100_000;
-
 /// The running pods of which not every intent has its label.
 #[derive(Debug, Default)]
 pub(crate) struct Uncovered {
-    pods: FxHashMap<Key, Pod>,
+    pods: FxHashMap<Key, Declaration>,
     callers: FxHashMap<Caller, OfCaller>,
 }
 
@@ -41,35 +36,11 @@ pub(crate) struct News {
     pub(crate) lacks_more: Option<Caller>,
 }
 
-/// One of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Pod {
-    caller: Caller,
-    /// Whether anybody is asked for an approval: not where its namespace takes no part, or a node runs it from a file.
-    asked: bool,
-    /// The intents without a label.
-    lacks: BTreeSet<Arc<CalleePattern>>,
-    /// Those with one.
-    has: BTreeSet<Arc<CalleePattern>>,
-}
-
-/// How much there is, by namespace.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Figures {
-    /// By the caller's namespace: how many callees the callers of it declare that have not approved them.
-    pub(crate) refused: BTreeMap<String, usize>,
-    /// By the callee's namespace: how many callers its Services in `shadow` would cut in `enforce`, of each Service those
-    /// that declare it.
-    pub(crate) would_be_cut: BTreeMap<String, usize>,
-    /// How many namespaces have callers that were not all counted.
-    pub(crate) uncounted: usize,
-}
-
 impl Uncovered {
     /// Takes in what a pod comes to, and whether anybody is asked for it; `None`: it is gone. Returns what that changes for
     /// its caller; `None`: it was known.
     pub(crate) fn put(&mut self, key: &Key, judged: Option<(&Judged, bool)>) -> Option<News> {
-        let now = judged.map(|(judged, asked)| Pod::of(judged, asked)).filter(|pod| !pod.lacks.is_empty());
+        let now = judged.map(|(judged, asked)| declaration(judged, asked)).filter(|pod| !pod.lacks.is_empty());
         if self.pods.get(key) == now.as_ref() {
             return None;
         }
@@ -104,7 +75,7 @@ impl Uncovered {
         self.callers.get(caller).is_some_and(|of| of.lacks.contains_key(callee))
     }
 
-    fn forget(&mut self, key: &Key, pod: &Pod) {
+    fn forget(&mut self, key: &Key, pod: &Declaration) {
         let Some(of) = self.callers.get_mut(&pod.caller) else { return };
         of.pods.remove(key);
         for callee in &pod.lacks {
@@ -155,103 +126,18 @@ impl Uncovered {
 
     /// How much there is at this moment.
     pub(crate) fn figures(&self, world: &World) -> Figures {
-        let mut figures = Figures::default();
-        let mut refused: FxHashSet<(&Caller, &CalleePattern)> = FxHashSet::default();
-        let mut cut: FxHashSet<(&Caller, &str, &str)> = FxHashSet::default();
-        // The pods of one caller declare the same.
-        let mut seen: FxHashSet<(&Caller, &BTreeSet<_>, &BTreeSet<_>)> = FxHashSet::default();
-        // What a pattern means hangs on its scope alone.
-        let mut scopes: FxHashMap<&Scope, (Mode, Vec<&Service>)> = FxHashMap::default();
-        let mut budget = Budget::default();
-        for pod in self.pods.values().filter(|pod| seen.insert((&pod.caller, &pod.lacks, &pod.has))) {
-            for callee in &pod.lacks {
-                if !scopes.contains_key(&callee.scope) {
-                    if !budget.take(&pod.caller, world.services(&callee.scope).len() * 2) {
-                        break;
-                    }
-                    scopes.insert(&callee.scope, meant(world, callee));
-                }
-                let Some((mode, shadow)) = scopes.get(&callee.scope) else { break };
-                if !budget.take(&pod.caller, 1 + shadow.len()) {
-                    break;
-                }
-                if pod.asked && *mode != Mode::Off && refused.insert((&pod.caller, callee)) {
-                    *figures.refused.entry(pod.caller.namespace.clone()).or_default() += 1;
-                }
-                for service in shadow {
-                    let metadata = &service.metadata;
-                    if pod.is_cut(callee, service, world.mode(&metadata.namespace), &mut budget)
-                        && cut.insert((&pod.caller, &metadata.namespace, &metadata.name))
-                    {
-                        *figures.would_be_cut.entry(metadata.namespace.clone()).or_default() += 1;
-                    }
-                }
-            }
-        }
-        figures.uncounted = budget.over.len();
-        figures
+        figures(self.pods.values(), world)
     }
 }
 
-/// The mode of what a callee pattern means, and which of it is in `shadow`.
-fn meant<'w>(world: &'w World, callee: &CalleePattern) -> (Mode, Vec<&'w Service>) {
-    let mode = |service: &Service| service_mode(service, world.mode(&service.metadata.namespace));
-    let all = services_meant(world, callee).into_iter().map(|(_, service)| service);
-    (callee_mode(world, callee), all.filter(|service| mode(service) == Mode::Shadow).collect())
+/// What a pod declares, by what it comes to.
+fn declaration(judged: &Judged, asked: bool) -> Declaration {
+    Declaration::new(&judged.derived.caller, asked, &judged.derived.intents, &judged.keys)
 }
 
 /// Of whom and what a pod lacks labels.
-fn pairs(pod: Option<&Pod>) -> impl Iterator<Item = (&Caller, &Arc<CalleePattern>)> {
+fn pairs(pod: Option<&Declaration>) -> impl Iterator<Item = (&Caller, &Arc<CalleePattern>)> {
     pod.into_iter().flat_map(|pod| pod.lacks.iter().map(|callee| (&pod.caller, callee)))
-}
-
-impl Pod {
-    fn of(judged: &Judged, asked: bool) -> Self {
-        let keys: FxHashSet<&str> = judged.keys.iter().map(String::as_str).collect();
-        let callees = judged.derived.intents.iter().map(|declared| Arc::clone(&declared.callee));
-        let (has, lacks) = callees.partition(|callee| keys.contains(callee.label_key().as_str()));
-        Self { caller: judged.derived.caller.clone(), asked, lacks, has }
-    }
-
-    /// Whether an intent without a label means what no label opens, of a Service in a namespace in `mode` that can be closed.
-    fn is_cut<'p>(&'p self, callee: &CalleePattern, service: &Service, mode: Mode, budget: &mut Budget<'p>) -> bool {
-        if !means(callee, service, mode) || service.enforceable().is_none() {
-            return false;
-        }
-        let here: Vec<&Port> = self.has.iter().filter(|has| means(has, service, mode)).map(|has| &has.port).collect();
-        let opens = |port: &Port| here.iter().any(|has| has.covers(port));
-        if !budget.take(&self.caller, self.has.len() + service.ports.len() * (1 + here.len())) {
-            return false;
-        }
-        let mut ports = service.ports.iter().map(ServicePort::identifier);
-        let by_name = matches!(callee.scope, Scope::Service { .. });
-        // Its policy lets in its own pods alone.
-        service.ports.is_empty()
-            || match &callee.port {
-                Port::All => ports.any(|port| !opens(&port)),
-                // One that the Service does not have is opened by nothing; of a wildcard it is not meant.
-                port => !opens(port) && (by_name || ports.any(|of| of == *port)),
-            }
-    }
-}
-
-/// How much is still looked at, of each namespace's callers.
-#[derive(Debug, Default)]
-struct Budget<'p> {
-    spent: FxHashMap<&'p str, usize>,
-    over: FxHashSet<&'p str>,
-}
-
-impl<'p> Budget<'p> {
-    /// Whether there is so much left.
-    fn take(&mut self, caller: &'p Caller, steps: usize) -> bool {
-        let spent = self.spent.entry(&caller.namespace).or_default();
-        *spent += steps;
-        if *spent > OF_ONE {
-            self.over.insert(&caller.namespace);
-        }
-        *spent <= OF_ONE
-    }
 }
 
 #[cfg(test)]
@@ -261,6 +147,7 @@ mod tests {
     use crate::controller::pods::Pod as Running;
     use crate::watched::Watched;
     use serde_json::{Value, json};
+    use std::collections::BTreeMap;
 
     fn world(modes: &[(&str, &str)]) -> World {
         let mut world = World::default();
@@ -315,7 +202,7 @@ mod tests {
         assert_eq!(cut(&uncovered, &world, "cards"), ["shop/port", "shop/refused", "shop/wide"]);
         let figures = uncovered.figures(&world);
         assert_eq!(figures.refused, [("shop".to_owned(), 4)].into());
-        assert_eq!((figures.would_be_cut, figures.uncounted), ([("bank".to_owned(), 4)].into(), 0));
+        assert_eq!((figures.would_be_cut, figures.uncounted.len()), ([("bank".to_owned(), 4)].into(), 0));
         let bank = uncovered.about(&Scope::Namespace("bank".to_owned()));
         assert_eq!((bank.len(), uncovered.about(&Scope::Namespace("shop".to_owned())).len()), (5, 0));
         let news = uncovered.put(&("shop".to_owned(), "refused".to_owned()), None).unwrap();
@@ -395,7 +282,7 @@ mod tests {
         }
         put(&mut uncovered, &world, ("shop", "web"), "bank/cards:rpc").unwrap();
         let figures = uncovered.figures(&world);
-        assert_eq!((figures.uncounted, figures.refused["shop"]), (1, 1));
+        assert_eq!((figures.uncounted.len(), figures.refused["shop"]), (1, 1));
         assert_eq!(cut(&uncovered, &world, "cards"), ["shop/web"]);
     }
 }

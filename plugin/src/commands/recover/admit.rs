@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 
-use jiff::Timestamp;
 use netintent::recover::admission::{self, CONFIGURATION};
 
 use super::{agreed, warn_of};
@@ -19,7 +18,7 @@ pub(super) fn run(args: &RecoverAdmit) -> Result<Status> {
         let help = "nothing waits for a webhook that nobody is told to ask".to_owned();
         return Err(Error::with_help("netintent is not installed in this cluster: it has no registrations", help));
     }
-    let by = myself.opens(Timestamp::now());
+    let by = cluster.opened_now(&myself)?;
     let mut changes = Vec::new();
     for configuration in &state.configurations {
         // What can't be understood is told with what to do about it.

@@ -34,7 +34,8 @@ pub(super) fn run(args: &RecoverLabel) -> Result<Status> {
     let myself = cluster.myself()?;
     let state = cluster.recovery()?;
     let read = Instant::now();
-    let loaded = source::load(&whole(connection, &args.namespace), &[])?;
+    // Who may call whom hangs on objects of other namespaces.
+    let loaded = source::load(&Input::live(connection, Some(&args.namespace)), &[])?;
     let snapshot = &loaded.snapshot;
     check_certain(snapshot, &args.namespace)?;
     let (wrong, right) = compared(snapshot, args, &state.home)?;
@@ -76,20 +77,6 @@ pub(super) fn run(args: &RecoverLabel) -> Result<Status> {
 
 fn counted(pods: usize) -> String {
     if pods == 1 { "1 pod".to_owned() } else { format!("{pods} pods") }
-}
-
-/// The whole cluster as it is: who may call whom hangs on objects of other namespaces.
-fn whole(connection: &Connection, namespace: &str) -> Input {
-    Input {
-        files: Vec::new(),
-        namespace: Some(namespace.to_owned()),
-        all_namespaces: false,
-        modes: Vec::new(),
-        pod_cidrs: Vec::new(),
-        with_cluster: false,
-        verbose: false,
-        connection: connection.clone(),
-    }
 }
 
 /// As the same user, and a member of the group besides.

@@ -26,11 +26,10 @@ pub(super) fn run(args: &RecoverOpen) -> Result<Status> {
     let mut cluster = Cluster::connect(&args.change.connection)?;
     let by = cluster.myself()?;
     let record = || {
-        let now = Timestamp::now();
-        let opened = by.opens(now);
-        Record { until: opened.since + args.span, opened }
+        let opened = cluster.opened_now(&by)?;
+        Ok::<_, Error>(Record { until: opened.since + args.span, opened })
     };
-    let shown = record();
+    let shown = record()?;
     let mut all: Vec<(Service, NetworkPolicy)> = Vec::new();
     for typed in &args.services {
         let namespace = typed.namespace.as_deref().unwrap_or(cluster.namespace());
@@ -57,7 +56,7 @@ pub(super) fn run(args: &RecoverOpen) -> Result<Status> {
         Err(status) => return Ok(status),
     };
     // The answer may have come late.
-    let record = record();
+    let record = record()?;
     for (service, opening) in &mut all {
         *opening = policy::open(service, &record).unwrap_or_else(|| opening.clone());
     }
@@ -82,7 +81,9 @@ pub(super) fn run(args: &RecoverOpen) -> Result<Status> {
     }
     match &mut stop {
         Some(stop) => {
-            wait(&cluster, record.until, stop);
+            printer::note(&format!("open until {}; Ctrl-C closes it now", record.until));
+            // By the clock of this machine, whatever it says.
+            wait(&cluster, Timestamp::now() + args.span, stop);
             close(&cluster, &all, &record, stop)
         }
         None => Ok(Status::Yes),
@@ -131,7 +132,6 @@ fn opening(cluster: &Cluster, service: &Service, record: &Record) -> Result<Netw
 
 /// Waits until it is time, or until the user wants no more.
 fn wait(cluster: &Cluster, until: Timestamp, stop: &mut Stop) {
-    printer::note(&format!("open until {until}; Ctrl-C closes it now"));
     cluster.run(async {
         // A clock that is set, or a machine that sleeps, makes it no later than that.
         let over = async {

@@ -23,8 +23,8 @@ pub(super) fn run(args: &RecoverStatus) -> Result<Status> {
             }
         }
     }
-    let mut out = printer::stdout_for_text(args.format == RecoverFormat::Table);
-    match args.format {
+    let mut out = printer::stdout_for_text(args.output.format == RecoverFormat::Table);
+    match args.output.format {
         RecoverFormat::Table => render::state(&mut out, &state, Timestamp::now())?,
         RecoverFormat::Json => render::json(&mut out, &state)?,
     }

@@ -26,11 +26,11 @@ pub(super) fn run(args: &Revoke, loaded: &Loaded, pair: Pair<'_>) -> Result<Stat
         printer::note(&worded(approval, cut_out, pair));
     }
     effect::tell(&before, &after, pair, false);
-    let server = args.dry_run == Some(DryRun::Server);
-    if args.dry_run == Some(DryRun::Client) {
+    let server = args.asked.trial.dry_run == Some(DryRun::Server);
+    if args.asked.trial.dry_run == Some(DryRun::Client) {
         return Ok(Status::Yes);
     }
-    if !server && !args.yes && !confirmed("Revoke it?")? {
+    if !server && !args.asked.yes && !confirmed("Revoke it?")? {
         printer::note("nothing was changed");
         return Ok(Status::Trouble);
     }

@@ -14,7 +14,8 @@ const NAME: &str = "certificate";
 const DAYS: i64 = 7;
 
 /// What is to be said of the bundles of both configurations.
-pub(super) fn certificate(facts: &Facts, now: Timestamp) -> Line {
+pub(super) fn certificate(facts: &Facts) -> Line {
+    let now = facts.now;
     let mut bundles: Vec<(&str, Option<&str>)> = Vec::new();
     for answer in [&facts.mutating, &facts.validating] {
         match answer {
@@ -104,7 +105,7 @@ mod tests {
     use super::*;
 
     fn at(now: &str) -> Line {
-        certificate(&facts(), now.parse().unwrap())
+        certificate(&Facts { now: now.parse().unwrap(), ..facts() })
     }
 
     #[test]
@@ -125,8 +126,7 @@ mod tests {
         if let Answer::Is(configuration) = &mut facts.mutating {
             configuration["webhooks"][1]["clientConfig"]["caBundle"] = Value::Null;
         }
-        let now = "2026-11-26T12:00:00Z".parse().unwrap();
-        let line = certificate(&facts, now);
+        let line = certificate(&facts);
         assert!(
             line.state == State::Bad && line.text.contains("no caBundle in enforce.derive.netintent.dev"),
             "{line:?}"
@@ -135,7 +135,7 @@ mod tests {
             if let Answer::Is(configuration) = &mut facts.mutating {
                 configuration["webhooks"][1]["clientConfig"]["caBundle"] = bundle.into();
             }
-            let line = certificate(&facts, now);
+            let line = certificate(&facts);
             assert!(line.state == State::Bad && line.text.contains(said), "{line:?}");
         }
         assert!(AUTHORITY.starts_with("LS0t"));

@@ -2,16 +2,17 @@
 //! beside the manifests.
 
 use netintent::manifest::text::{documents, parse};
+use netintent::recover::admission;
 use serde_json::Value;
 
+use super::compare::{Difference, differences};
 use super::line::Line;
+use super::wrong::{AGAIN, Wrong};
 use crate::cluster::status::{Answer, DEFINITIONS, Facts};
 use crate::release::{Manifest, Release, manifests};
 
-/// What of an entry decides when the webhook is asked, and what becomes of a request without an answer.
-const DECISIVE: [&str; 6] =
-    ["failurePolicy", "rules", "matchConditions", "namespaceSelector", "objectSelector", "matchPolicy"];
-const AGAIN: &str = "apply the manifests of this version again: kubectl netintent install --apply";
+/// What a request comes to without an answer, unless something else is said.
+const FAIL: &str = "Fail";
 
 /// The objects of a kind that there should be, for netintent in a namespace.
 fn wanted(kind: &str, namespace: &str) -> Vec<Value> {
@@ -63,30 +64,71 @@ pub(super) fn configuration(facts: &Facts, kind: &'static str) -> Line {
         Answer::Missing => return Line::bad(name, format!("there is no {kind} netintent"), AGAIN),
         Answer::Is(configuration) => entries(configuration),
     };
+    let recorded = if let Answer::Is(object) = answer { admission::recorded(object) } else { Ok(None) };
     let wanted = wanted(kind, &facts.namespace);
     let wanted: Vec<&Value> = wanted.iter().flat_map(entries).collect();
-    let mut wrong = Vec::new();
+    let object = format!("{kind} netintent");
+    let mut wrong = Wrong::default();
     for entry in &wanted {
-        match there.iter().find(|other| other["name"] == entry["name"]) {
-            None => wrong.push(format!("{} is missing", word(&entry["name"]))),
-            Some(other) => wrong.extend(different(entry, other)),
+        let entry_name = word(&entry["name"]);
+        let Some(other) = there.iter().find(|other| other["name"] == entry["name"]) else {
+            wrong.is_missing(entry_name);
+            continue;
+        };
+        let policies = [policy(other), policy(entry)];
+        if policies[0] != policies[1] {
+            let record = recorded.as_ref().ok().and_then(Option::as_ref);
+            wrong.is_loose(entry_name, policies, record.and_then(|record| of_recover(record, entry_name)));
         }
+        wrong.differs(entry_name, &different(entry, other), &object);
     }
-    let more = there.iter().filter(|other| !wanted.iter().any(|entry| entry["name"] == other["name"]));
-    wrong.extend(more.map(|other| format!("{} is none of this version", word(&other["name"]))));
-    if wrong.is_empty() {
-        return Line::good(name, format!("all {} entries are as this version has them", wanted.len()));
+    for other in there.iter().filter(|other| !wanted.iter().any(|entry| entry["name"] == other["name"])) {
+        wrong.is_more(word(&other["name"]), &object);
     }
-    let recovering = there.iter().any(|entry| {
-        entry["failurePolicy"] == "Ignore"
-            && wanted.iter().any(|w| w["name"] == entry["name"] && w["failurePolicy"] == "Fail")
-    });
-    let help = if recovering {
-        format!("if that was to recover, it goes on without an answer until you undo it; else {AGAIN}")
-    } else {
-        AGAIN.to_owned()
+    wrong.line(name, format!("all {} entries are as this version has them", wanted.len()))
+}
+
+/// The entry that nothing gets past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Guard {
+    /// As it should be.
+    Whole,
+    /// It is asked about something else, or somebody else is.
+    Changed,
+    /// It is not there, or without its answer all goes on.
+    Loose,
+    /// That can't be read.
+    Unread,
+}
+
+/// Whether the guard is registered, and nothing passes without its answer.
+pub(super) fn guard(facts: &Facts) -> Guard {
+    let is_guard = |entry: &&Value| entry["name"] == admission::GUARD;
+    let there = match &facts.validating {
+        Answer::Unread(_) => return Guard::Unread,
+        Answer::Missing => return Guard::Loose,
+        Answer::Is(configuration) => entries(configuration).into_iter().find(is_guard),
     };
-    Line::bad(name, wrong.join("; "), help)
+    let all = wanted("ValidatingWebhookConfiguration", &facts.namespace);
+    let wanted = all.iter().flat_map(entries).find(is_guard);
+    match (wanted, there) {
+        (Some(_), Some(there)) if policy(there) != FAIL => Guard::Loose,
+        (Some(wanted), Some(there)) if different(wanted, there).is_empty() => Guard::Whole,
+        (_, Some(_)) => Guard::Changed,
+        (_, None) => Guard::Loose,
+    }
+}
+
+/// What to do where recover has had an entry let pass what nobody answers.
+fn of_recover(record: &admission::Record, entry: &str) -> Option<String> {
+    let admission::Record { opened, entries } = record;
+    let what = format!("{} has let pass what nobody answers, since {}", opened.by, opened.since);
+    entries.contains_key(entry).then(|| format!("{what}: kubectl netintent recover undo ends that"))
+}
+
+/// What becomes of a request without an answer.
+fn policy(entry: &Value) -> &str {
+    entry["failurePolicy"].as_str().unwrap_or(FAIL)
 }
 
 fn entries(configuration: &Value) -> Vec<&Value> {
@@ -97,20 +139,15 @@ fn word(value: &Value) -> &str {
     value.as_str().unwrap_or("?")
 }
 
-/// How an entry differs from the one that there should be.
-fn different(wanted: &Value, there: &Value) -> Option<String> {
-    // What the API server fills in where nothing is said.
-    let nothing = |value: &Value| value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
-    let same = |key: &&str| wanted[*key] == there[*key] || nothing(&wanted[*key]) && nothing(&there[*key]);
-    let fields: Vec<String> = DECISIVE
-        .iter()
-        .filter(|key| !same(key))
-        .map(|key| match (wanted[*key].as_str(), there[*key].as_str()) {
-            (Some(wanted), Some(there)) => format!("{key} is {there} in place of {wanted}"),
-            _ => format!("{key} differs"),
-        })
-        .collect();
-    (!fields.is_empty()).then(|| format!("of {} {}", word(&wanted["name"]), fields.join(", ")))
+/// How an entry differs from the one that there should be, but for what becomes of a request without an answer, and for whom
+/// the API server trusts, which are told by themselves.
+fn different(wanted: &Value, there: &Value) -> Vec<Difference> {
+    let mut there = there.clone();
+    there["failurePolicy"] = policy(wanted).into();
+    if let Some(client) = there["clientConfig"].as_object_mut() {
+        client.remove("caBundle");
+    }
+    differences(wanted, &there)
 }
 
 /// The policies of the API server itself, which need no webhook.
@@ -129,48 +166,28 @@ pub(super) fn policies(facts: &Facts) -> Line {
             );
         }
     };
-    let find = |list: &Value, name: &Value| {
-        list["items"].as_array().into_iter().flatten().find(|item| item["metadata"]["name"] == *name).cloned()
-    };
     let all = wanted("ValidatingAdmissionPolicy", &facts.namespace);
-    let mut wrong = Vec::new();
-    for policy in &all {
-        let name = &policy["metadata"]["name"];
-        match find(policies, name) {
-            None => wrong.push(format!("{} is missing", word(name))),
-            Some(there) if rules(&there) != rules(policy) => wrong.push(format!("{} was changed", word(name))),
-            Some(_) => {}
-        }
-    }
-    for binding in wanted("ValidatingAdmissionPolicyBinding", &facts.namespace) {
-        let name = &binding["metadata"]["name"];
-        let denies = |there: &Value| {
-            let (spec, wanted) = (&there["spec"], &binding["spec"]);
-            spec["policyName"] == wanted["policyName"]
-                && spec["validationActions"] == wanted["validationActions"]
-                && spec["matchResources"].as_object().is_none_or(|_| spec["matchResources"] == wanted["matchResources"])
-        };
-        match find(bindings, name) {
-            None => wrong.push(format!("the binding of {} is missing", word(name))),
-            Some(there) if !denies(&there) => wrong.push(format!("the binding of {} was changed", word(name))),
-            Some(_) => {}
-        }
-    }
-    if wrong.is_empty() {
-        return Line::good(NAME, format!("all {} are as this version has them", all.len()));
-    }
-    Line::bad(NAME, wrong.join("; "), AGAIN)
+    let bound = wanted("ValidatingAdmissionPolicyBinding", &facts.namespace);
+    let mut wrong = Wrong::default();
+    lacking(&all, policies, "", &mut wrong);
+    lacking(&bound, bindings, "the binding of ", &mut wrong);
+    wrong.line(NAME, format!("all {} are as this version has them", all.len()))
 }
 
-/// What of a policy decides: the expressions, in their order, and what becomes of a request that they fail on.
-fn rules(policy: &Value) -> Vec<String> {
-    let spec = &policy["spec"];
-    let of = |list: &str| -> Vec<String> {
-        let items = spec[list].as_array().into_iter().flatten();
-        items.map(|item| format!("{list} {}", word(&item["expression"]))).collect()
-    };
-    let on_failure = vec![spec["failurePolicy"].as_str().unwrap_or("Fail").to_owned()];
-    [of("matchConditions"), of("variables"), of("validations"), on_failure].concat()
+/// What is missing in a list, or differs.
+fn lacking(wanted: &[Value], there: &Value, what: &str, wrong: &mut Wrong) {
+    for object in wanted {
+        let name = &object["metadata"]["name"];
+        let called = format!("{what}{}", word(name));
+        let mut items = there["items"].as_array().into_iter().flatten();
+        match items.find(|item| item["metadata"]["name"] == *name) {
+            None => wrong.is_missing(&called),
+            Some(there) => {
+                let fields = differences(&object["spec"], &there["spec"]);
+                wrong.differs(&called, &fields, &format!("{} {}", word(&object["kind"]), word(name)));
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -178,6 +195,7 @@ mod tests {
     use super::super::line::State;
     use super::super::tests::facts;
     use super::*;
+    use serde_json::json;
 
     fn of(kind: &'static str, change: impl FnOnce(&mut Value)) -> Line {
         let mut facts = facts();
@@ -207,15 +225,53 @@ mod tests {
         assert_eq!((gone.state, gone.text.as_str()), (State::Bad, "guard.netintent.dev is missing"));
         let weak = of("MutatingWebhookConfiguration", |c| c["webhooks"][0]["failurePolicy"] = "Ignore".into());
         assert_eq!(weak.text, "of new.derive.netintent.dev failurePolicy is Ignore in place of Fail");
-        assert!(weak.help.is_some_and(|help| help.starts_with("if that was to recover")));
-        let never = of("ValidatingWebhookConfiguration", |c| {
-            c["webhooks"][3]["matchConditions"][0]["expression"] = "false".into();
+        assert_eq!(weak.help, Some(format!("{AGAIN} --force-conflicts")));
+        let gone = "guard.netintent.dev";
+        for (pointer, value, expected) in [
+            ("/matchConditions/0/expression", json!("false"), "matchConditions[0].expression differs"),
+            ("/objectSelector", json!({"matchLabels": {"a": "b"}}), "objectSelector.matchLabels.a should not be there"),
+            ("/rules/0/operations", json!(["CREATE"]), "rules[0].operations[1] is missing"),
+            ("/clientConfig/service/path", json!("/livez"), "clientConfig.service.path is /livez in place of /guard"),
+            ("/clientConfig/service/port", json!(8443), "clientConfig.service.port is 8443 in place of 443"),
+            ("/clientConfig/service/name", json!("other"), "clientConfig.service.name is other in place of netintent"),
+            (
+                "/clientConfig/service/namespace",
+                json!("x"),
+                "clientConfig.service.namespace is x in place of netintent-system",
+            ),
+            ("/timeoutSeconds", json!(1), "timeoutSeconds is 1 in place of 10"),
+            ("/matchPolicy", json!("Exact"), "matchPolicy is Exact in place of Equivalent"),
+        ] {
+            let line = of("ValidatingWebhookConfiguration", |c| {
+                let (field, key) = pointer.rsplit_once('/').unwrap();
+                c["webhooks"][3].pointer_mut(field).unwrap()[key] = value;
+            });
+            assert_eq!((line.state, line.text), (State::Bad, format!("of {gone} {expected}")));
+            assert!(line.help.is_some_and(|help| help.contains(if expected.ends_with("there") {
+                "edit"
+            } else {
+                AGAIN
+            })));
+        }
+        // What was loosened hides nothing else.
+        let both = of("MutatingWebhookConfiguration", |c| {
+            c["webhooks"][0]["failurePolicy"] = "Ignore".into();
+            c["webhooks"][0]["rules"] = json!([]);
         });
-        assert_eq!(never.text, "of guard.netintent.dev matchConditions differs");
-        let some = of("ValidatingWebhookConfiguration", |c| {
-            c["webhooks"][3]["objectSelector"] = serde_json::json!({"matchLabels": {"a": "b"}});
+        let of = "of new.derive.netintent.dev";
+        assert_eq!(both.text, format!("{of} failurePolicy is Ignore in place of Fail; {of} rules is missing"));
+    }
+
+    #[test]
+    fn what_recover_has_loosened_says_who_did() {
+        let line = of("MutatingWebhookConfiguration", |c| {
+            c["webhooks"][0]["failurePolicy"] = "Ignore".into();
+            let record =
+                json!({"since": "2026-11-26T12:00:00Z", "by": "jane", "entries": {"new.derive.netintent.dev": "Fail"}});
+            c["metadata"]["annotations"]["netintent.dev/recover"] = record.to_string().into();
         });
-        assert_eq!(some.text, "of guard.netintent.dev objectSelector differs");
+        let help = "jane has let pass what nobody answers, since 2026-11-26T12:00:00Z: kubectl netintent recover undo ends that";
+        assert_eq!(line.help.as_deref(), Some(help));
     }
 
     #[test]
@@ -241,6 +297,53 @@ mod tests {
         }
         let line = policies(&facts);
         assert_eq!(line.state, State::Bad);
-        assert_eq!(line.text, "netintent-keys was changed; the binding of netintent-modes was changed");
+        let of_modes = "of the binding of netintent-modes validationActions[0] is Audit in place of Deny";
+        assert_eq!(line.text, format!("of netintent-keys validations[0].expression differs; {of_modes}"));
+    }
+
+    #[test]
+    fn a_policy_that_is_asked_less_is_named() {
+        let of = |kind: &str, pointer: &str, key: &str, value: Value| {
+            let mut facts = facts();
+            let answer = if kind == "policy" { &mut facts.policies } else { &mut facts.bindings };
+            if let Answer::Is(list) = answer {
+                list["items"][0]["spec"].pointer_mut(pointer).unwrap()[key] = value;
+            }
+            policies(&facts).text
+        };
+        for (pointer, key, value, expected) in [
+            (
+                "/matchConstraints/resourceRules/0",
+                "operations",
+                json!(["CREATE"]),
+                "resourceRules[0].operations[1] is missing",
+            ),
+            (
+                "/matchConstraints",
+                "namespaceSelector",
+                json!({"matchLabels": {"a": "b"}}),
+                "namespaceSelector.matchLabels.a should not be there",
+            ),
+            (
+                "/matchConstraints",
+                "excludeResourceRules",
+                json!([{"apiGroups": ["*"]}]),
+                "excludeResourceRules should not be there",
+            ),
+        ] {
+            let text = of("policy", pointer, key, value);
+            assert_eq!(text, format!("of netintent-modes matchConstraints.{expected}"));
+        }
+        let condition = json!([{"name": "never", "expression": "false"}]);
+        let text = of("policy", "", "matchConditions", condition);
+        assert_eq!(text, "of netintent-modes matchConditions[0].expression differs");
+        let text = of("policy", "", "paramKind", json!({"apiVersion": "v1", "kind": "ConfigMap"}));
+        assert_eq!(text, "of netintent-modes paramKind.apiVersion should not be there");
+        let selector = json!({"namespaceSelector": {"matchLabels": {"a": "b"}}, "matchPolicy": "Equivalent"});
+        let text = of("binding", "", "matchResources", selector);
+        let expected = "matchResources.namespaceSelector.matchLabels.a should not be there";
+        assert_eq!(text, format!("of the binding of netintent-modes {expected}"));
+        let nothing = json!({"namespaceSelector": {}, "objectSelector": {}, "matchPolicy": "Equivalent"});
+        assert_eq!(of("binding", "", "matchResources", nothing), "all 5 are as this version has them");
     }
 }

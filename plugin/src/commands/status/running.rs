@@ -1,12 +1,13 @@
 //! What runs: the Deployment, who leads, whether the webhook answers, and what the replicas say of themselves.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
+use netintent::recover::GROUP;
 use serde_json::Value;
 
 use super::certificate::in_days;
 use super::line::Line;
+use super::registrations::{Guard, guard};
+use super::wrong::AGAIN;
 use crate::cluster::status::{Answer, Facts, Probe};
 
 /// After which time without a renewal the Lease is anybody's.
@@ -42,7 +43,7 @@ fn image(deployment: &Value) -> &str {
 }
 
 /// Who leads.
-pub(super) fn leader(facts: &Facts, now: Timestamp) -> Line {
+pub(super) fn leader(facts: &Facts) -> Line {
     const NAME: &str = "leader";
     let help =
         "policies and labels of running pods stay as they are until one leads: docs/operating.md, NetintentNoLeader";
@@ -57,7 +58,7 @@ pub(super) fn leader(facts: &Facts, now: Timestamp) -> Line {
         (None, _) => Line::bad(NAME, "no replica leads", help),
         (Some(holder), None) => Line::bad(NAME, format!("{holder} leads, and does not say since when"), help),
         (Some(holder), Some(renewed)) => {
-            let age = now.duration_since(renewed);
+            let age = facts.now.duration_since(renewed);
             let text = format!("{holder}, renewed {} s ago", age.as_secs().max(0));
             // Clocks of two machines may differ by some seconds.
             if age <= LEASE * 2 { Line::good(NAME, text) } else { Line::bad(NAME, text, help) }
@@ -71,15 +72,25 @@ pub(super) fn answers(facts: &Facts) -> Line {
     let probed = &facts.probed;
     let asked = format!("asked by a dry run of a pod in namespace {probed}");
     match &facts.probe {
+        Probe::Taken if facts.passes => {
+            let text = format!("{asked}, which was taken: nobody is asked about requests of the group {GROUP}");
+            Line { help: Some("ask as somebody who is not in it".to_owned()), ..Line::unknown(NAME, text) }
+        }
         // Nothing asks it of anything where its guard is not there.
-        Probe::Taken if guards(facts) == Some(true) => Line::good(NAME, asked),
-        Probe::Taken if guards(facts) == Some(false) => {
-            let text = format!("nobody is asked: the guard is not there; {asked}");
-            Line::bad(NAME, text, "apply the manifests of this version again: kubectl netintent install --apply")
-        }
-        Probe::Taken => {
-            Line::unknown(NAME, format!("{asked}, which was taken; whether the webhook was asked can't be read"))
-        }
+        Probe::Taken => match guard(facts) {
+            Guard::Whole => Line::good(NAME, asked),
+            Guard::Loose => {
+                let text = format!("nobody is asked: the guard is not there; {asked}");
+                Line::bad(NAME, text, format!("{AGAIN} --force-conflicts"))
+            }
+            Guard::Changed => {
+                let text = "which was taken; whether the webhook was asked can't be told, since its guard was changed";
+                Line::unknown(NAME, format!("{asked}, {text}"))
+            }
+            Guard::Unread => {
+                Line::unknown(NAME, format!("{asked}, which was taken; whether the webhook was asked can't be read"))
+            }
+        },
         Probe::Refused(why) => match failed(why) {
             Some(hook) if hook.ends_with(".netintent.dev") => {
                 let help = "pods with intents and labels of netintent's are refused meanwhile: docs/operating.md, \
@@ -103,20 +114,8 @@ fn failed(why: &str) -> Option<&str> {
     Some(why.split_once("failed calling webhook \"")?.1.split_once('"')?.0)
 }
 
-/// Whether the guard is registered, and nothing passes without its answer; `None` where that can't be read.
-fn guards(facts: &Facts) -> Option<bool> {
-    match &facts.validating {
-        Answer::Unread(_) => None,
-        Answer::Missing => Some(false),
-        Answer::Is(configuration) => {
-            let mut hooks = configuration["webhooks"].as_array().into_iter().flatten();
-            Some(hooks.any(|hook| hook["name"] == "guard.netintent.dev" && hook["failurePolicy"] == "Fail"))
-        }
-    }
-}
-
 /// What the replicas say of themselves, where they can be asked.
-pub(super) fn replicas(facts: &Facts, now: Timestamp) -> Vec<Line> {
+pub(super) fn replicas(facts: &Facts) -> Vec<Line> {
     const NAME: &str = "told by replicas";
     if facts.replicas.is_empty() {
         let why = match &facts.pods {
@@ -137,7 +136,7 @@ pub(super) fn replicas(facts: &Facts, now: Timestamp) -> Vec<Line> {
             Err(why) => lines.push(Line::told(NAME, format!("{pod} could not be asked: {why}"))),
         }
         if let Ok(text) = &replica.metrics {
-            lines.extend(certificate(pod, text, now));
+            lines.extend(certificate(pod, text, facts.now));
         }
     }
     lines
@@ -158,6 +157,13 @@ fn certificate(pod: &str, metrics: &str, now: Timestamp) -> Option<Line> {
         return Some(Line::good(NAME, text));
     }
     Some(Line::bad(NAME, text, "docs/operating.md, NetintentCertificateExpiring"))
+}
+
+/// The tag of an image, which may have a digest behind it, and a port in its registry's name.
+fn tag(image: &str) -> Option<&str> {
+    let named = image.split_once('@').map_or(image, |(named, _)| named);
+    let name = named.rsplit_once('/').map_or(named, |(_, name)| name);
+    Some(name.split_once(':')?.1)
 }
 
 /// The sum of a metric's samples; `None` where there is none.
@@ -187,7 +193,7 @@ pub(super) fn versions(facts: &Facts) -> Vec<String> {
         .collect();
     if all.is_empty()
         && let Answer::Is(deployment) = &facts.deployment
-        && let Some((_, tag)) = image(deployment).rsplit_once(':')
+        && let Some(tag) = tag(image(deployment))
     {
         all.push(tag.trim_start_matches('v').to_owned());
     }
@@ -196,29 +202,12 @@ pub(super) fn versions(facts: &Facts) -> Vec<String> {
     all
 }
 
-/// How many callers would be cut in each namespace in `shadow`, as the replica that leads counts them; `None` where it could
-/// not be asked.
-pub(super) fn would_be_cut(facts: &Facts) -> Option<BTreeMap<String, u64>> {
-    let told = facts.replicas.iter().filter_map(|replica| replica.metrics.as_ref().ok());
-    let leader = told.into_iter().find(|metrics| sum(metrics, "netintent_controller_leader") == Some(1.0))?;
-    let of = |labels: &str| Some(labels.split_once("namespace=\"")?.1.split_once('"')?.0.to_owned());
-    let all = samples(leader, "netintent_would_be_cut").filter_map(|(labels, value)| {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
-        Some((of(labels)?, value as u64))
-    });
-    Some(all.collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::line::State;
     use super::super::tests::facts;
     use super::*;
     use crate::cluster::status::Replica;
-
-    fn now() -> Timestamp {
-        "2026-11-26T12:00:10Z".parse().unwrap()
-    }
 
     #[test]
     fn replicas_that_are_not_ready_are_not_as_they_should_be() {
@@ -235,14 +224,15 @@ mod tests {
     #[test]
     fn who_leads_renews() {
         let mut facts = facts();
-        assert_eq!(leader(&facts, now()).text, "netintent-1, renewed 10 s ago");
-        assert_eq!(leader(&facts, "2026-11-26T12:01:00Z".parse().unwrap()).state, State::Bad);
+        assert_eq!(leader(&facts).text, "netintent-1, renewed 10 s ago");
+        let later = Facts { now: "2026-11-26T12:01:00Z".parse().unwrap(), ..facts.clone() };
+        assert_eq!(leader(&later).state, State::Bad);
         if let Answer::Is(lease) = &mut facts.lease {
             lease["spec"]["holderIdentity"] = "".into();
         }
-        assert_eq!(leader(&facts, now()).text, "no replica leads");
+        assert_eq!(leader(&facts).text, "no replica leads");
         facts.lease = Answer::Missing;
-        assert_eq!(leader(&facts, now()).state, State::Bad);
+        assert_eq!(leader(&facts).state, State::Bad);
     }
 
     #[test]
@@ -267,21 +257,50 @@ mod tests {
     }
 
     #[test]
+    fn whom_nobody_is_asked_about_gets_no_answer() {
+        let mut facts = facts();
+        facts.passes = true;
+        assert_eq!(answers(&facts).state, State::Unknown);
+        facts.passes = false;
+        assert_eq!(answers(&facts).state, State::Good);
+        // Whoever has it asked about less may have it not asked at all.
+        if let Answer::Is(configuration) = &mut facts.validating {
+            configuration["webhooks"][3]["objectSelector"] = serde_json::json!({"matchLabels": {"a": "b"}});
+        }
+        assert_eq!(answers(&facts).state, State::Unknown);
+        if let Answer::Is(configuration) = &mut facts.validating {
+            configuration["webhooks"][3]["failurePolicy"] = "Ignore".into();
+        }
+        assert_eq!(answers(&facts).state, State::Bad);
+    }
+
+    #[test]
+    fn a_tag_is_what_it_is() {
+        for (image, expected) in [
+            ("ghcr.io/netintent/netintent-webhook:v0.1.0", Some("v0.1.0")),
+            ("r.example:5000/a/b:1@sha256:0123", Some("1")),
+            ("r.example:5000/a/b", None),
+            ("a@sha256:0123", None),
+        ] {
+            assert_eq!(tag(image), expected, "{image}");
+        }
+    }
+
+    #[test]
     fn what_replicas_say_is_read() {
         let mut facts = facts();
         let metrics = "netintent_certificate_expiry_timestamp_seconds 1798000000.0\nnetintent_build_info{version=\"0.1.0\"} 1\n\
-            netintent_controller_leader 1\nnetintent_would_be_cut{namespace=\"bank\"} 3\nnetintent_would_be_cut{namespace=\"shop\"} 0\n";
+            netintent_controller_leader 1\n";
         let ready = "ok; not confirmed by the API server: Pod for 12 s; what was known last holds".to_owned();
         facts.replicas = vec![
             Replica { pod: "a".to_owned(), ready: Ok(ready), metrics: Ok(metrics.to_owned()) },
             Replica { pod: "b".to_owned(), ready: Ok("no certificate yet".to_owned()), metrics: Err("no".to_owned()) },
             Replica { pod: "c".to_owned(), ready: Err("dial".to_owned()), metrics: Err("dial".to_owned()) },
         ];
-        let states: Vec<State> = replicas(&facts, now()).iter().map(|line| line.state).collect();
+        let states: Vec<State> = replicas(&facts).iter().map(|line| line.state).collect();
         assert_eq!(states, [State::Good, State::Good, State::Bad, State::Told]);
         assert_eq!(versions(&facts), ["0.1.0"]);
-        assert_eq!(would_be_cut(&facts), Some([("bank".to_owned(), 3), ("shop".to_owned(), 0)].into()));
         facts.replicas.clear();
-        assert_eq!((versions(&facts), would_be_cut(&facts)), (vec!["0.1.0".to_owned()], None));
+        assert_eq!(versions(&facts), ["0.1.0"]);
     }
 }

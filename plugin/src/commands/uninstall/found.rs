@@ -1,15 +1,14 @@
 //! What of netintent's is in a cluster.
 
 use futures::stream::{self, StreamExt as _};
-use netintent::compile::{NAMESPACE_POLICY, policy_name};
+use netintent::compile::{self, NAMESPACE_POLICY};
 use netintent::names;
 use netintent::recover;
 
-use super::super::place;
 use super::guests;
 use crate::cli::Uninstall;
 use crate::cluster::{Cluster, Failure, Meta};
-use crate::release::{Manifest, Release, manifests};
+use crate::release::{BINDING, Manifest, Release, manifests};
 
 /// Who writes policies that go: the controller, and this program.
 const WRITERS: [&str; 2] = ["netintent", "kubectl-netintent"];
@@ -129,9 +128,7 @@ pub(super) async fn policies(cluster: &Cluster) -> Result<(Vec<Meta>, Vec<Meta>)
 
 /// Whether netintent wrote a policy: anybody can write its label, and `render` prints it.
 fn is_ours(policy: &Meta) -> bool {
-    let is_named = policy.name == NAMESPACE_POLICY
-        || policy.name.starts_with(&policy_name(""))
-        || recover::policy::is_named(&policy.name);
+    let is_named = compile::is_named(&policy.name) || recover::policy::is_named(&policy.name);
     is_named && policy.label(names::MANAGED_BY) == Some(names::NETINTENT) && policy.is_written_by(&WRITERS)
 }
 
@@ -204,7 +201,7 @@ pub(super) fn stage(manifest: &Manifest<'_>) -> Stage {
         "ValidatingAdmissionPolicy" | "ValidatingAdmissionPolicyBinding" => Stage::Policy,
         "CustomResourceDefinition" => Stage::Kind,
         "Namespace" => Stage::Namespace,
-        _ if manifest.path() == place::BINDING => Stage::Place,
+        _ if manifest.path() == BINDING => Stage::Place,
         _ => Stage::Program,
     }
 }
