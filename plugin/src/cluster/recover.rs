@@ -74,8 +74,8 @@ pub(crate) enum Closed {
     Now,
     /// It was not open.
     Before,
-    /// It stays open, by what somebody has opened since.
-    Anew(OpenService),
+    /// It stays open, by what somebody has written since.
+    Anew(Option<policy::Record>),
 }
 
 impl OpenService {
@@ -351,7 +351,7 @@ impl Cluster {
             let found = self.find(&path).map_err(Failure::into_error)?;
             let Some(open) = found.as_ref().and_then(OpenService::read) else { return Ok(Closed::Before) };
             if !is_meant(&open) {
-                return Ok(Closed::Anew(open));
+                return Ok(Closed::Anew(open.record));
             }
             match self.run(self.delete_as_read(&path, &open.meta, dry_run)) {
                 Ok(finalizers) if finalizers.is_empty() => return Ok(Closed::Now),

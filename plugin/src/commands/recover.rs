@@ -65,7 +65,7 @@ fn warn_of(leads: &Leads) {
             printer::warning(&format!("the controller runs (replica {name}, {seconds} s ago): it {UNDOES}"));
         }
         Leads::Unread(why) => {
-            printer::warning(&format!("whether the controller runs can't be known ({why}): if it does, it {UNDOES}"))
+            printer::warning(&format!("whether the controller runs can't be known ({why}): if it does, it {UNDOES}"));
         }
         Leads::Nobody => {}
     }

@@ -195,8 +195,8 @@ fn close_one(cluster: &Cluster, service: &Service, record: &Record) -> Result<bo
     match cluster.close(namespace, name, is_meant, false)? {
         Closed::Now => printer::note(&format!("done: Service {namespace}/{name} is closed")),
         Closed::Before => printer::note(&format!("Service {namespace}/{name} is not open any more")),
-        Closed::Anew(open) => {
-            let until = open.record.map_or_else(String::new, |record| {
+        Closed::Anew(record) => {
+            let until = record.map_or_else(String::new, |record| {
                 format!(" until {}, as of {} by {}", record.until, record.opened.since, printable(&record.opened.by))
             });
             printer::warning(&format!(
