@@ -83,9 +83,12 @@ fn home(before: &[OsString]) -> Home {
         while let Some((_, below)) = matches.subcommand() {
             matches = below;
         }
-        let connection = Connection::from_arg_matches(matches).ok()?;
+        // Of what a command has no such arguments, it is a mistake to ask.
+        let has = |argument: &str| matches.try_contains_id(argument).is_ok();
+        let connection = if has("kubeconfig") { Connection::from_arg_matches(matches).ok()? } else { return None };
+        let input = if has("files") { Input::from_arg_matches(matches).ok() } else { None };
         let namespace = matches.try_get_one::<String>("namespace").ok().flatten().cloned();
-        Some(Home { input: Input::from_arg_matches(matches).ok(), namespace, connection })
+        Some(Home { input, namespace, connection })
     };
     matches.ok().as_ref().and_then(of_command).unwrap_or_default()
 }

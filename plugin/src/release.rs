@@ -49,6 +49,29 @@ impl Release<'_> {
     }
 }
 
+/// The command that applies the manifests of this version, with the options of an installation that is there: without them
+/// its image and the number of its replicas would be those by default.
+pub(crate) fn command(deployment: &Value, namespace: &str, cert_manager: bool) -> String {
+    let mut command = "kubectl netintent install --apply".to_owned();
+    if namespace != NAMESPACE {
+        command.push_str(&format!(" -n {namespace}"));
+    }
+    let default = |line: &'static str| line.trim().split_once(": ").map_or("", |(_, value)| value);
+    let replicas = deployment.pointer("/spec/replicas").map(Value::to_string);
+    if let Some(replicas) = replicas.filter(|replicas| replicas != default(REPLICAS)) {
+        command.push_str(&format!(" --replicas {replicas}"));
+    }
+    let repository = default(IMAGE).rsplit_once(':').map_or("", |(repository, _)| repository);
+    let image = deployment.pointer("/spec/template/spec/containers/0/image").and_then(Value::as_str);
+    if let Some(image) = image.filter(|image| image.rsplit_once(':').is_none_or(|(of, _)| of != repository)) {
+        command.push_str(&format!(" --image {}", names::printable(image)));
+    }
+    if cert_manager {
+        command.push_str(" --cert-manager");
+    }
+    command
+}
+
 /// The same with another namespace, wherever it stands: nothing else is called so.
 fn in_namespace(text: &str, namespace: &str) -> String {
     if namespace == NAMESPACE {
@@ -220,6 +243,23 @@ mod tests {
                 assert!(manifest.labelled || manifest.kind == "CustomResourceDefinition", "{manifest}");
             }
         }
+    }
+
+    #[test]
+    fn the_command_keeps_what_was_chosen() {
+        let deployment = |replicas: u32, image: &str| serde_json::json!({"spec": {"replicas": replicas, "template": {"spec": {"containers": [{"image": image}]}}}});
+        let default = "kubectl netintent install --apply";
+        assert_eq!(command(&Value::Null, NAMESPACE, false), default);
+        let project = "ghcr.io/netintent/netintent-webhook";
+        assert_eq!(
+            command(&deployment(2, &format!("{project}:v0.0.1")), NAMESPACE, false),
+            default,
+            "a version before it"
+        );
+        assert_eq!(
+            command(&deployment(3, "registry.example:5000/netintent-webhook:v1"), "own", true),
+            format!("{default} -n own --replicas 3 --image registry.example:5000/netintent-webhook:v1 --cert-manager")
+        );
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub(super) async fn config(connection: &Connection) -> Result<Config> {
                 cluster: connection.cluster.clone(),
                 user: connection.user.clone(),
             };
+            check_user(&kubeconfig, &options, connection)?;
             if let Some(cluster) = meant(&mut kubeconfig, &options) {
                 proxy = cluster.proxy_url.take().filter(|url| !url.is_empty());
                 cluster.server = connection.server.clone().or_else(|| cluster.server.take());
@@ -36,6 +37,10 @@ pub(super) async fn config(connection: &Connection) -> Result<Config> {
             (None, Err(_)) => return Err(nowhere()),
         },
     };
+    if config.cluster_url.scheme().is_none() || config.cluster_url.host().is_none() {
+        // The client would not live with it.
+        url(&config.cluster_url.to_string())?;
+    }
     // Not as the client has found it, which looks whether NO_PROXY names the proxy, and not the server.
     config.proxy_url = match proxy {
         Some(url) => Some(proxy::address(&url, "proxy-url of the kubeconfig")?),
@@ -57,28 +62,56 @@ pub(super) async fn config(connection: &Connection) -> Result<Config> {
 
 /// The kubeconfig; `None` where there is none, as in a pod.
 fn kubeconfig(connection: &Connection) -> Result<Option<Kubeconfig>> {
-    let read = match &connection.kubeconfig {
-        Some(path) => Kubeconfig::read_from(path),
+    if let Some(path) = &connection.kubeconfig {
+        return Kubeconfig::read_from(path).map(Some).map_err(|error| unusable(&error, connection));
+    }
+    let read = match std::env::var_os("KUBECONFIG").filter(|paths| !paths.is_empty()) {
+        Some(paths) => std::env::split_paths(&paths).filter(|path| !path.as_os_str().is_empty()).try_fold(
+            Kubeconfig::default(),
+            // One that is not there is as an empty one.
+            |all, path| match Kubeconfig::read_from(path) {
+                Err(error) if is_missing(&error) => Ok(all),
+                read => all.merge(read?),
+            },
+        ),
         None => Kubeconfig::read(),
     };
     match read {
-        Ok(kubeconfig) if connection.kubeconfig.is_none() && kubeconfig.contexts.is_empty() => Ok(None),
+        Ok(kubeconfig) if kubeconfig.contexts.is_empty() => Ok(None),
         Ok(kubeconfig) => Ok(Some(kubeconfig)),
-        Err(KubeconfigError::ReadConfig(error, _))
-            if error.kind() == ErrorKind::NotFound && connection.kubeconfig.is_none() =>
-        {
-            Ok(None)
-        }
+        Err(error) if is_missing(&error) => Ok(None),
         Err(KubeconfigError::FindPath) => Ok(None),
         Err(error) => Err(unusable(&error, connection)),
     }
 }
 
+fn is_missing(error: &KubeconfigError) -> bool {
+    matches!(error, KubeconfigError::ReadConfig(error, _) if error.kind() == ErrorKind::NotFound)
+}
+
+/// Insists that the user is one: as nobody the API server would answer too, and otherwise.
+fn check_user(kubeconfig: &Kubeconfig, options: &KubeConfigOptions, connection: &Connection) -> Result<()> {
+    let context = context(kubeconfig, options);
+    let user = options.user.as_ref().or_else(|| context.and_then(|context| context.user.as_ref()));
+    match user.filter(|user| !user.is_empty()) {
+        Some(user) if !kubeconfig.auth_infos.iter().any(|named| named.name == *user) => {
+            let help = "kubectl config get-users shows which there are".to_owned();
+            let message = format!("{} can't be used: it has no user `{}`", file(connection), printable(user));
+            Err(Error::with_help(message, help))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The context that is meant.
+fn context<'k>(kubeconfig: &'k Kubeconfig, options: &KubeConfigOptions) -> Option<&'k kube::config::Context> {
+    let name = options.context.as_ref().or(kubeconfig.current_context.as_ref());
+    kubeconfig.contexts.iter().find(|named| Some(&named.name) == name)?.context.as_ref()
+}
+
 /// The cluster that is meant.
 fn meant<'k>(kubeconfig: &'k mut Kubeconfig, options: &KubeConfigOptions) -> Option<&'k mut kube::config::Cluster> {
-    let context = options.context.as_ref().or(kubeconfig.current_context.as_ref());
-    let context = kubeconfig.contexts.iter().find(|named| Some(&named.name) == context);
-    let of_context = context.and_then(|named| named.context.as_ref()).map(|context| context.cluster.clone());
+    let of_context = context(kubeconfig, options).map(|context| context.cluster.clone());
     let meant = options.cluster.clone().or(of_context);
     kubeconfig.clusters.iter_mut().find(|named| Some(&named.name) == meant.as_ref())?.cluster.as_mut()
 }
@@ -96,9 +129,13 @@ fn nowhere() -> Error {
     Error::with_help("no cluster is configured, and no file is given", help.to_owned())
 }
 
+/// The kubeconfig as the user has named it.
+fn file(connection: &Connection) -> String {
+    connection.kubeconfig.as_deref().map_or_else(|| "the kubeconfig".to_owned(), printable)
+}
+
 /// A kubeconfig that can't be used.
 fn unusable(error: &KubeconfigError, connection: &Connection) -> Error {
-    let file = connection.kubeconfig.as_deref().map_or_else(|| "the kubeconfig".to_owned(), printable);
     let help = "kubectl config view shows what kubectl makes of it".to_owned();
     let contexts = "kubectl config get-contexts shows which there are".to_owned();
     let (what, help) = match error {
@@ -121,5 +158,5 @@ fn unusable(error: &KubeconfigError, connection: &Connection) -> Error {
         }
         other => (failure::chain(other), help),
     };
-    Error::with_help(format!("{file} can't be used: {}", printable(&what)), help)
+    Error::with_help(format!("{} can't be used: {}", file(connection), printable(&what)), help)
 }

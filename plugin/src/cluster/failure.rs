@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kube::client::AuthError;
 use netintent::names::printable;
 
 use crate::error::Error;
@@ -11,6 +12,8 @@ use crate::error::Error;
 pub(crate) enum Failure {
     /// Not permitted: what the API server says.
     Forbidden(String),
+    /// Not permitted to act as somebody else: what the API server says.
+    NotAs(String),
     /// No longer permitted, after a part was read.
     Lost(String),
     /// An API server of an old version, or one that can't even say what it has.
@@ -63,19 +66,23 @@ impl Failure {
                 let message = printable(status.message.trim_end_matches('.'));
                 match status.code {
                     401 => Self::Unauthorized { message, server: server.to_owned() },
+                    // Whatever was asked: who does not get to be somebody gets no answer at all.
+                    403 if message.contains(" cannot impersonate resource ") => Self::NotAs(message),
                     403 if status.reason == "Forbidden" || status.reason.is_empty() => Self::Forbidden(message),
                     404 => Self::NotFound(message),
                     410 => Self::Expired,
                     code => Self::Refused { message, reason: printable(&status.reason), code },
                 }
             }
-            kube::Error::Auth(error) => Self::Credentials(chain(&error)),
+            kube::Error::Auth(error) => Self::Credentials(credentials(&error)),
             kube::Error::SerdeError(error) => Self::Garbled(error.to_string()),
             kube::Error::FromUtf8(error) => Self::Garbled(error.to_string()),
             kube::Error::Service(error) => {
-                let why = chain(&*error);
                 // A program that gives credentials runs when the first request needs them.
-                if why.contains("auth exec") { Self::Credentials(why) } else { Self::unreachable(server, &why) }
+                match found::<AuthError>(&*error) {
+                    Some(error) => Self::Credentials(credentials(error)),
+                    None => Self::unreachable(server, &chain(&*error)),
+                }
             }
             kube::Error::HyperError(error) => Self::unreachable(server, &chain(&error)),
             other => Self::unreachable(server, &chain(&other)),
@@ -98,6 +105,10 @@ impl Failure {
             Self::Forbidden(message) => {
                 let help = "kubectl auth whoami says who asks; whoever administers the cluster may grant it";
                 (format!("not permitted: {message}"), Some(help.to_owned()))
+            }
+            Self::NotAs(message) => {
+                let help = "whoever administers the cluster may grant it; without --as you ask as yourself".to_owned();
+                (format!("not permitted: {message}"), Some(help))
             }
             Self::Lost(message) => {
                 let help = "what was read by then is no answer: run the command again".to_owned();
@@ -149,6 +160,20 @@ impl Failure {
     }
 }
 
+/// Why there are no credentials. Of a program that gives them it is what it said.
+fn credentials(error: &AuthError) -> String {
+    let AuthError::AuthExecRun { cmd, out } = error else { return chain(error) };
+    let said = String::from_utf8_lossy(&out.stderr);
+    let said = said.trim();
+    let colon = if said.is_empty() { "" } else { ": " };
+    format!("`{cmd}` ended with {}{colon}{said}", out.status)
+}
+
+/// An error or one of its causes that is of this type.
+fn found<'e, T: std::error::Error + 'static>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e T> {
+    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
+}
+
 /// An error with its causes, each said once.
 pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
@@ -183,6 +208,12 @@ mod tests {
         let (message, help) = of(500, "InternalError", "etcd is gone.");
         assert_eq!(message, "the API server refuses: etcd is gone (InternalError 500)");
         assert!(help.is_some());
+        let (message, help) =
+            of(403, "Forbidden", "users \"a\" is forbidden: User \"b\" cannot impersonate resource \"users\"");
+        assert!(
+            message.starts_with("not permitted: users") && help.is_some_and(|help| help.contains("--as")),
+            "{message}"
+        );
         assert_eq!(of(409, "Conflict", "changed").1, None);
         assert_eq!(of(410, "Expired", "too old").0, "the cluster changed faster than it could be read");
     }

@@ -14,12 +14,14 @@ use netintent::check::check;
 use netintent::finding::{Code, Finding};
 use netintent::snapshot::Snapshot;
 use netintent::tally::{Tallies, by_namespace};
+use serde_json::Value;
 
 use crate::cli::{self, Input};
 use crate::cluster::Cluster;
-use crate::cluster::status::Facts;
+use crate::cluster::status::{Answer, Facts};
 use crate::error::{Result, Status};
 use crate::printer;
+use crate::release::command;
 use crate::render::status::View;
 use crate::source;
 pub(crate) use line::{Line, State};
@@ -56,6 +58,10 @@ pub(super) fn run(args: &cli::Status) -> Result<Status> {
     let findings = check(snapshot, read);
     let tallies = by_namespace(snapshot);
     let mut lines = of_facts(&facts);
+    let command = again(&facts);
+    for help in lines.iter_mut().filter_map(|line| line.help.as_mut()) {
+        *help = help.replace(wrong::INSTALL, &command);
+    }
     lines.extend(of_findings(snapshot, &findings));
     lines.extend(of_counts(&tallies));
     let view = View {
@@ -66,6 +72,14 @@ pub(super) fn run(args: &cli::Status) -> Result<Status> {
         unread: Some(snapshot),
     };
     print(args, &view)
+}
+
+/// What applies the manifests again as they were chosen.
+fn again(facts: &Facts) -> String {
+    let is = |answer: &Answer| if let Answer::Is(object) = answer { object.clone() } else { Value::Null };
+    let annotations = is(&facts.validating)["metadata"]["annotations"].take();
+    let cert_manager = annotations.get("cert-manager.io/inject-ca-from").is_some();
+    command(&is(&facts.deployment), &facts.namespace, cert_manager)
 }
 
 fn of_facts(facts: &Facts) -> Vec<Line> {

@@ -86,6 +86,9 @@ pub(crate) fn state(out: &mut impl Write, state: &State, now: Timestamp) -> io::
     if !open {
         writeln!(out, "  nothing")?;
     }
+    if state.configurations.is_empty() {
+        return writeln!(out, "netintent is not installed in this cluster: it has no registrations.");
+    }
     match &state.leads {
         Leads::Replica(leader) => writeln!(
             out,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use netintent::names::printable;
 use netintent::snapshot::Snapshot;
 
@@ -13,6 +13,9 @@ use crate::render::markdown;
 
 /// Rows that are laid out together; after so many they are printed, so that a table of millions needs no memory.
 const BLOCK: usize = 5000;
+
+/// How many blanks stand between columns.
+const GAP: u16 = 3;
 
 /// How a cell is to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +78,7 @@ impl<'w> TableWriter<'w> {
     fn write_table(&mut self, rows: Vec<Vec<Field>>) -> io::Result<()> {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).enforce_styling();
+        let words = words(&rows, &self.headers);
         match printer::width() {
             Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
             None => table.set_content_arrangement(ContentArrangement::Disabled),
@@ -91,8 +95,13 @@ impl<'w> TableWriter<'w> {
             }));
         }
         table.style_text_only();
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 3));
+        let fits = printer::width().is_some_and(|width| words.iter().map(|word| word + GAP).sum::<u16>() <= width);
+        for (column, word) in table.column_iter_mut().zip(words) {
+            column.set_padding((0, GAP));
+            // A name is copied: it is in one piece, where there is room for that.
+            if fits {
+                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(word + GAP)));
+            }
         }
         for line in table.lines() {
             writeln!(self.out, "{}", line.trim_end())?;
@@ -111,6 +120,18 @@ impl<'w> TableWriter<'w> {
         }
         Ok(())
     }
+}
+
+/// How many columns the longest word of each column takes.
+fn words(rows: &[Vec<Field>], headers: &[&str]) -> Vec<u16> {
+    let longest = |text: &str| text.split(' ').map(|word| word.chars().count()).max().unwrap_or_default();
+    let mut all: Vec<usize> = headers.iter().map(|header| longest(header)).collect();
+    for row in rows {
+        for (word, (text, _)) in all.iter_mut().zip(row) {
+            *word = longest(text).max(*word);
+        }
+    }
+    all.into_iter().map(|word| u16::try_from(word).unwrap_or(u16::MAX / 64)).collect()
 }
 
 /// How many workloads there are, so that a set can be told by its namespace.

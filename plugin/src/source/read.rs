@@ -83,7 +83,8 @@ pub(super) fn decoded(sources: &Sources, namespace: &str, may_be_none: bool) -> 
         errors.sort_by_key(|e| e.origin);
         return Err(Error::Input(errors.iter().map(|e| sources.report(e)).collect()));
     }
-    if read.objects.is_empty() && !may_be_none {
+    // A cluster in a file may be one of which nothing could be read.
+    if read.objects.is_empty() && !may_be_none && !read.observed {
         let empty = if any { "there are only lists without items" } else { "every file is empty or has only comments" };
         let help = empty.to_owned();
         return Err(Error::with_help("no manifest in the input", help));

@@ -31,6 +31,21 @@ fn commands_and_flags_are_completed() {
     assert!(found.contains(&"explain".to_owned()) && found.contains(&"check".to_owned()), "{found:?}");
 }
 
+/// Whatever arguments a command has: asked without a cluster, each answers in silence.
+#[test]
+fn every_command_can_be_completed() {
+    let (all, _) = complete(&[""]);
+    let (steps, _) = complete(&["recover", ""]);
+    assert!(all.len() > 12 && steps.len() > 4, "{all:?} {steps:?}");
+    for step in &steps {
+        complete(&["recover", step, ""]);
+    }
+    for command in &all {
+        complete(&[command, ""]);
+        complete(&[command, "-"]);
+    }
+}
+
 #[test]
 fn names_come_from_the_files_that_are_given() {
     let demo = ["-f", "manifests/demo"];

@@ -65,13 +65,15 @@ fn colours_and_widths_are_those_of_the_terminal() -> Result {
         assert_eq!(styled, coloured, "{variable}={value}: {written}");
     }
     for columns in [50, 80, 200] {
-        let list = ["list", "-n", "gallery"];
+        let list = ["list", "-n", "gallery", "-o", "wide"];
         let (ended, written) = Terminal::run(command(installed, &list)?.env("NO_COLOR", "1"), columns)?.ends()?;
         assert!(ended.success() && written.contains("gallery"), "{written}");
         // Lines of progress are taken back, and are no part of the table.
         let lines = written.lines().map(|line| line.rsplit("\u{1b}[K").next().unwrap_or_default());
         let widest = lines.map(|line| line.trim_end().chars().count()).max().unwrap_or_default();
         assert!(widest <= usize::from(columns), "{columns}: {written}");
+        // Where names have room, none is in two pieces.
+        assert!(columns < 80 || written.contains(&format!("gallery/{name}")), "{columns}: {written}");
     }
     Ok(())
 }

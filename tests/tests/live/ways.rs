@@ -31,11 +31,15 @@ impl Way {
         Ok(Self { installed, kubectl: installed.admin().kubectl().with_plugin(&plugin_binary()?)?, config })
     }
 
+    /// The kubeconfig as a file.
+    fn path(&self) -> Result<String> {
+        let name = format!("way-{}", thread::current().name().unwrap_or_default().replace("::", "-"));
+        Ok(self.kubectl.scratch().file(&name, self.config.to_string())?.display().to_string())
+    }
+
     /// What the plugin says by it, with these variables of the environment.
     fn says(&self, args: &[&str], env: &[(&str, &str)]) -> Result<Said> {
-        let text = self.config.to_string();
-        let name = format!("way-{}", thread::current().name().unwrap_or_default().replace("::", "-"));
-        let path = self.kubectl.scratch().file(&name, text)?;
+        let path = self.path()?;
         let mut command = self.kubectl.command(["netintent"].iter().chain(args));
         for name in ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"] {
             command.env_remove(name);
@@ -93,6 +97,16 @@ fn a_context_names_cluster_user_and_namespace() -> Result {
     assert!(said.status == Some(0) && said.out.contains("ways/api"), "{said:?}");
     let said = way.says(&["explain", "web", "api:rpc", "--context=three"], &[])?;
     assert!(said.status == Some(2) && said.err.contains("it has no context `three`"), "{said:?}");
+    // As nobody the API server would answer too.
+    let said = way.says(&["list", "-n", "ways", "--user=someone"], &[])?;
+    assert!(said.status == Some(2) && said.err.contains("it has no user `someone`"), "{said:?}");
+    let said = way.says(&["list", "-n", "ways", "-s", "127.0.0.1:1"], &[])?;
+    assert!(said.status == Some(2) && said.err.contains("`127.0.0.1:1` is no address of a server"), "{said:?}");
+    // Of several files those that are not there are as empty ones.
+    let several = format!("/none/at/all:{}::", way.path()?);
+    way.leads(&[("KUBECONFIG", &several)])?;
+    let said = way.says(&["list", "-n", "ways"], &[("KUBECONFIG", "/none/at/all")])?;
+    assert!(said.status == Some(2) && said.err.contains("no cluster is configured"), "{said:?}");
     Ok(())
 }
 
@@ -106,6 +120,13 @@ fn as_somebody_else() -> Result {
     assert!(nothing.status == Some(2) && nothing.err.contains("ann"), "{nothing:?}");
     let group = way.says(&[&list[..], &["--as=ann", "--as-group=system:masters", "-o", "json"]].concat(), &[])?;
     assert_eq!(group.status, Some(0), "{group:?}");
+    // Whoever may not is told that, and not that there is nothing.
+    let ann = installed.plane().user("ann", "nobodies")?;
+    for args in [&["list", "-n", "ways"][..], &["explain", "ways/web", "ways/api:rpc"], &["status"], &["recover"]] {
+        let said = netintent(ann.kubectl(), &[args, &["--as=admin"]].concat())?;
+        assert!(said.status == Some(2) && said.out.is_empty(), "{said:?}");
+        assert!(said.err.contains("not permitted") && said.err.contains("cannot impersonate"), "{said:?}");
+    }
     Ok(())
 }
 

@@ -50,7 +50,11 @@ pub(super) fn run(args: &RecoverOpen) -> Result<Status> {
              or the controller, when it is back",
         );
     }
-    warn_of(&cluster.recovery()?.leads);
+    let state = cluster.recovery()?;
+    if state.configurations.is_empty() {
+        printer::warning("netintent is not installed in this cluster: no controller will come back that closes it");
+    }
+    warn_of(&state.leads);
     let doing = match agreed(&args.change, "Let everybody call this?")? {
         Ok(doing) => doing,
         Err(status) => return Ok(status),

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use super::compare::Difference;
 use super::line::Line;
 
+/// The command in advice, before the options of the installation are known.
+pub(super) const INSTALL: &str = "kubectl netintent install --apply";
 /// What puts back what is missing.
 pub(super) const AGAIN: &str = "apply the manifests of this version again: kubectl netintent install --apply";
 
