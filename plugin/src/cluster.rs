@@ -1,5 +1,6 @@
 //! A cluster: whom to speak to and as whom, by kubectl's own rules, and what went wrong in words.
 
+mod disarm;
 mod dry_run;
 mod failure;
 mod kinds;
