@@ -10,7 +10,7 @@ use crate::approval::FromManifest;
 use crate::callee::{CalleePattern, Port};
 use crate::check::exposures::{Exposed, exposed};
 use crate::check::observed::ungranted;
-use crate::compile::scope_of;
+use crate::compile::{opens, scope_of};
 use crate::diff::isolated;
 use crate::finding::{ObjectName, some};
 use crate::objects::{Endpoints, Service, ServiceType};
@@ -67,7 +67,7 @@ pub fn stops(now: &Snapshot, before: &Snapshot, after: &Snapshot, mode: Mode) ->
         Stop { reason: Reason::UngrantedLabel, object, message, help: help.to_owned(), paste: None }
     });
     let closes = closes(before, after);
-    let beside = beside(after, &closes, &api_servers(after));
+    let beside = beside(after, &closes, &api_servers(after)).into_iter().chain(incomplete(before, after));
     forged.chain(unselected(after, &closes)).chain(without_from(before, after)).chain(beside).collect()
 }
 
@@ -100,6 +100,30 @@ fn without_from(before: &Snapshot, after: &Snapshot) -> Vec<Stop> {
                 let object = ObjectName::new("Service", &service.metadata);
                 Stop { reason: Reason::WithoutFrom, object, message, help, paste }
             })
+        })
+        .collect()
+}
+
+/// Approvals of such Services with a `from` of which something is no peer, as before it is completed: whoever it stands for is
+/// not let in.
+fn incomplete(before: &Snapshot, after: &Snapshot) -> Vec<Stop> {
+    let services = after.objects.services.iter().enumerate().filter(|(at, _)| is_new(before, after, *at));
+    let services: Vec<(&Service, Mode)> =
+        services.map(|(_, service)| (service, after.mode(&service.metadata.namespace))).collect();
+    let approvals = after.objects.approvals.iter().filter(|approval| !approval.is_expired(after.options.now));
+    approvals
+        .filter_map(|approval| {
+            let why = approval.from.iter().find_map(|from| from.peer.as_ref().err())?;
+            let ports = |(service, mode): &(&Service, Mode)| {
+                service.ports.iter().any(|port| opens(approval, service, *mode, &port.identifier()))
+            };
+            services.iter().any(ports).then_some((approval, why))
+        })
+        .map(|(approval, why)| {
+            let object = ObjectName::new(approval.kind(), &approval.metadata);
+            let message = format!("{object} has something under `from` that lets in nobody: {why}");
+            let help = "complete it: whoever it stands for would be cut".to_owned();
+            Stop { reason: Reason::WithoutFrom, object, message, help, paste: None }
         })
         .collect()
 }

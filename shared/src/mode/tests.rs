@@ -201,9 +201,21 @@ spec:
     // As it is printed it lets in the API server, and what is still to be written lets in nobody.
     let left = objects(&format!("---\n{paste}")).approvals.remove(0).from;
     assert_eq!(left.iter().map(|from| from.peer.is_ok()).collect::<Vec<_>>(), [false, false, false, true, true]);
-    assert_eq!(stopped(&format!("{text}---\n{paste}"), "bank", Mode::Enforce), []);
+    let found = stopped(&format!("{text}---\n{paste}"), "bank", Mode::Enforce);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0]
+            .message
+            .starts_with("Approval bank/from-outside.ledger has something under `from` that lets in nobody: "),
+        "{found:?}"
+    );
+    let complete = paste
+        .replace("<address that calls it>", "192.0.2.1")
+        .replace("<namespace of the ingress controller>", "ingress")
+        .replace("<namespace of the gateway>", "gateway");
+    assert_eq!(stopped(&format!("{text}---\n{complete}"), "bank", Mode::Enforce), [], "{complete}");
     let only_ingress: String = paste.split_inclusive('\n').filter(|line| !line.contains("ipBlock")).collect();
-    assert_eq!(stopped(&format!("{text}---\n{only_ingress}"), "bank", Mode::Enforce).len(), 6);
+    assert_eq!(stopped(&format!("{text}---\n{only_ingress}"), "bank", Mode::Enforce).len(), 7);
     // What is so already is not the change's doing, and shadow closes nothing.
     assert_eq!(stopped(&text.replace("mode: \"shadow\"", "mode: \"enforce\""), "shop", Mode::Shadow), []);
     assert_eq!(stopped(&text, "bank", Mode::Shadow), []);
@@ -253,7 +265,7 @@ fn what_is_printed_opens_nothing_that_nobody_has_decided() {
 
 /// Another Service on the ledger's pods.
 fn public(r#type: &str, mode: &str, ports: &str) -> String {
-    let labels = if mode.is_empty() { String::new() } else { format!(", labels: {{netintent.dev/mode: {mode}}}") };
+    let labels = if mode.is_empty() { String::new() } else { format!(", labels: {{netintent.dev/mode: \"{mode}\"}}") };
     format!(
         "---\napiVersion: v1\nkind: Service\nmetadata: {{namespace: bank, name: public{labels}}}\nspec: {{type: {type}, selector: {{app: ledger}}, ports: [{ports}]}}\n"
     )
@@ -280,7 +292,7 @@ fn callers_of_another_service_on_the_same_pods_are_cut_too() {
     );
     assert_eq!(
         stopped(&format!("{text}---\n{paste}"), "bank/ledger", Mode::Enforce).len(),
-        1,
+        2,
         "as it is, nobody is let in"
     );
     let complete = paste.replace("<address that calls it>", "192.0.2.1");

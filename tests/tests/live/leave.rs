@@ -186,9 +186,8 @@ fn without_the_webhook_and_interrupted_it_comes_to_its_end() -> Result {
     ] {
         assert!(said.err.contains(words), "{words}: {said:?}");
     }
-    let at =
-        |text: &str| said.err.find(&format!("done: NetworkPolicy lv-shop/{text}")).ok_or_else(|| format!("{said:?}"));
-    assert!(at("netintent is held")? < at("netintent-web is gone")?, "{said:?}");
+    let at = |text: &str| said.err.find(&format!("done: NetworkPolicy {text}")).ok_or_else(|| format!("{said:?}"));
+    assert!(at("lv-shop/netintent is held")? < at("lv-bank/netintent-ledger is gone")?, "{said:?}");
     let selects = "-o=jsonpath={.spec.podSelector.matchExpressions[*].operator}";
     let selected = kubectl.text(["get"].iter().chain(&policy).chain(&[selects]))?;
     assert_eq!(selected, "Exists DoesNotExist");

@@ -32,11 +32,15 @@ impl Left {
         let (namespace, name) = full_name
             .split_once('/')
             .map_or((String::new(), full_name), |(namespace, name)| (format!(" -n {namespace}"), name));
-        let help = format!(
-            "ask whoever put it there, or: kubectl patch{namespace} {} {name} --type=merge -p \
-             '{{\"metadata\":{{\"finalizers\":null}}}}'",
-            kind.to_ascii_lowercase()
-        );
+        let help = if finalizers.is_empty() {
+            "wait until it is gone, and run the command again".to_owned()
+        } else {
+            format!(
+                "ask whoever put it there, or: kubectl patch{namespace} {} {name} --type=merge -p \
+                 '{{\"metadata\":{{\"finalizers\":null}}}}'",
+                kind.to_ascii_lowercase()
+            )
+        };
         Self { what: format!("{kind} {full_name}"), why, help }
     }
 
@@ -69,7 +73,9 @@ mod tests {
              '{\"metadata\":{\"finalizers\":null}}'"
         );
         assert!(of(json!(["a/b", "c/d"])).contains(": the finalizers a/b, c/d hold it"));
-        assert!(of(json!([])).contains(": it is on its way out"));
+        assert!(of(json!([])).ends_with(
+            ": it is on its way out, and it selects no pod any more; wait until it is gone, and run the command again"
+        ));
         assert!(!of(json!(["a/\u{1b}[31m"])).contains('\u{1b}'));
     }
 }

@@ -230,9 +230,10 @@ impl Leaving<'_> {
 
     /// Waits a moment before the next look at what is left.
     pub(super) fn wait(&self, left: &[String]) {
-        let Some(first) = left.first().map(|name| names::printable(name)) else { return };
-        let more = if left.len() > 1 { format!(" and {} more", left.len() - 1) } else { String::new() };
-        printer::progress(&format!("waiting until it is gone: {first}{more}"));
+        if let Some(first) = left.first().map(|name| names::printable(name)) {
+            let more = if left.len() > 1 { format!(" and {} more", left.len() - 1) } else { String::new() };
+            printer::progress(&format!("waiting until it is gone: {first}{more}"));
+        }
         self.cluster.pause(POLL);
     }
 }

@@ -9,6 +9,7 @@
 //! going on cuts nobody. Who gives a Service a mode again meanwhile gets a policy again, which closes that Service and no
 //! other, as their own policy might; it goes once the controller has gone. Only who may set modes of namespaces can stop it.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,10 @@ pub(super) struct Leaving<'a> {
     pub(super) run: Run,
     /// The policies that select no pod any more, by uid.
     pub(super) disarmed: BTreeSet<String>,
+    /// Whether somebody writes again what was taken away.
+    comes_again: bool,
+    /// What was told as done.
+    told: RefCell<BTreeSet<String>>,
     /// What stays.
     pub(super) left: Vec<Left>,
 }
@@ -53,6 +58,7 @@ pub(super) enum Run {
 }
 
 /// What has a mode, a policy or labels now.
+#[derive(Default)]
 struct Now {
     namespaces: Vec<Meta>,
     services: Vec<Meta>,
@@ -68,7 +74,15 @@ impl Now {
 
 impl<'a> Leaving<'a> {
     pub(super) fn new(cluster: &'a Cluster, timeout: Duration, run: Run) -> Self {
-        Self { cluster, timeout, run, disarmed: BTreeSet::new(), left: Vec::new() }
+        Self {
+            cluster,
+            timeout,
+            run,
+            disarmed: BTreeSet::new(),
+            comes_again: false,
+            told: RefCell::default(),
+            left: Vec::new(),
+        }
     }
 
     /// Takes away all that was found, and names what stays.
@@ -111,9 +125,13 @@ impl<'a> Leaving<'a> {
     /// # Errors
     /// Where somebody has a namespace in enforce again: without modes its policies would cut all who were let in.
     fn open(&mut self, found: &Found) -> Result<()> {
-        let began = Instant::now();
+        let mut began = None;
         let (mut namespaces, mut services) = (found.namespaces.clone(), found.services.clone());
         let mut policies = found.policies.clone();
+        let (mut clean, mut again) = (0, 0);
+        let mut enforced: BTreeMap<String, u32> = BTreeMap::new();
+        // Without its policy, whoever may write a Namespace sets its mode.
+        let is_guarded = found.own.iter().any(|own| own.stage == Stage::Policy);
         loop {
             namespaces.retain(is_enforced);
             self.relabel("namespaces", &namespaces, &json!({names::MODE: Mode::Shadow.as_str()}), "in shadow")?;
@@ -125,14 +143,20 @@ impl<'a> Leaving<'a> {
             }
             (namespaces, services) = self.ask(with_modes(self.cluster))?;
             policies = self.in_effect()?;
-            let enforced: Vec<&Meta> = namespaces.iter().filter(|meta| is_enforced(meta)).collect();
-            if enforced.is_empty() && services.is_empty() && policies.is_empty() {
+            for namespace in namespaces.iter().filter(|meta| is_enforced(meta)) {
+                *enforced.entry(namespace.name.clone()).or_default() += 1;
+            }
+            let is_clean = !namespaces.iter().any(is_enforced) && services.is_empty() && policies.is_empty();
+            clean = if is_clean { clean + 1 } else { 0 };
+            again += u32::from(!is_clean);
+            self.comes_again |= again > 1;
+            // Of what came again, that it is not there at one moment says little.
+            if clean > 1 && !self.comes_again {
                 break;
             }
-            if began.elapsed() >= self.patience() {
-                let closed = |namespace: &&&Meta| policies.iter().any(|policy| policy.namespace == namespace.name);
-                if let Some(namespace) = enforced.iter().find(closed) {
-                    let name = &namespace.name;
+            // Of many things the first round alone may take longer.
+            if began.get_or_insert_with(Instant::now).elapsed() >= self.patience() {
+                if let Some((name, _)) = enforced.iter().find(|(_, times)| **times > 1 && is_guarded) {
                     printer::progress("");
                     let message =
                         format!("somebody sets Namespace {name} to enforce again, and its callers would be cut");
@@ -169,21 +193,33 @@ impl<'a> Leaving<'a> {
     }
 
     /// Takes away what was written meanwhile: modes, and what a controller that still ran made of them. Without policies and
-    /// admission all of it means nothing, and is no reason to stop. Gives what is left.
+    /// admission all of it means nothing, and is no reason to stop. Gives what comes again, and what can't be taken away.
     fn sweep(&mut self) -> Result<(Now, Labelled)> {
-        let began = Instant::now();
+        let mut began = None;
         // Whoever could, may have changed those that are held.
         for policy in self.ask(policies(self.cluster))?.0.iter().filter(|policy| self.disarmed.contains(&policy.uid)) {
             self.cluster.disarm(policy).map_err(Failure::into_error)?;
         }
+        let mut again = (Now::default(), Labelled::new());
+        let mut is_first = true;
         loop {
             let now = self.now()?;
-            let labelled = if now.is_empty() { Vec::new() } else { self.take(&now)? };
-            let left = if now.is_empty() { now } else { self.now()? };
-            if left.is_empty() || began.elapsed() >= self.patience() || only_refused(&left, &labelled) {
-                printer::progress("");
-                return Ok((left, labelled));
+            let is_clean = now.is_empty();
+            let labelled = if is_clean { Labelled::new() } else { self.take(&now)? };
+            let is_refused = !is_first && !is_clean && only_refused(&now, &labelled);
+            if !is_first && !is_clean {
+                again = (now, labelled);
+                self.comes_again |= !is_refused;
             }
+            // Of what came again, that it is not there at one moment says little.
+            if is_clean && !self.comes_again
+                || is_refused
+                || began.get_or_insert_with(Instant::now).elapsed() >= self.patience()
+            {
+                printer::progress("");
+                return Ok(again);
+            }
+            is_first = false;
             self.cluster.pause(POLL);
         }
     }
@@ -246,7 +282,11 @@ impl<'a> Leaving<'a> {
         self.cluster.run(request).map_err(Failure::into_error)
     }
 
+    /// Says what is done, once: what comes again is done again.
     pub(super) fn done(&self, what: &str) {
+        if !self.told.borrow_mut().insert(what.to_owned()) {
+            return;
+        }
         match self.run {
             Run::Trial => {}
             Run::Told => printer::note(&format!("dry run: the API server would take it: {}", names::printable(what))),
