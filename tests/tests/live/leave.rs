@@ -134,11 +134,9 @@ spec: {policyName: lv-frozen, validationActions: [Deny]}
 
 /// Has a finalizer hold an object, or lets it go.
 fn hold(kubectl: &Kubectl, object: [&str; 4], holds: bool) -> Result {
-    let patch = match holds {
-        true => r#"{"metadata": {"finalizers": ["example.invalid/hold"]}}"#,
-        false => r#"{"metadata": {"finalizers": null}}"#,
-    };
-    kubectl.text(["patch"].iter().chain(&object).chain(&["--type=merge", "-p", patch]))?;
+    let finalizers = if holds { r#"["example.invalid/hold"]"# } else { "null" };
+    let patch = format!("{{\"metadata\": {{\"finalizers\": {finalizers}}}}}");
+    kubectl.text(["patch"].iter().chain(&object).chain(&["--type=merge", "-p", &patch]))?;
     Ok(())
 }
 
