@@ -154,7 +154,9 @@ impl Leaving<'_> {
             let gone = left.iter().filter(|(own, _)| !still.iter().any(|(other, _)| other.path == own.path));
             gone.for_each(|(own, _)| self.done(&format!("{} is gone", own.name)));
             left = still;
-            let objects = self.objects_of(left.iter().map(|(own, _)| *own))?;
+            // Most go at once, and need not be counted.
+            let is_late = began.elapsed() >= self.patience();
+            let objects = if is_late { self.objects_of(left.iter().map(|(own, _)| *own))? } else { None };
             if objects.is_none_or(|count| count < progress.0) {
                 progress = (objects.unwrap_or(usize::MAX), Instant::now());
             }
