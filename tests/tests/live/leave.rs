@@ -132,6 +132,23 @@ spec: {policyName: lv-frozen, validationActions: [Deny]}
     Ok(())
 }
 
+/// Somebody's policy that takes a Service as it is, and nothing that is changed of it once it is meant.
+const KEPT: &str = r#"
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: lv-kept}
+spec:
+  matchConstraints:
+    namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: lv-bank}}
+    resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [UPDATE], resources: [services]}]
+  validations: [{expression: request.dryRun, message: Services are kept}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: lv-kept}
+spec: {policyName: lv-kept, validationActions: [Deny]}
+"#;
+
 /// Has a finalizer hold an object, or lets it go.
 fn hold(kubectl: &Kubectl, object: [&str; 4], holds: bool) -> Result {
     let finalizers = if holds { r#"["example.invalid/hold"]"# } else { "null" };
@@ -173,6 +190,13 @@ fn without_the_webhook_and_interrupted_it_comes_to_its_end() -> Result {
     let (deployment, policy) =
         (["-n", "netintent-system", "deployment", "netintent"], ["-n", "lv-shop", "networkpolicy", "netintent"]);
     hold(kubectl, deployment, true)?;
+    kubectl.pipe(["apply", "-f", "-"], KEPT)?;
+    let mut writes = 0;
+    let mut write = || {
+        writes += 1;
+        kubectl.text(["annotate", "--overwrite", "service", "-n", "lv-bank", "open", &format!("lv={writes}")])
+    };
+    installed.until("Services are kept", || Ok(write().err().map(drop)))?;
     hold(kubectl, policy, true)?;
     let said = netintent(kubectl, &["uninstall", "--apply", "--yes", "--timeout=2s"])?;
     assert_eq!(said.status, Some(2), "{said:?}");
@@ -201,11 +225,14 @@ fn without_the_webhook_and_interrupted_it_comes_to_its_end() -> Result {
         "stays, since netintent did not write it: 1 NetworkPolicy: lv-shop/stray",
         "stays: Namespace netintent-system, for what else is in it, 1 object: ConfigMap guest",
         "stays: NetworkPolicy lv-shop/netintent: the finalizer example.invalid/hold holds it, and it selects no pod any more",
+        "stays: the mode of Service lv-bank/open: the API server refuses: ",
         "kubectl patch -n lv-shop networkpolicy netintent --type=merge -p '{\"metadata\":{\"finalizers\":null}}'",
     ] {
         assert!(said.err.contains(words), "{words}: {said:?}");
     }
     hold(kubectl, policy, false)?;
+    kubectl.pipe(["delete", "-f", "-"], KEPT)?;
+    installed.until("Services are no longer kept", || Ok(write().ok()))?;
     let kept = kubectl.text(["get", "approvals", "-n", "lv-bank", "-o=name"])?;
     assert_eq!(kept, "approval.netintent.dev/web\n");
     kubectl.text(["get", "configmap", "-n", "netintent-system", "guest"])?;

@@ -23,11 +23,17 @@ const GROUP: &str = "netintent.dev/v1alpha1";
 pub(super) type Labelled = Vec<(Meta, Option<Failure>)>;
 
 impl Leaving<'_> {
-    /// Changes labels of some objects.
-    pub(super) fn relabel(&self, plural: &str, all: &[Meta], labels: &Value, state: &str) -> Result<()> {
+    /// Changes labels of some objects. Once it is done for real, a Service that is refused is left, and what it asks for is its
+    /// owner's; without the others callers would be cut.
+    pub(super) fn relabel(&mut self, plural: &str, all: &[Meta], labels: &Value, state: &str) -> Result<()> {
         for meta in all {
-            self.ask(self.cluster.relabel(&path("v1", plural, meta), labels, self.is_dry()))?;
-            self.done(&format!("{} {} is {state}", plural.trim_end_matches('s'), meta.full_name()));
+            match self.cluster.run(self.cluster.relabel(&path("v1", plural, meta), labels, self.is_dry())) {
+                Ok(()) => self.done(&format!("{} {} is {state}", plural.trim_end_matches('s'), meta.full_name())),
+                Err(failure) if !self.is_dry() && plural == "services" && failure.is_refusal() => {
+                    self.refused.insert(meta.full_name(), failure.worded().0);
+                }
+                Err(failure) => return Err(failure.into_error()),
+            }
         }
         Ok(())
     }

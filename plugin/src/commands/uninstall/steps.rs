@@ -40,6 +40,8 @@ pub(super) struct Leaving<'a> {
     pub(super) disarmed: BTreeSet<String>,
     /// Whether somebody writes again what was taken away.
     comes_again: bool,
+    /// The Services whose mode the API server keeps, with why.
+    pub(super) refused: BTreeMap<String, String>,
     /// What was told as done.
     told: RefCell<BTreeSet<String>>,
     /// What stays.
@@ -80,6 +82,7 @@ impl<'a> Leaving<'a> {
             run,
             disarmed: BTreeSet::new(),
             comes_again: false,
+            refused: BTreeMap::new(),
             told: RefCell::default(),
             left: Vec::new(),
         }
@@ -250,11 +253,14 @@ impl<'a> Leaving<'a> {
             });
         }
         let means = "find out who, such as a GitOps tool, and take it away: it means nothing any more";
-        let modes = [("Namespace", &now.namespaces), ("Service", &now.services)];
-        for (kind, list) in modes {
-            all.extend(
-                list.iter().map(|meta| Left::rewritten(format!("the mode of {kind} {}", meta.full_name()), means)),
-            );
+        let namespaces = now.namespaces.iter().map(|meta| format!("the mode of Namespace {}", meta.full_name()));
+        all.extend(namespaces.map(|what| Left::rewritten(what, means)));
+        for service in &now.services {
+            let what = format!("the mode of Service {}", service.full_name());
+            all.push(match self.refused.remove(&service.full_name()) {
+                None => Left::rewritten(what, means),
+                Some(why) => Left { what, why, help: "it means nothing any more".to_owned() },
+            });
         }
         let refused = labelled.into_iter().filter_map(|(pod, failure)| Some((pod.uid, failure?.worded().0)));
         let mut refused: BTreeMap<String, String> = refused.collect();
