@@ -2,6 +2,7 @@
 
 mod clock;
 mod config;
+mod disarm;
 mod dry_run;
 mod failure;
 mod kinds;

@@ -15,7 +15,7 @@ mod from;
 pub use cut::{Cut, CutOut};
 pub use draft::{Draft, manifest};
 pub use expiry::expiry;
-pub use from::from_manifest;
+pub use from::FromManifest;
 
 /// How many callers, callees or peers one object may name. More go into a second object: approvals add up.
 pub const MAX_ITEMS: usize = 1024;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+mod beside;
 mod change;
 mod stop;
 

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 
 use crate::approval::{Approval, Prohibition};
@@ -204,6 +205,12 @@ pub struct Service {
     pub r#type: ServiceType,
     /// Its own addresses in the cluster.
     pub addresses: Vec<IpAddr>,
+    /// Whether it has none on purpose (`clusterIP: None`): its name means the pods' addresses, by whatever port.
+    pub headless: bool,
+    /// Whom its load balancer lets in (`loadBalancerSourceRanges`); none: everybody.
+    pub source_ranges: Vec<IpNet>,
+    /// Whether pods see who calls by a node's port or the load balancer (`externalTrafficPolicy: Local`), and not a node.
+    pub keeps_sources: bool,
 }
 
 /// How a Service is reached.
@@ -318,8 +325,8 @@ pub struct Endpoints {
     pub addresses: Vec<IpAddr>,
     /// The pods that are named: namespace and name.
     pub pods: Vec<(String, String)>,
-    /// The ports there; none: any.
-    pub ports: Vec<(Protocol, u16)>,
+    /// The ports there; `None`: every port, or some that can't be read.
+    pub ports: Option<Vec<(Protocol, u16)>>,
 }
 
 /// A former template of a StatefulSet or DaemonSet that is kept for a rollback (`ControllerRevision`).

@@ -99,6 +99,21 @@ impl Failure {
         Error::with_help(message, help)
     }
 
+    /// Whether netintent's own webhook can't be asked, or says no.
+    pub(crate) fn is_of_our_webhook(&self) -> bool {
+        let (Self::Refused { message, .. } | Self::Forbidden(message)) = self else { return false };
+        // At the beginning, where the API server says it: what a webhook says comes after it.
+        let message = message.strip_prefix("Internal error occurred: ").unwrap_or(message);
+        let heads = ["failed calling webhook \"", "admission webhook \""];
+        let named = heads.iter().find_map(|head| message.strip_prefix(head)?.split_once('"'));
+        named.is_some_and(|(name, _)| name.ends_with(".netintent.dev"))
+    }
+
+    /// Whether it is about this request alone, and others may well be answered.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Forbidden(_) | Self::Refused { .. })
+    }
+
     /// What happened, and what to do.
     pub(crate) fn worded(self) -> (String, Option<String>) {
         match self {
@@ -216,5 +231,32 @@ mod tests {
         );
         assert_eq!(of(409, "Conflict", "changed").1, None);
         assert_eq!(of(410, "Expired", "too old").0, "the cluster changed faster than it could be read");
+    }
+
+    #[test]
+    fn what_our_own_webhook_holds_up_is_told_from_what_others_do() {
+        let of = |code: u16, reason: &str, message: &str| {
+            let status = Status { code, reason: reason.into(), message: message.into(), ..Status::default() };
+            Failure::of(kube::Error::Api(Box::new(status)), "https://a:1/").is_of_our_webhook()
+        };
+        let calling =
+            |name: &str| format!("Internal error occurred: failed calling webhook \"{name}\": failed to call webhook");
+        let denied = |name: &str| format!("admission webhook \"{name}\" denied the request: no");
+        assert!(of(500, "InternalError", &calling("guard.netintent.dev")));
+        assert!(of(500, "InternalError", &calling("enforce.derive.netintent.dev")));
+        assert!(
+            of(403, "Forbidden", &denied("guard.netintent.dev"))
+                && of(400, "BadRequest", &denied("guard.netintent.dev"))
+        );
+        for (code, reason, message) in [
+            (500, "InternalError", calling("policies.example.com")),
+            (403, "Forbidden", denied("policies.example.com")),
+            (403, "Forbidden", denied("policies.example.com") + ": failed calling webhook \"guard.netintent.dev\""),
+            (422, "Invalid", "ValidatingAdmissionPolicy 'x' with binding 'x' denied request: no".to_owned()),
+            (500, "InternalError", "Internal error occurred: etcd is gone".to_owned()),
+            (503, "ServiceUnavailable", "the server is shutting down".to_owned()),
+        ] {
+            assert!(!of(code, reason, &message), "{message}");
+        }
     }
 }

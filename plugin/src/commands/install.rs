@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use netintent::names::{self, printable};
+use netintent::recover::admission;
 use serde_json::Value;
 
 use super::place::place;
@@ -35,7 +36,9 @@ pub(super) fn run(args: &Install) -> Result<Status> {
     let cluster = Cluster::connect(&args.connection)?;
     cluster.run(new_enough(&cluster)).map_err(Failure::into_error)?;
     place(&cluster, Some(&args.namespace))?;
-    let install = Installing { args, cluster: &cluster, before: held(&cluster, &manifests)? };
+    let before = held(&cluster, &manifests)?;
+    manifests.iter().zip(&before).try_for_each(|(manifest, before)| check_recovered(manifest, before.as_ref()))?;
+    let install = Installing { args, cluster: &cluster, before };
     install.try_all(&manifests).map_err(Error::with_nothing_changed)?;
     if args.trial.dry_run.is_none() {
         install.apply_all(&manifests)?;
@@ -74,6 +77,34 @@ fn held(cluster: &Cluster, manifests: &[Manifest<'_>]) -> Result<Vec<Option<Valu
         names::NETINTENT
     );
     Err(Error::with_help(message, help))
+}
+
+/// Insists that nothing is open that `recover` has opened in a registration: its manifest would close it, by taking fields over
+/// that are not its own, and what was written down of it would stay.
+fn check_recovered(manifest: &Manifest<'_>, before: Option<&Value>) -> Result<()> {
+    let Some(before) = before.filter(|_| manifest.is_registration()) else { return Ok(()) };
+    let annotation = names::RECOVER;
+    let (what, help) = match admission::recorded(before) {
+        Ok(None) => return Ok(()),
+        Ok(Some(record)) => {
+            let open = admission::open(before, &record);
+            if open.is_empty() {
+                return Ok(());
+            }
+            let by = &record.opened.by;
+            let entries = open.join(", ");
+            let what =
+                format!("{by} has opened {entries} of it by `recover admit`, as its annotation {annotation} says");
+            (what, "kubectl netintent recover undo comes first; --force-conflicts does not stand in for it".to_owned())
+        }
+        Err(error) => {
+            let help = format!(
+                "set its failure policies as the manifests of netintent have them, and take the annotation {annotation} away"
+            );
+            (error.to_string(), help)
+        }
+    };
+    Err(Error::with_help(format!("nothing was changed, since {manifest} is not as it was installed: {what}"), help))
 }
 
 struct Installing<'a> {
@@ -280,16 +311,45 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_refusal_says_what_to_do() {
-        let manifest = |kind: &str, version: &str| Manifest {
+    fn manifest(kind: &str, version: &str) -> Manifest<'static> {
+        Manifest {
             text: "",
             api_version: version.to_owned(),
             kind: kind.to_owned(),
             namespace: "n".to_owned(),
             name: "a".to_owned(),
             labelled: true,
+        }
+    }
+
+    #[test]
+    fn what_recover_has_opened_comes_first() {
+        let registration = manifest("MutatingWebhookConfiguration", "admissionregistration.k8s.io/v1");
+        let of = |manifest: &Manifest<'_>, annotation: &str, policy: &str| {
+            let before = json!({"metadata": {"annotations": {"netintent.dev/recover": annotation}},
+                "webhooks": [{"name": "new.derive.netintent.dev", "failurePolicy": policy}]});
+            match check_recovered(manifest, Some(&before)) {
+                Err(Error::Other { message, help }) => format!("{message}; {}", help.unwrap_or_default()),
+                _ => String::new(),
+            }
         };
+        let record =
+            r#"{"since": "2027-01-01T00:00:00Z", "by": "jane", "entries": {"new.derive.netintent.dev": "Fail"}}"#;
+        let open = of(&registration, record, "Ignore");
+        for words in ["jane has opened new.derive.netintent.dev", "nothing was changed", "recover undo comes first"] {
+            assert!(open.contains(words), "{open}");
+        }
+        // Somebody has closed it by hand: nothing stands against it.
+        assert_eq!(of(&registration, record, "Fail"), "");
+        assert!(of(&registration, "{}", "Ignore").contains("can't be understood"));
+        assert_eq!(of(&manifest("Deployment", "apps/v1"), record, "Ignore"), "");
+        assert!(
+            check_recovered(&registration, None).is_ok() && check_recovered(&registration, Some(&json!({}))).is_ok()
+        );
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_do() {
         let conflict = Failure::Refused { message: "conflict with x".into(), reason: "Conflict".into(), code: 409 };
         for (manifest, failure, words) in [
             (

@@ -2,6 +2,8 @@
 
 mod found;
 mod guests;
+mod left;
+mod remove;
 mod steps;
 
 use std::io::Write as _;
@@ -22,6 +24,7 @@ use crate::release::{Manifest, NAMESPACE, Release, manifests};
 use crate::render::uninstall::{self as render, listed};
 use crate::source::{self, Loaded};
 pub(crate) use found::{Found, Own, Stage};
+pub(crate) use left::{Left, MOST};
 use steps::{Leaving, Run};
 
 pub(super) fn run(args: &Uninstall) -> Result<Status> {
@@ -42,7 +45,7 @@ pub(super) fn run(args: &Uninstall) -> Result<Status> {
         return Ok(rest);
     }
     let dry_run = args.asked.trial.dry_run.is_some();
-    let leaving = |run| Leaving { cluster: &cluster, timeout: args.timeout, run };
+    let leaving = |run| Leaving::new(&cluster, args.timeout, run);
     if !dry_run && !args.asked.yes && !confirmed(&format!("Uninstall netintent from {}?", cluster.server()))? {
         printer::note("nothing was changed");
         return Ok(Status::Trouble);
@@ -52,9 +55,18 @@ pub(super) fn run(args: &Uninstall) -> Result<Status> {
         return Ok(rest);
     }
     leaving(Run::Trial).leave(&found).map_err(Error::with_nothing_changed)?;
-    leaving(Run::Real).leave(&found)?;
-    printer::note(render::end(&found).as_str());
-    Ok(rest)
+    let mut real = leaving(Run::Real);
+    let done = real.leave(&found);
+    render::left(&real.left).iter().for_each(|line| printer::note(line));
+    done?;
+    if real.left.is_empty() {
+        printer::note(render::end(&found).as_str());
+        return Ok(rest);
+    }
+    if found.has_rest() {
+        printer::note(render::end(&found).as_str());
+    }
+    Ok(Status::Trouble)
 }
 
 /// Says what goes, opens and stays.

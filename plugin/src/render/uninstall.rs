@@ -4,10 +4,7 @@ use netintent::names::{self, printable};
 
 use crate::cli::Uninstall;
 use crate::cluster::Meta;
-use crate::commands::uninstall::{Found, Own, Stage};
-
-/// How many names a line has.
-const MOST: usize = 10;
+use crate::commands::uninstall::{Found, Left, MOST, Own, Stage};
 
 /// `goes: 3 Services: a, b, c`, of many the first.
 pub(crate) fn listed(word: &str, kind: &str, all: &[String]) -> String {
@@ -89,6 +86,15 @@ fn rest(found: &Found) -> Vec<String> {
         lines.push(format!(
             "stays: what Helm installed as release {release}: afterwards helm uninstall {release} -n {namespace}, then this again"
         ));
+    }
+    lines
+}
+
+/// What could not be taken away, a line each, of much the first.
+pub(crate) fn left(all: &[Left]) -> Vec<String> {
+    let mut lines: Vec<String> = all.iter().take(MOST).map(Left::line).collect();
+    if all.len() > MOST {
+        lines.push(format!("stays: {} more: run the command again once these are gone", all.len() - MOST));
     }
     lines
 }

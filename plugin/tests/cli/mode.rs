@@ -30,8 +30,13 @@ fn what_stops_it_is_said_and_what_it_takes_is_printed() {
     assert!(said.stderr.contains("error: Namespace bank stays as it is: one thing stands against it"), "{said:?}");
     // Only the port that is closed to them.
     let (_, paste) = said.stdout.split_once("\n---\n").unwrap();
-    assert!(paste.contains("callees: [\"ledger:rpc\"]") && paste.contains("cidr: \"0.0.0.0/0\""), "{paste}");
-    let complete = format!("{BANK}---\n{paste}");
+    assert!(
+        paste.contains("callees: [\"ledger:rpc\"]") && paste.contains("cidr: <address that calls it>/32"),
+        "{paste}"
+    );
+    // As it is, it lets in nobody.
+    assert_eq!(run_on(&format!("{BANK}---\n{paste}"), &["mode", "bank", "enforce"]).status, 2);
+    let complete = format!("{BANK}---\n{}", paste.replace("<address that calls it>", "192.0.2.1"));
     let said = run_on(&complete, &["mode", "bank", "enforce"]);
     assert_eq!(said.status, 1, "{said:?}");
     assert!(!said.stdout.contains("stops"), "{said:?}");

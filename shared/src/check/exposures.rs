@@ -55,63 +55,89 @@ pub struct Exposed<'a> {
     pub closed: Vec<Port>,
 }
 
-/// Every Service in `enforce` that is so, once for each that calls it, in the order of the Services.
-pub fn exposed(snapshot: &Snapshot) -> Vec<Exposed<'_>> {
-    let mut found = Vec::new();
-    let mut names: FxHashMap<usize, Vec<(&Exposure, &ServiceName)>> = FxHashMap::default();
+/// A Service that something calls which can carry no intent, whatever its mode.
+#[derive(Clone, Debug)]
+pub(crate) struct Called<'a> {
+    /// The Service, as index into the objects' Services.
+    pub(crate) service: usize,
+    /// What calls it.
+    pub(crate) by: Vec<Outsider<'a>>,
+}
+
+/// Every such Service before which a policy can stand, in the order of the Services.
+pub(crate) fn called(snapshot: &Snapshot) -> Vec<Called<'_>> {
+    let mut names: FxHashMap<usize, Vec<Outsider<'_>>> = FxHashMap::default();
     for exposure in &snapshot.objects.exposures {
         for name in &exposure.services {
             if let Some(at) = snapshot.service(&name.namespace, &name.name) {
-                names.entry(at).or_default().push((exposure, name));
+                names.entry(at).or_default().push(Outsider::Named(exposure, name));
             }
         }
     }
+    let mut found = Vec::new();
     for (at, service) in snapshot.objects.services.iter().enumerate() {
         let by_type = matches!(service.r#type, ServiceType::NodePort | ServiceType::LoadBalancer);
-        let named = names.get(&at).map_or(&[][..], Vec::as_slice);
-        let cut = snapshot.services[at].mode == Mode::Enforce && service.enforceable().is_some();
-        if !cut || !by_type && named.is_empty() {
-            continue;
-        }
-        let closed = ports_without_from(snapshot, service);
-        if by_type && !closed.is_empty() {
-            found.push(Exposed { service: at, by: Outsider::Type, closed: closed.clone() });
-        }
-        // By name one port is called, and which can't always be told.
-        if closed.len() == service.ports.len() {
-            found.extend(named.iter().map(|(exposure, name)| {
-                let by = Outsider::Named(exposure, name);
-                Exposed { service: at, by, closed: closed.clone() }
-            }));
+        let named = names.remove(&at).unwrap_or_default();
+        if service.enforceable().is_some() && (by_type || !named.is_empty()) {
+            let by = by_type.then_some(Outsider::Type).into_iter().chain(named).collect();
+            found.push(Called { service: at, by });
         }
     }
     found
+}
+
+impl<'a> Called<'a> {
+    /// Those of its callers that are cut where these ports are closed to them.
+    pub(crate) fn cut(self, snapshot: &Snapshot, closed: &[Port]) -> Vec<Outsider<'a>> {
+        // By name one port is called, and which can't always be told.
+        let all = closed.len() == snapshot.objects.services[self.service].ports.len();
+        let is_cut = |by: &Outsider<'_>| match by {
+            Outsider::Type => !closed.is_empty(),
+            Outsider::Named(..) => all,
+        };
+        self.by.into_iter().filter(is_cut).collect()
+    }
+}
+
+/// Every Service in `enforce` that is so, once for each that calls it, in the order of the Services.
+pub fn exposed(snapshot: &Snapshot) -> Vec<Exposed<'_>> {
+    let called = called(snapshot).into_iter().filter(|called| snapshot.services[called.service].mode == Mode::Enforce);
+    called
+        .flat_map(|called| {
+            let service = called.service;
+            let closed = ports_without_from(snapshot, &snapshot.objects.services[service]);
+            let cut = called.cut(snapshot, &closed);
+            cut.into_iter().map(move |by| Exposed { service, by, closed: closed.clone() })
+        })
+        .collect()
 }
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
     exposed(snapshot).iter().map(|exposed| exposed.finding(snapshot)).collect()
 }
 
-impl Exposed<'_> {
+impl Outsider<'_> {
     /// Who it is that calls.
     pub fn who(&self) -> Who {
-        match self.by {
-            Outsider::Type => Who::Outside,
-            Outsider::Named(exposure, _) => match &*exposure.kind {
+        match self {
+            Self::Type => Who::Outside,
+            Self::Named(exposure, _) => match &*exposure.kind {
                 "Ingress" => Who::IngressController,
                 kind if kind.ends_with("Route") => Who::Gateway,
                 _ => Who::ApiServer,
             },
         }
     }
+}
 
+impl Exposed<'_> {
     /// The same as `check` says it.
     pub fn finding(&self, snapshot: &Snapshot) -> Finding {
         let service = &snapshot.objects.services[self.service];
         let (name, metadata) = (service.metadata.full_name(), &service.metadata);
         let help = format!(
             "name {} under `from` of an Approval in namespace {} with callees: [{}]",
-            self.who().as_str(),
+            self.by.who().as_str(),
             metadata.namespace,
             metadata.name
         );
@@ -139,7 +165,7 @@ impl Exposed<'_> {
 }
 
 /// The ports of a Service on which no valid peer of an unexpired approval is let in.
-fn ports_without_from(snapshot: &Snapshot, service: &Service) -> Vec<Port> {
+pub(crate) fn ports_without_from(snapshot: &Snapshot, service: &Service) -> Vec<Port> {
     let (objects, namespace) = (&snapshot.objects, &service.metadata.namespace);
     let mode = snapshot.mode(namespace);
     let lets_in = |approval: &Approval, port: &Port| {

@@ -39,10 +39,11 @@ pub(super) fn endpoints(context: &Context<'_>, node: &Node) -> Result<Endpoints,
     let ports = ports.iter().map(|port| {
         let protocol = port.get("protocol").and_then(Node::as_str).unwrap_or("TCP");
         let number = port.get("port").and_then(Node::as_number).and_then(|number| number.parse().ok());
-        Some((Protocol::parse(protocol)?, number?))
+        Some((Protocol::parse(protocol)?, number.filter(|number| *number > 0)?))
     });
-    // One of any number, or of none that can be read, stands for all.
-    let ports = ports.collect::<Option<Vec<(Protocol, u16)>>>().unwrap_or_default();
+    // By the API an element without a number means every port, and no element that no port is defined: `null` and `[]` are
+    // the same to it. What can't be read may be any.
+    let ports = ports.collect::<Option<Vec<(Protocol, u16)>>>();
     Ok(Endpoints { metadata, service, addresses, pods, ports })
 }
 
@@ -61,8 +62,18 @@ mod tests {
         assert_eq!((all.len(), all[0].service.as_str()), (1, "db"));
         assert_eq!(all[0].addresses.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.0.0.1", "10.0.0.2"]);
         assert_eq!(all[0].pods, [("bank".to_owned(), "db-0".to_owned())]);
-        assert_eq!(all[0].ports, [(Protocol::Tcp, 5432), (Protocol::Udp, 53)]);
-        let any = objects(&text.replace("{port: 5432}", "{name: all}"));
-        assert_eq!(any.endpoints[0].ports, []);
+        assert_eq!(all[0].ports, Some(vec![(Protocol::Tcp, 5432), (Protocol::Udp, 53)]));
+        let ports = |written: &str| {
+            let text = text.replace("ports: [{port: 5432}, {port: 53, protocol: UDP}]\n", written);
+            objects(&text).endpoints.remove(0).ports
+        };
+        for every in
+            ["ports: [{name: all}]", "ports: [{port: null}]", "ports: [{port: 1}, {port: 0}]", "ports: [{port: x}]"]
+        {
+            assert_eq!(ports(every), None, "{every}");
+        }
+        for none in ["", "ports: null", "ports: []"] {
+            assert_eq!(ports(none), Some(Vec::new()), "{none}");
+        }
     }
 }

@@ -67,7 +67,11 @@ pub(super) fn service(context: &Context<'_>, node: &Node) -> Result<Service> {
     let mut addresses: Vec<std::net::IpAddr> = addresses.filter_map(|text| text.parse().ok()).collect();
     addresses.sort_unstable();
     addresses.dedup();
-    Ok(Service { metadata, selector, ports, r#type, addresses })
+    // What only the printing of a `from` hangs on is no reason to refuse an object.
+    let ranges = spec.get("loadBalancerSourceRanges").map_or(&[][..], Node::items).iter().filter_map(Node::as_str);
+    let source_ranges = ranges.filter_map(|range| range.trim().parse().ok()).collect();
+    let keeps_sources = spec.get("externalTrafficPolicy").and_then(Node::as_str) == Some("Local");
+    Ok(Service { metadata, selector, ports, r#type, addresses, headless, source_ranges, keeps_sources })
 }
 
 fn ports(context: &Context<'_>, spec: &Node) -> Result<Vec<ServicePort>> {

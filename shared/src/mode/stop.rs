@@ -5,14 +5,16 @@ use std::net::IpAddr;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Mode;
-use crate::approval::from_manifest;
+use super::beside::beside;
+use crate::approval::FromManifest;
 use crate::callee::{CalleePattern, Port};
 use crate::check::exposures::{Exposed, exposed};
 use crate::check::observed::ungranted;
-use crate::compile::scope_of;
+use crate::compile::{opens, scope_of};
 use crate::diff::isolated;
 use crate::finding::{ObjectName, some};
 use crate::objects::{Endpoints, Service, ServiceType};
+use crate::port::Protocol;
 use crate::snapshot::Snapshot;
 
 /// One thing that stands against it.
@@ -64,7 +66,15 @@ pub fn stops(now: &Snapshot, before: &Snapshot, after: &Snapshot, mode: Mode) ->
         let help = "the controller takes it away within seconds: see that it runs, and look into who wrote it";
         Stop { reason: Reason::UngrantedLabel, object, message, help: help.to_owned(), paste: None }
     });
-    forged.chain(unselected(before, after)).chain(without_from(before, after)).collect()
+    let closes = closes(before, after);
+    let beside = beside(after, &closes, &api_servers(after)).into_iter().chain(incomplete(before, after));
+    forged.chain(unselected(after, &closes)).chain(without_from(before, after)).chain(beside).collect()
+}
+
+/// The pods that some policy closes and none did, in order.
+fn closes(before: &Snapshot, after: &Snapshot) -> Vec<u32> {
+    let (open, closed) = (isolated(before), isolated(after));
+    (0..).zip(open.iter().zip(&closed)).filter(|(_, (a, b))| !**a && **b).map(|(at, _)| at).collect()
 }
 
 /// Services in `enforce` that they were not in before.
@@ -79,7 +89,9 @@ fn without_from(before: &Snapshot, after: &Snapshot) -> Vec<Stop> {
     of_one
         .flat_map(|exposed| {
             let service = &after.objects.services[exposed[0].service];
-            let paste = from_manifest(service, &exposed.iter().collect::<Vec<_>>(), &api_servers);
+            let by = exposed.iter().map(|exposed| exposed.by).collect();
+            // Of one Service the same ports are closed to all.
+            let paste = FromManifest::own(service, by, &exposed[0].closed).text(&api_servers);
             // Once for each Service.
             let pastes = std::iter::once(Some(paste)).chain(std::iter::repeat(None));
             exposed.iter().zip(pastes).map(|(one, paste)| {
@@ -88,6 +100,30 @@ fn without_from(before: &Snapshot, after: &Snapshot) -> Vec<Stop> {
                 let object = ObjectName::new("Service", &service.metadata);
                 Stop { reason: Reason::WithoutFrom, object, message, help, paste }
             })
+        })
+        .collect()
+}
+
+/// Approvals of such Services with a `from` of which something is no peer, as before it is completed: whoever it stands for is
+/// not let in.
+fn incomplete(before: &Snapshot, after: &Snapshot) -> Vec<Stop> {
+    let services = after.objects.services.iter().enumerate().filter(|(at, _)| is_new(before, after, *at));
+    let services: Vec<(&Service, Mode)> =
+        services.map(|(_, service)| (service, after.mode(&service.metadata.namespace))).collect();
+    let approvals = after.objects.approvals.iter().filter(|approval| !approval.is_expired(after.options.now));
+    approvals
+        .filter_map(|approval| {
+            let why = approval.from.iter().find_map(|from| from.peer.as_ref().err())?;
+            let ports = |(service, mode): &(&Service, Mode)| {
+                service.ports.iter().any(|port| opens(approval, service, *mode, &port.identifier()))
+            };
+            services.iter().any(ports).then_some((approval, why))
+        })
+        .map(|(approval, why)| {
+            let object = ObjectName::new(approval.kind(), &approval.metadata);
+            let message = format!("{object} has something under `from` that lets in nobody: {why}");
+            let help = "complete it: whoever it stands for would be cut".to_owned();
+            Stop { reason: Reason::WithoutFrom, object, message, help, paste: None }
         })
         .collect()
 }
@@ -104,37 +140,47 @@ fn api_servers(snapshot: &Snapshot) -> Vec<IpAddr> {
 
 /// Services without selector, with pods behind them that close and that no Service in `enforce` leads to by the same port:
 /// nobody could be approved for those.
-fn unselected(before: &Snapshot, after: &Snapshot) -> Vec<Stop> {
+fn unselected(after: &Snapshot, closes: &[u32]) -> Vec<Stop> {
     let services = after.objects.services.iter();
     let without: FxHashMap<(&str, &str), &Service> = services
         .filter(|service| service.selector.is_none() && service.r#type != ServiceType::ExternalName)
         .map(|service| (service.metadata.key(), service))
         .collect();
-    let (open, closed) = (isolated(before), isolated(after));
-    let closes: Vec<u32> =
-        (0..).zip(open.iter().zip(&closed)).filter(|(_, (a, b))| !**a && **b).map(|(at, _)| at).collect();
     if without.is_empty() || closes.is_empty() {
         return Vec::new();
     }
     let covered = Covered::of(after);
-    let mut found: Vec<(&Service, Vec<String>)> = Vec::new();
+    let mut found: Vec<(&Service, Vec<String>, bool)> = Vec::new();
     for endpoints in &after.objects.endpoints {
         let key = (endpoints.metadata.namespace.as_str(), endpoints.service.as_str());
         let Some(service) = without.get(&key) else { continue };
-        let behind = closes.iter().filter(|pod| leads_to(endpoints, after, **pod) && !covered.is(endpoints, **pod));
+        let ports = Ports::of(service, endpoints);
+        let behind = closes.iter().filter(|pod| leads_to(endpoints, after, **pod) && !covered.is(ports, **pod));
         let pods: Vec<String> = behind.map(|pod| name_of(after, *pod)).collect();
-        match found.iter_mut().find(|(known, _)| known.metadata.key() == key) {
+        let every = ports == Ports::Every;
+        match found.iter_mut().find(|(known, ..)| known.metadata.key() == key) {
             _ if pods.is_empty() => {}
-            Some((_, all)) => all.extend(pods),
-            None => found.push((service, pods)),
+            Some((_, all, any)) => {
+                all.extend(pods);
+                *any |= every;
+            }
+            None => found.push((service, pods, every)),
         }
     }
-    found.sort_by(|(a, _), (b, _)| a.metadata.key().cmp(&b.metadata.key()));
-    let stop = |(service, pods): (&Service, Vec<String>)| {
+    found.sort_by(|(a, ..), (b, ..)| a.metadata.key().cmp(&b.metadata.key()));
+    let stop = |(service, mut pods, every): (&Service, Vec<String>, bool)| {
+        // A pod may stand in several slices.
+        pods.sort_unstable();
+        pods.dedup();
         let object = ObjectName::new("Service", &service.metadata);
         let message =
             format!("{object} has no selector, and nobody could be approved for the pods behind it: {}", some(pods));
-        let help = "give it a selector, or add a Service with one that leads to the same port of these pods";
+        let help = if every {
+            "its EndpointSlices name no port, which is every port: name those that are called, and add a Service with a selector \
+             that leads to them"
+        } else {
+            "give it a selector, or add a Service with one that leads to the same port of these pods"
+        };
         Stop { reason: Reason::NoSelector, object, message, help: help.to_owned(), paste: None }
     };
     found.into_iter().map(stop).collect()
@@ -157,11 +203,28 @@ fn name_of(snapshot: &Snapshot, pod: u32) -> String {
     snapshot.objects.workloads[snapshot.pods[pod as usize].object].metadata.full_name()
 }
 
-/// The ports of pods that Services in `enforce` lead to.
-struct Covered {
-    ports: FxHashSet<(u32, crate::port::Protocol, u16)>,
-    pods: FxHashSet<u32>,
+/// By which ports a Service without selector leads to its endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ports<'a> {
+    /// By these; by none, where there are none.
+    These(&'a [(Protocol, u16)]),
+    /// By every port.
+    Every,
 }
+
+impl<'a> Ports<'a> {
+    fn of(service: &Service, endpoints: &'a Endpoints) -> Self {
+        match endpoints.ports.as_deref() {
+            // Its name means the addresses, and whoever has those calls what port they like.
+            Some([]) if service.headless => Self::Every,
+            Some(ports) => Self::These(ports),
+            None => Self::Every,
+        }
+    }
+}
+
+/// The ports of pods that Services in `enforce` lead to.
+struct Covered(FxHashSet<(u32, Protocol, u16)>);
 
 impl Covered {
     fn of(snapshot: &Snapshot) -> Self {
@@ -172,13 +235,14 @@ impl Covered {
                 ports.extend(snapshot.ports_meant(&all, at));
             }
         }
-        let pods = ports.iter().map(|(pod, ..)| *pod).collect();
-        Self { ports, pods }
+        Self(ports)
     }
 
-    /// Whether one leads to a pod by every port of these endpoints; by any, where those are not known.
-    fn is(&self, endpoints: &Endpoints, pod: u32) -> bool {
-        let known = |(protocol, port): &(crate::port::Protocol, u16)| self.ports.contains(&(pod, *protocol, *port));
-        self.pods.contains(&pod) && endpoints.ports.iter().all(known)
+    /// Whether one leads to a pod by each of these ports. By every port none does.
+    fn is(&self, ports: Ports<'_>, pod: u32) -> bool {
+        match ports {
+            Ports::These(ports) => ports.iter().all(|(protocol, port)| self.0.contains(&(pod, *protocol, *port))),
+            Ports::Every => false,
+        }
     }
 }

@@ -133,6 +133,27 @@ fn pods_behind_a_service_without_selector_are_not_closed_to_all() {
     // What closes nothing of it.
     assert_eq!(stopped(&with("5432", "other"), "bank/ledger", Mode::Enforce), []);
     assert_eq!(stopped(&with("5432", "other"), "bank", Mode::Shadow), []);
+    // Of a Service with an address, no port leads nowhere; of a headless one, anywhere, as an element without a number does.
+    let ports = |written: &str, label: &str, headless: bool| {
+        let text = with("9090", label).replace("ports: [{port: 9090}]", written);
+        if headless {
+            text.replace("name: primary}\nspec: {", "name: primary}\nspec: {clusterIP: None, ")
+        } else {
+            text
+        }
+    };
+    for none in ["ports: []", "ports: null", "addressType: IPv4"] {
+        for label in ["ledger", "other"] {
+            assert_eq!(stopped(&ports(none, label, false), "bank", Mode::Enforce), [], "{none} {label}");
+            let found = stopped(&ports(none, label, true), "bank", Mode::Enforce);
+            assert_eq!(found.len(), 1, "{none} {label}");
+            assert!(found[0].help.contains("name no port, which is every port"), "{found:?}");
+        }
+    }
+    for every in ["ports: [{name: all}]", "ports: [{port: 9090}, {name: all}]"] {
+        assert_eq!(stopped(&ports(every, "ledger", false), "bank", Mode::Enforce).len(), 1, "{every}");
+    }
+    assert_eq!(stopped(&ports("ports: [{port: 9090}]", "ledger", true), "bank", Mode::Enforce), []);
     // By name, where the address is another's.
     let named = with("5432", "other").replace("[10.0.0.7]}]", "[fd00::1], targetRef: {kind: Pod, name: ledger-0}}]");
     assert_eq!(stopped(&named, "bank", Mode::Enforce).len(), 1);
@@ -163,9 +184,11 @@ metadata: {namespace: bank, name: from-outside.ledger}
 spec:
   callees: [\"ledger\"]
   from:
-    # type: LoadBalancer: everybody, with many network plugins every pod too: write narrower blocks, those of the nodes included
-    - ipBlock: {cidr: \"0.0.0.0/0\"}
-    - ipBlock: {cidr: \"::/0\"}
+    # type: LoadBalancer: the addresses that its pods see: mostly those of the nodes, and with
+    # externalTrafficPolicy: Local, or some load balancers, those of the callers;
+    # each block lets in whatever has an address in it, with many network plugins pods too;
+    # 0.0.0.0/0 and ::/0 are everybody, and with such plugins every pod of the cluster
+    - ipBlock: {cidr: <address that calls it>/32}
     # Ingress bank/web: the pods of the ingress controller; write the name of their namespace
     - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: <namespace of the ingress controller>}}
     # GRPCRoute bank/route: the pods of the gateway; write the name of their namespace
@@ -175,15 +198,152 @@ spec:
     - ipBlock: {cidr: \"fd00::1/128\"}
 ";
     assert_eq!(paste, expected);
-    // As it is printed it lets the outside in, and what is still to be written lets in nobody.
-    assert_eq!(stopped(&format!("{text}---\n{paste}"), "bank", Mode::Enforce), []);
+    // As it is printed it lets in the API server, and what is still to be written lets in nobody.
     let left = objects(&format!("---\n{paste}")).approvals.remove(0).from;
-    assert_eq!(left.iter().map(|from| from.peer.is_ok()).collect::<Vec<_>>(), [true, true, false, false, true, true]);
+    assert_eq!(left.iter().map(|from| from.peer.is_ok()).collect::<Vec<_>>(), [false, false, false, true, true]);
+    let found = stopped(&format!("{text}---\n{paste}"), "bank", Mode::Enforce);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0]
+            .message
+            .starts_with("Approval bank/from-outside.ledger has something under `from` that lets in nobody: "),
+        "{found:?}"
+    );
+    let complete = paste
+        .replace("<address that calls it>", "192.0.2.1")
+        .replace("<namespace of the ingress controller>", "ingress")
+        .replace("<namespace of the gateway>", "gateway");
+    assert_eq!(stopped(&format!("{text}---\n{complete}"), "bank", Mode::Enforce), [], "{complete}");
     let only_ingress: String = paste.split_inclusive('\n').filter(|line| !line.contains("ipBlock")).collect();
-    assert_eq!(stopped(&format!("{text}---\n{only_ingress}"), "bank", Mode::Enforce).len(), 6);
+    assert_eq!(stopped(&format!("{text}---\n{only_ingress}"), "bank", Mode::Enforce).len(), 7);
     // What is so already is not the change's doing, and shadow closes nothing.
     assert_eq!(stopped(&text.replace("mode: \"shadow\"", "mode: \"enforce\""), "shop", Mode::Shadow), []);
     assert_eq!(stopped(&text, "bank", Mode::Shadow), []);
+}
+
+/// What is printed for whoever comes by the type of a Service, as it is and with other fields.
+fn paste(fields: &str) -> String {
+    let text = bank("shadow")
+        .replace("spec:\n  selector: {app: ledger}", &format!("spec:\n  {fields}\n  selector: {{app: ledger}}"));
+    stopped(&text, "bank", Mode::Enforce).remove(0).paste.unwrap()
+}
+
+/// The peers that it is applied with.
+fn blocks(paste: &str) -> Vec<String> {
+    let from = objects(&format!("---\n{paste}")).approvals.remove(0).from;
+    from.into_iter()
+        .filter_map(|from| Some(from.peer.ok()?.addresses().cidrs()))
+        .flatten()
+        .map(|c| c.to_string())
+        .collect()
+}
+
+#[test]
+fn what_is_printed_opens_nothing_that_nobody_has_decided() {
+    let ranges = "loadBalancerSourceRanges: [192.0.2.0/24, ' 2001:db8::/32']";
+    for fields in ["type: NodePort", "type: LoadBalancer", "type: NodePort\n  externalTrafficPolicy: Local"] {
+        let text = paste(fields);
+        assert!(text.contains("<address that calls it>") && text.contains("everybody"), "{text}");
+        assert_eq!(blocks(&text), [""; 0], "{text}");
+    }
+    // The pods see whom the load balancer lets in.
+    let text = paste(&format!("type: LoadBalancer\n  externalTrafficPolicy: Local\n  {ranges}"));
+    assert_eq!(blocks(&text), ["192.0.2.0/24", "2001:db8::/32"], "{text}");
+    assert!(!text.contains('<') && text.contains("pods in them too"), "{text}");
+    // They may see nodes: it is offered.
+    let text = paste(&format!("type: LoadBalancer\n  {ranges}"));
+    assert!(text.contains("# - ipBlock: {cidr: \"192.0.2.0/24\"}") && blocks(&text).is_empty(), "{text}");
+    // Everybody is no narrower choice, and a node's port knows no ranges.
+    for fields in [
+        "type: LoadBalancer\n  externalTrafficPolicy: Local\n  loadBalancerSourceRanges: [0.0.0.0/0]",
+        &format!("type: NodePort\n  externalTrafficPolicy: Local\n  {ranges}"),
+    ] {
+        let text = paste(fields);
+        assert!(blocks(&text).is_empty() && !text.contains("SourceRanges"), "{text}");
+    }
+}
+
+/// Another Service on the ledger's pods.
+fn public(r#type: &str, mode: &str, ports: &str) -> String {
+    let labels = if mode.is_empty() { String::new() } else { format!(", labels: {{netintent.dev/mode: \"{mode}\"}}") };
+    format!(
+        "---\napiVersion: v1\nkind: Service\nmetadata: {{namespace: bank, name: public{labels}}}\nspec: {{type: {type}, selector: {{app: ledger}}, ports: [{ports}]}}\n"
+    )
+}
+
+#[test]
+fn callers_of_another_service_on_the_same_pods_are_cut_too() {
+    const HTTP: &str = "{port: 443, targetPort: http}";
+    let with = |r#type: &str, mode: &str, ports: &str| bank("shadow") + &public(r#type, mode, ports);
+    let text = with("LoadBalancer", "", HTTP);
+    let found = stopped(&text, "bank/ledger", Mode::Enforce);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].reason, found[0].object.name.as_str()), (Reason::WithoutFrom, "public"));
+    assert_eq!(
+        found[0].message,
+        "Service bank/public is a LoadBalancer in shadow, and the policy of Service bank/ledger in enforce, on the same pods, would cut its callers: no `from` lets them in"
+    );
+    assert!(found[0].help.contains("Approval in namespace bank with callees: [ledger:http]"), "{found:?}");
+    // What is printed is what it takes, once it is completed.
+    let paste = found[0].paste.clone().unwrap();
+    assert!(
+        paste.contains("name: from-outside.public.ledger}") && paste.contains("callees: [\"ledger:http\"]"),
+        "{paste}"
+    );
+    assert_eq!(
+        stopped(&format!("{text}---\n{paste}"), "bank/ledger", Mode::Enforce).len(),
+        2,
+        "as it is, nobody is let in"
+    );
+    let complete = paste.replace("<address that calls it>", "192.0.2.1");
+    assert_eq!(stopped(&format!("{text}---\n{complete}"), "bank/ledger", Mode::Enforce), []);
+    // What is said of its own lets in nobody, as long as it has no policy.
+    let own = complete.replace("ledger:http", "public");
+    assert_eq!(stopped(&format!("{text}---\n{own}"), "bank/ledger", Mode::Enforce).len(), 1);
+    // Together with it, it is the other's own `from` that is missing.
+    let found = stopped(&text, "bank", Mode::Enforce);
+    assert!(found.len() == 1 && found[0].message.contains("is a LoadBalancer in enforce"), "{found:?}");
+    // With a mode of its own it stays behind when its namespace goes.
+    for mode in ["shadow", "off"] {
+        let found = stopped(&with("NodePort", mode, HTTP), "bank", Mode::Enforce);
+        assert!(found.len() == 1 && found[0].message.contains(&format!("is a NodePort in {mode}, and")), "{found:?}");
+    }
+    // Who calls by name can carry no intent either.
+    let ingress = "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {namespace: bank, name: web}\nspec: {defaultBackend: {service: {name: public}}}\n";
+    let named = with("ClusterIP", "", HTTP) + ingress;
+    let found = stopped(&named, "bank/ledger", Mode::Enforce);
+    assert!(
+        found.len() == 1 && found[0].message.starts_with("Ingress bank/web calls Service bank/public,"),
+        "{found:?}"
+    );
+    // By a port to which no Service in enforce leads, nothing can let them in.
+    let found = stopped(
+        &with("LoadBalancer", "", "{name: a, port: 1}, {name: b, port: 2, targetPort: http}"),
+        "bank/ledger",
+        Mode::Enforce,
+    );
+    assert!(found.len() == 1 && found[0].paste.is_none(), "{found:?}");
+    assert!(
+        found[0].help.starts_with("no Service in enforce leads where public:a does: add such a port to Service ledger"),
+        "{found:?}"
+    );
+    // Nobody is cut: by pods it has no callers from outside, others' pods stay open, and what is closed already is not the change's doing.
+    for (text, subject, mode) in [
+        (with("ClusterIP", "", HTTP), "bank/ledger", Mode::Enforce),
+        (text.clone(), "bank/ledger", Mode::Shadow),
+        (
+            text.replace("selector: {app: ledger}, ports: [{port: 443", "selector: {app: other}, ports: [{port: 443"),
+            "bank/ledger",
+            Mode::Enforce,
+        ),
+    ] {
+        assert_eq!(stopped(&text, subject, mode), [], "{subject} {mode}");
+    }
+    let closed = bank("enforce") + &public("LoadBalancer", "shadow", HTTP);
+    assert_eq!(stopped(&closed, "shop", Mode::Enforce), []);
+    // A policy of somebody's own closes the pods and lets them in: it does so afterwards too.
+    let theirs = "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {namespace: bank, name: theirs}\nspec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24}}]}]}\n";
+    assert_eq!(stopped(&(text + theirs), "bank/ledger", Mode::Enforce), []);
 }
 
 #[test]

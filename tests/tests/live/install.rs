@@ -7,6 +7,7 @@ use netintent_tests::{Certificates, ControlPlane, Error, Installation, Installed
 use serde_json::Value;
 
 use crate::Result;
+use crate::against::{enforced_again, goes_against, owner_of_evil};
 use crate::equal::{DEMO, apply, until_pods_are_there};
 use crate::inventory::{Inventory, added, foreign, inventory, touched, until_inventory};
 use crate::plugin::{Said, netintent};
@@ -127,10 +128,13 @@ fn what_is_installed_can_be_taken_away_and_nothing_else_is_touched() -> Result {
         assert_eq!(changed, [] as [&str; 0], "{args:?}");
     }
 
+    enforced_again(&installed)?;
+    let mallory = owner_of_evil(&installed)?;
     let carried = labelled_pods(&installed)?;
     let policies_before = kubectl.text(policies)?.lines().count();
     assert!(carried.len() > 2, "{carried:?}");
     let recorder = Recorder::start(installed.admin())?;
+    goes_against(&installed, &mallory)?;
     let said = netintent(kubectl, &["uninstall", "--apply", "--yes"])?;
     assert_eq!((said.status, said.out.as_str()), (Some(0), ""), "{said:?}");
     assert!(said.err.ends_with("netintent is uninstalled\n"), "{said:?}");
@@ -213,7 +217,8 @@ fn label(event: &Event, is_it: &dyn Fn(&str) -> bool) -> bool {
 /// Policies went before what they select by, and what closes a namespace before what opens something in it.
 fn nobody_was_cut(events: &[Event], carried: &[Key]) {
     let gone = |kind: &'static str| events.iter().filter(move |e| e.kind == kind && e.object.is_none());
-    let policies: Vec<&Event> = gone("NetworkPolicy").filter(|e| e.key.0 != "netintent-system").collect();
+    let policies: Vec<&Event> =
+        gone("NetworkPolicy").filter(|e| !["netintent-system", "evil"].contains(&e.key.0.as_str())).collect();
     let last = policies.iter().map(|event| event.version).max().unwrap_or_default();
     let closing = policies.iter().filter(|event| event.key.1 == "netintent");
     for event in closing {

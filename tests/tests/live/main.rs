@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used, missing_docs, reason = "tests may")]
 
+mod against;
 mod approvals;
 mod completion;
 mod corpus;

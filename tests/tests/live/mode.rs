@@ -188,6 +188,11 @@ fn who_can_carry_no_intent_stops_it_until_it_is_let_in() -> Result {
     ] {
         assert_eq!(all.iter().filter(|(_, message)| message.contains(part)).count(), 1, "{part}: {all:?}");
     }
+    // Without ports the API server keeps none, and the Service leads nowhere.
+    let slice = ["patch", "endpointslice", "-n", "mo-out", "primary-1", "--type=merge", "-p"];
+    kubectl.text(slice.iter().chain(&[r#"{"ports": []}"#]))?;
+    until_said(installed, kubectl, &enforce, |said| said.out.starts_with('{') && reasons(said).len() == 5)?;
+    kubectl.text(slice.iter().chain(&[r#"{"ports": [{"port": 5432}]}"#]))?;
     // As `check` says it of what is in enforce.
     let checked = netintent(kubectl, &["check", "-n", "mo-out", "--mode", "mo-out=enforce", "-o", "json"])?;
     let items = checked.json()["items"].as_array().cloned().unwrap_or_default();
@@ -220,6 +225,25 @@ fn who_can_carry_no_intent_stops_it_until_it_is_let_in() -> Result {
     // Not set: what stays without a policy would be told to every other test on this cluster.
     let dry = ["mode", "mo-out", "enforce", "--dry-run=server", "-o", "json"];
     until_said(installed, kubectl, &dry, |said| said.status == Some(1) && said.json()["stops"] == json!([]))?;
+    another_service_on_the_same_pods(installed, &dry)
+}
+
+/// What stays behind beside a Service in `enforce` loses its callers all the same.
+fn another_service_on_the_same_pods(installed: &Installed, dry: &[&str]) -> Result {
+    let kubectl = installed.admin().kubectl();
+    let public = json!({"apiVersion": "v1", "kind": "Service",
+        "metadata": {"namespace": "mo-out", "name": "public", "labels": {"netintent.dev/mode": "shadow"}},
+        "spec": {"type": "LoadBalancer", "selector": {"app": "db"}, "ports": [{"port": 443, "targetPort": 5432}]}});
+    kubectl.pipe(["apply", "-f", "-"], &public.to_string())?;
+    let stopped =
+        until_said(installed, kubectl, dry, |said| said.status == Some(2) && said.out.contains("mo-out/public"))?;
+    let stop = &stopped.json()["stops"][0];
+    let text = |key: &str| stop[key].as_str().unwrap_or_default();
+    assert!(text("message").contains("mo-out/public is a LoadBalancer in shadow, and the policy of Service"), "{stop}");
+    assert!(text("paste").contains("callees: [\"primary-pods:5432\"]"), "{stop}");
+    let complete = text("paste").replace("<address that calls it>", "192.0.2.1");
+    kubectl.pipe(["apply", "-f", "-"], &complete)?;
+    until_said(installed, kubectl, dry, |said| said.status == Some(1) && said.json()["stops"] == json!([]))?;
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use crate::release::{BINDING, Manifest, Release, manifests};
 /// Who writes policies that go: the controller, and this program.
 const WRITERS: [&str; 2] = ["netintent", "kubectl-netintent"];
 /// What people have stated, by kind and where the API server has it.
-const STATEMENTS: [(&str, &str); 3] =
+pub(super) const STATEMENTS: [(&str, &str); 3] =
     [("Approval", "approvals"), ("ClusterApproval", "clusterapprovals"), ("ClusterProhibition", "clusterprohibitions")];
 /// How many questions are asked at once.
 const AT_ONCE: usize = 8;
@@ -95,13 +95,8 @@ impl Found {
 /// # Errors
 /// Where not all of it can be read.
 pub(crate) async fn find(cluster: &Cluster, namespace: String, args: &Uninstall) -> Result<Found, Failure> {
-    let mut found = Found {
-        namespace,
-        namespaces: cluster.listed("/api/v1/namespaces", names::MODE).await?,
-        services: cluster.listed("/api/v1/services", names::MODE).await?,
-        pods: labelled_pods(cluster).await?,
-        ..Found::default()
-    };
+    let mut found = Found { namespace, pods: labelled_pods(cluster).await?, ..Found::default() };
+    (found.namespaces, found.services) = with_modes(cluster).await?;
     (found.policies, found.strays) = policies(cluster).await?;
     for (kind, plural) in STATEMENTS {
         let count = match cluster.listed(&format!("/apis/netintent.dev/v1alpha1/{plural}"), "").await {
@@ -115,15 +110,26 @@ pub(crate) async fn find(cluster: &Cluster, namespace: String, args: &Uninstall)
     Ok(found)
 }
 
+/// Namespaces and Services with a mode.
+pub(super) async fn with_modes(cluster: &Cluster) -> Result<(Vec<Meta>, Vec<Meta>), Failure> {
+    let namespaces = cluster.listed("/api/v1/namespaces", names::MODE).await?;
+    Ok((namespaces, cluster.listed("/api/v1/services", names::MODE).await?))
+}
+
 /// Policies with netintent's label: those that it wrote, and others. One that closes a namespace comes before those that
 /// open something in it: in between nobody is to be cut.
 pub(super) async fn policies(cluster: &Cluster) -> Result<(Vec<Meta>, Vec<Meta>), Failure> {
     let selector = format!("{}={}", names::MANAGED_BY, names::NETINTENT);
     let all = cluster.listed("/apis/networking.k8s.io/v1/networkpolicies", &selector).await?;
     let (mut ours, others): (Vec<Meta>, Vec<Meta>) = all.into_iter().partition(is_ours);
-    // What recover opened opens one Service, and would cut its pods' other ports once it stood alone.
-    ours.sort_by_key(|policy| policy.name != NAMESPACE_POLICY && !recover::policy::is_named(&policy.name));
+    ours.sort_by_key(|policy| !is_closing(policy));
     Ok((ours, others))
+}
+
+/// Whether a policy of netintent's goes before those that open something: what recover opened opens one Service, and would cut
+/// its pods' other ports once it stood alone.
+pub(super) fn is_closing(policy: &Meta) -> bool {
+    policy.name == NAMESPACE_POLICY || recover::policy::is_named(&policy.name)
 }
 
 /// Whether netintent wrote a policy: anybody can write its label, and `render` prints it.

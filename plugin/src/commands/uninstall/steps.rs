@@ -4,23 +4,30 @@
 //! go before either does. Admission and the controller give labels only where there is a mode, so that none comes back. The
 //! guard stays as long as anything hangs on labels. None of it waits for the webhook: what its registrations would hold up
 //! without it are new labels and, in enforce, new declarations, and after the first step nothing is in enforce.
+//!
+//! None of it waits for an owner of one namespace either. A policy that a finalizer holds selects no pod from then on, so that
+//! going on cuts nobody. Who gives a Service a mode again meanwhile gets a policy again, which closes that Service and no
+//! other, as their own policy might; it goes once the controller has gone. Only who may set modes of namespaces can stop it.
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use futures::stream::{self, StreamExt as _};
 use netintent::mode::Mode;
 use netintent::names;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use super::found::{Found, Own, Stage, labelled_pods, policies};
+use super::found::{Found, Stage, labelled_pods, policies, with_modes};
+use super::left::Left;
+use super::remove::{Labelled, path};
 use crate::cluster::{Cluster, Failure, Meta};
 use crate::error::{Error, Result};
 use crate::printer;
 
 /// How often it is looked whether something is gone.
-const POLL: Duration = Duration::from_millis(250);
-/// How many pods are changed at once.
-const AT_ONCE: usize = 16;
+pub(super) const POLL: Duration = Duration::from_millis(250);
+/// How long at most what comes again is taken away again before all else goes on.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whoever takes netintent out of a cluster.
 pub(super) struct Leaving<'a> {
@@ -29,6 +36,16 @@ pub(super) struct Leaving<'a> {
     pub(super) timeout: Duration,
     /// What is done.
     pub(super) run: Run,
+    /// The policies that select no pod any more, by uid.
+    pub(super) disarmed: BTreeSet<String>,
+    /// Whether somebody writes again what was taken away.
+    comes_again: bool,
+    /// The Services whose mode the API server keeps, with why.
+    pub(super) refused: BTreeMap<String, String>,
+    /// What was told as done.
+    told: RefCell<BTreeSet<String>>,
+    /// What stays.
+    pub(super) left: Vec<Left>,
 }
 
 /// What is done.
@@ -42,176 +59,257 @@ pub(super) enum Run {
     Real,
 }
 
-impl Leaving<'_> {
-    /// Takes away all that was found.
-    ///
-    /// # Errors
-    /// Where the API server refuses something, or something does not go in time.
-    pub(super) fn leave(&self, found: &Found) -> Result<()> {
-        let enforced: Vec<Meta> = found.namespaces.iter().filter(|meta| is_enforced(meta)).cloned().collect();
-        self.relabel("namespaces", &enforced, &json!({names::MODE: Mode::Shadow.as_str()}), "in shadow")?;
-        // One that was off or in shadow would close its Service while the namespace is in enforce.
-        self.relabel("services", &found.services, &json!({names::MODE: null}), "without a mode of its own")?;
-        self.policies(&found.policies)?;
-        self.relabel("namespaces", &found.namespaces, &json!({names::MODE: null}), "without a mode")?;
-        // What admission holds up here, such as the guard without a webhook, is tried again once it is gone.
-        let held = self.unlabel(&found.pods).err();
-        self.clear(&found.own, |stage| stage <= Stage::Program)?;
-        let mut labels = Ok(());
-        if self.is_dry() {
-            held.map_or(Ok(()), Err)?;
-        } else {
-            // What was written meanwhile.
-            let (ours, _) = self.ask(policies(self.cluster))?;
-            self.policies(&ours)?;
-            let pods = self.ask(labelled_pods(self.cluster))?;
-            // Without policies and admission anybody may write such labels again, and they mean nothing: no reason to stop.
-            labels = self.unlabel(&pods);
+/// What has a mode, a policy or labels now.
+#[derive(Default)]
+struct Now {
+    namespaces: Vec<Meta>,
+    services: Vec<Meta>,
+    policies: Vec<Meta>,
+    pods: Vec<Meta>,
+}
+
+impl Now {
+    fn is_empty(&self) -> bool {
+        [&self.namespaces, &self.services, &self.policies, &self.pods].iter().all(|list| list.is_empty())
+    }
+}
+
+impl<'a> Leaving<'a> {
+    pub(super) fn new(cluster: &'a Cluster, timeout: Duration, run: Run) -> Self {
+        Self {
+            cluster,
+            timeout,
+            run,
+            disarmed: BTreeSet::new(),
+            comes_again: false,
+            refused: BTreeMap::new(),
+            told: RefCell::default(),
+            left: Vec::new(),
         }
-        self.clear(&found.own, |stage| stage == Stage::Written)?;
-        self.clear(&found.own, |stage| stage == Stage::Kind)?;
-        self.clear(&found.own, |stage| stage == Stage::Namespace)?;
-        self.clear(&found.own, |stage| stage == Stage::Place)?;
-        labels
     }
 
-    fn is_dry(&self) -> bool {
+    /// Takes away all that was found, and names what stays.
+    ///
+    /// # Errors
+    /// Where the API server refuses something, or where somebody would be cut by going on.
+    pub(super) fn leave(&mut self, found: &Found) -> Result<()> {
+        self.open(found)?;
+        let namespaces = if self.is_dry() { found.namespaces.clone() } else { self.ask(with_modes(self.cluster))?.0 };
+        self.relabel("namespaces", &namespaces, &json!({names::MODE: null}), "without a mode")?;
+        let labelled = self.unlabel(&found.pods)?;
+        if self.is_dry() {
+            Self::tried(labelled)?;
+        }
+        // What admission holds up, such as the guard without a webhook, is tried again once that is gone.
+        self.clear_all(&found.own, |stage| stage <= Stage::Program)?;
+        if !self.is_dry() {
+            self.sweep()?;
+        }
+        let mut stays = Vec::new();
+        for stage in [Stage::Written, Stage::Kind, Stage::Namespace] {
+            stays.extend(self.clear(&found.own, |of| of == stage)?);
+        }
+        for own in &stays {
+            self.left.extend(self.held(own)?);
+        }
+        // It tells which namespace that is, for the next time.
+        if !stays.iter().any(|own| own.stage != Stage::Kind) {
+            self.clear_all(&found.own, |stage| stage == Stage::Place)?;
+        }
+        if !self.is_dry() {
+            let (now, labelled) = self.sweep()?;
+            self.name(&now, labelled)?;
+        }
+        Ok(())
+    }
+
+    /// Has nothing in enforce, and no policy in effect; what comes again meanwhile goes again, for a while.
+    ///
+    /// # Errors
+    /// Where somebody has a namespace in enforce again: without modes its policies would cut all who were let in.
+    fn open(&mut self, found: &Found) -> Result<()> {
+        let mut began = None;
+        let (mut namespaces, mut services) = (found.namespaces.clone(), found.services.clone());
+        let mut policies = found.policies.clone();
+        let (mut clean, mut again) = (0, 0);
+        let mut enforced: BTreeMap<String, u32> = BTreeMap::new();
+        // Without its policy, whoever may write a Namespace sets its mode.
+        let is_guarded = found.own.iter().any(|own| own.stage == Stage::Policy);
+        loop {
+            namespaces.retain(is_enforced);
+            self.relabel("namespaces", &namespaces, &json!({names::MODE: Mode::Shadow.as_str()}), "in shadow")?;
+            // One that was off or in shadow would close its Service while the namespace is in enforce.
+            self.relabel("services", &services, &json!({names::MODE: null}), "without a mode of its own")?;
+            self.remove(&policies)?;
+            if self.is_dry() {
+                return Ok(());
+            }
+            (namespaces, services) = self.ask(with_modes(self.cluster))?;
+            policies = self.in_effect()?;
+            for namespace in namespaces.iter().filter(|meta| is_enforced(meta)) {
+                *enforced.entry(namespace.name.clone()).or_default() += 1;
+            }
+            let is_clean = !namespaces.iter().any(is_enforced) && services.is_empty() && policies.is_empty();
+            clean = if is_clean { clean + 1 } else { 0 };
+            again += u32::from(!is_clean);
+            self.comes_again |= again > 1;
+            // Of what came again, that it is not there at one moment says little.
+            if clean > 1 && !self.comes_again {
+                break;
+            }
+            // Of many things the first round alone may take longer.
+            if began.get_or_insert_with(Instant::now).elapsed() >= self.patience() {
+                if let Some((name, _)) = enforced.iter().find(|(_, times)| **times > 1 && is_guarded) {
+                    printer::progress("");
+                    let message =
+                        format!("somebody sets Namespace {name} to enforce again, and its callers would be cut");
+                    let help =
+                        "take its mode out of what applies it, such as a GitOps repository, and run the command again";
+                    return Err(Error::with_help(message, help.to_owned()));
+                }
+                break;
+            }
+            let policies = policies.iter().map(|policy| format!("NetworkPolicy {}", policy.full_name()));
+            let services = services.iter().map(|service| format!("the mode of Service {}", service.full_name()));
+            self.wait(&policies.chain(services).collect::<Vec<_>>());
+        }
+        printer::progress("");
+        Ok(())
+    }
+
+    /// What our own webhook holds up is no reason to stop: it goes before the labels are tried again.
+    ///
+    /// # Errors
+    /// Where somebody else refuses it.
+    fn tried(labelled: Labelled) -> Result<()> {
+        for (pod, failure) in labelled.into_iter().filter_map(|(pod, failure)| Some((pod, failure?))) {
+            if !failure.is_of_our_webhook() {
+                return Err(failure.into_error());
+            }
+            let (message, _) = failure.worded();
+            let name = pod.full_name();
+            printer::warning(&format!(
+                "the labels of pods such as {name} go once netintent's webhook is gone: {message}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Takes away what was written meanwhile: modes, and what a controller that still ran made of them. Without policies and
+    /// admission all of it means nothing, and is no reason to stop. Gives what comes again, and what can't be taken away.
+    fn sweep(&mut self) -> Result<(Now, Labelled)> {
+        let mut began = None;
+        // Whoever could, may have changed those that are held.
+        for policy in self.ask(policies(self.cluster))?.0.iter().filter(|policy| self.disarmed.contains(&policy.uid)) {
+            self.cluster.disarm(policy).map_err(Failure::into_error)?;
+        }
+        let mut again = (Now::default(), Labelled::new());
+        let mut is_first = true;
+        loop {
+            let now = self.now()?;
+            let is_clean = now.is_empty();
+            let labelled = if is_clean { Labelled::new() } else { self.take(&now)? };
+            let is_refused = !is_first && !is_clean && only_refused(&now, &labelled);
+            if !is_first && !is_clean {
+                again = (now, labelled);
+                self.comes_again |= !is_refused;
+            }
+            // Of what came again, that it is not there at one moment says little.
+            if is_clean && !self.comes_again
+                || is_refused
+                || began.get_or_insert_with(Instant::now).elapsed() >= self.patience()
+            {
+                printer::progress("");
+                return Ok(again);
+            }
+            is_first = false;
+            self.cluster.pause(POLL);
+        }
+    }
+
+    fn now(&self) -> Result<Now> {
+        let (namespaces, services) = self.ask(with_modes(self.cluster))?;
+        Ok(Now { namespaces, services, policies: self.in_effect()?, pods: self.ask(labelled_pods(self.cluster))? })
+    }
+
+    fn take(&mut self, now: &Now) -> Result<Labelled> {
+        self.remove(&now.policies)?;
+        self.relabel("services", &now.services, &json!({names::MODE: null}), "without a mode of its own")?;
+        self.relabel("namespaces", &now.namespaces, &json!({names::MODE: null}), "without a mode")?;
+        self.unlabel(&now.pods)
+    }
+
+    /// Names what is left at the end.
+    fn name(&mut self, now: &Now, labelled: Labelled) -> Result<()> {
+        let mut all = Vec::new();
+        for policy in self.ask(policies(self.cluster))?.0 {
+            let object = self.ask(self.cluster.found(&path("networking.k8s.io/v1", "networkpolicies", &policy)))?;
+            let Some(object) = object else { continue };
+            let name = policy.full_name();
+            all.push(if self.disarmed.contains(&policy.uid) {
+                Left::held("NetworkPolicy", &name, &object, ", and it selects no pod any more")
+            } else {
+                Left::rewritten(format!("NetworkPolicy {name}"), "find out who, and delete it")
+            });
+        }
+        let means = "find out who, such as a GitOps tool, and take it away: it means nothing any more";
+        let namespaces = now.namespaces.iter().map(|meta| format!("the mode of Namespace {}", meta.full_name()));
+        all.extend(namespaces.map(|what| Left::rewritten(what, means)));
+        for service in &now.services {
+            let what = format!("the mode of Service {}", service.full_name());
+            all.push(match self.refused.remove(&service.full_name()) {
+                None => Left::rewritten(what, means),
+                Some(why) => Left { what, why, help: "it means nothing any more".to_owned() },
+            });
+        }
+        let refused = labelled.into_iter().filter_map(|(pod, failure)| Some((pod.uid, failure?.worded().0)));
+        let mut refused: BTreeMap<String, String> = refused.collect();
+        for pod in &now.pods {
+            let what = format!("the labels of Pod {}", pod.full_name());
+            all.push(match refused.remove(&pod.uid) {
+                None => Left::rewritten(what, means),
+                Some(why) => Left { what, why, help: "they mean nothing any more".to_owned() },
+            });
+        }
+        self.left.append(&mut all);
+        Ok(())
+    }
+
+    pub(super) fn is_dry(&self) -> bool {
         self.run != Run::Real
     }
 
-    fn ask<T>(&self, request: impl Future<Output = std::result::Result<T, Failure>>) -> Result<T> {
+    /// How long what comes again is taken away again.
+    pub(super) fn patience(&self) -> Duration {
+        self.timeout.min(PATIENCE)
+    }
+
+    pub(super) fn ask<T>(&self, request: impl Future<Output = std::result::Result<T, Failure>>) -> Result<T> {
         self.cluster.run(request).map_err(Failure::into_error)
     }
 
-    fn done(&self, what: &str) {
+    /// Says what is done, once: what comes again is done again.
+    pub(super) fn done(&self, what: &str) {
+        if !self.told.borrow_mut().insert(what.to_owned()) {
+            return;
+        }
         match self.run {
             Run::Trial => {}
             Run::Told => printer::note(&format!("dry run: the API server would take it: {}", names::printable(what))),
             Run::Real => printer::note(&format!("done: {}", names::printable(what))),
         }
     }
+}
 
-    /// Changes labels of some objects.
-    fn relabel(&self, plural: &str, all: &[Meta], labels: &Value, state: &str) -> Result<()> {
-        for meta in all {
-            self.ask(self.cluster.relabel(&path("v1", plural, meta), labels, self.is_dry()))?;
-            self.done(&format!("{} {} is {state}", plural.trim_end_matches('s'), meta.full_name()));
-        }
-        Ok(())
-    }
-
-    /// Takes policies away, in their order, until there are none.
-    fn policies(&self, first: &[Meta]) -> Result<()> {
-        let began = Instant::now();
-        let mut left = first.to_vec();
-        while !left.is_empty() {
-            for policy in &left {
-                let path = path("networking.k8s.io/v1", "networkpolicies", policy);
-                self.ask(self.cluster.delete(&path, &policy.uid, self.is_dry()))?;
-            }
-            let still = if self.is_dry() { Vec::new() } else { self.ask(policies(self.cluster))?.0 };
-            let is_gone = |policy: &&Meta| !still.iter().any(|other| other.uid == policy.uid);
-            left.iter().filter(is_gone).for_each(|p| self.done(&format!("NetworkPolicy {} is gone", p.full_name())));
-            left = still;
-            self.in_time(began, left.iter().map(|policy| format!("NetworkPolicy {}", policy.full_name())))?;
-        }
-        Ok(())
-    }
-
-    /// Takes derived labels off pods, until none has one.
-    fn unlabel(&self, first: &[Meta]) -> Result<()> {
-        let began = Instant::now();
-        let mut left = first.to_vec();
-        if left.is_empty() {
-            return Ok(());
-        }
-        let count = left.len();
-        if self.run == Run::Trial {
-            // One stands for all: there may be thousands.
-            left.truncate(1);
-        }
-        while !left.is_empty() {
-            let patches = left.iter().map(|pod| async move {
-                let labels: Map<String, Value> = reserved(pod).map(|key| (key.to_owned(), Value::Null)).collect();
-                self.cluster.relabel(&path("v1", "pods", pod), &labels.into(), self.is_dry()).await
-            });
-            let answers = stream::iter(patches).buffer_unordered(AT_ONCE).collect::<Vec<_>>();
-            self.cluster
-                .run(answers)
-                .into_iter()
-                .collect::<std::result::Result<Vec<_>, _>>()
-                .map_err(Failure::into_error)?;
-            if self.is_dry() {
-                break;
-            }
-            left = self.ask(labelled_pods(self.cluster))?;
-            self.in_time(began, left.iter().map(|pod| format!("the labels of Pod {}", pod.full_name())))?;
-        }
-        let pods = if count == 1 { "pod is" } else { "pods are" };
-        self.done(&format!("{count} {pods} without netintent's labels"));
-        Ok(())
-    }
-
-    /// Deletes what goes at some stages, until it is gone; what comes again goes again.
-    fn clear(&self, all: &[Own], stages: impl Fn(Stage) -> bool) -> Result<()> {
-        let began = Instant::now();
-        let mut left: Vec<(&Own, Option<String>)> =
-            all.iter().filter(|own| stages(own.stage)).map(|own| (own, Some(own.uid.clone()))).collect();
-        while !left.is_empty() {
-            for (own, uid) in &left {
-                if let Some(uid) = uid {
-                    self.ask(self.cluster.delete(&own.path, uid, self.is_dry()))?;
-                }
-            }
-            let mut still = Vec::new();
-            for (own, _) in left.iter().filter(|_| !self.is_dry()) {
-                let object = self.ask(self.cluster.found(&own.path))?;
-                let meta = object.map(|object| Meta::of(&object)).transpose().map_err(Failure::into_error)?;
-                // Another of its name is somebody else's, unless it says that it is not.
-                if let Some(meta) = meta.filter(|meta| meta.uid == own.uid || meta.is_marked()) {
-                    still.push((*own, meta.deletion_timestamp.is_none().then_some(meta.uid)));
-                }
-            }
-            let gone = left.iter().filter(|(own, _)| !still.iter().any(|(other, _)| other.path == own.path));
-            gone.for_each(|(own, _)| self.done(&format!("{} is gone", own.name)));
-            left = still;
-            self.in_time(began, left.iter().map(|(own, _)| own.name.clone()))?;
-        }
-        Ok(())
-    }
-
-    /// Waits a moment before the next look at what is left.
-    fn in_time(&self, began: Instant, left: impl Iterator<Item = String>) -> Result<()> {
-        let left: Vec<String> = left.collect();
-        let Some(first) = left.first().map(|name| names::printable(name)) else {
-            printer::progress("");
-            return Ok(());
-        };
-        let more = if left.len() > 1 { format!(" and {} more", left.len() - 1) } else { String::new() };
-        if began.elapsed() >= self.timeout {
-            printer::progress("");
-            let message = format!("still there after {} s: {first}{more}", self.timeout.as_secs());
-            let help = "see what holds it (kubectl get … -o yaml shows finalizers), and run the command again";
-            return Err(Error::with_help(message, help.to_owned()));
-        }
-        printer::progress(&format!("waiting until it is gone: {first}{more}"));
-        self.cluster.pause(POLL);
-        Ok(())
-    }
+/// Whether nothing is left but labels that somebody else keeps from going.
+fn only_refused(left: &Now, labelled: &Labelled) -> bool {
+    let is_refused = |pod: &Meta| labelled.iter().any(|(other, failure)| other.uid == pod.uid && failure.is_some());
+    left.namespaces.is_empty()
+        && left.services.is_empty()
+        && left.policies.is_empty()
+        && left.pods.iter().all(is_refused)
 }
 
 fn is_enforced(namespace: &Meta) -> bool {
     namespace.label(names::MODE).and_then(Mode::parse) == Some(Mode::Enforce)
-}
-
-/// The keys of derived labels that a pod carries.
-fn reserved(pod: &Meta) -> impl Iterator<Item = &str> {
-    pod.labels.keys().map(String::as_str).filter(|key| names::is_reserved(key))
-}
-
-/// Where the API server has an object of Kubernetes' own.
-fn path(version: &str, plural: &str, meta: &Meta) -> String {
-    let root = if version.contains('/') { "apis" } else { "api" };
-    let within = if meta.namespace.is_empty() { String::new() } else { format!("namespaces/{}/", meta.namespace) };
-    format!("/{root}/{version}/{within}{plural}/{}", meta.name)
 }

@@ -52,6 +52,9 @@ pub(crate) fn service() -> impl Strategy<Value = Service> {
                 ports,
                 r#type: external_name,
                 addresses: Vec::new(),
+                headless: false,
+                source_ranges: Vec::new(),
+                keeps_sources: false,
             }
         },
     )
