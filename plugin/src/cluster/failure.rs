@@ -67,7 +67,7 @@ impl Failure {
                 match status.code {
                     401 => Self::Unauthorized { message, server: server.to_owned() },
                     // Whatever was asked: who does not get to be somebody gets no answer at all.
-                    403 if message.contains(" cannot impersonate resource ") => Self::NotAs(message),
+                    403 if message.contains("\" cannot impersonate") => Self::NotAs(message),
                     403 if status.reason == "Forbidden" || status.reason.is_empty() => Self::Forbidden(message),
                     404 => Self::NotFound(message),
                     410 => Self::Expired,
