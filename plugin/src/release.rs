@@ -49,21 +49,38 @@ impl Release<'_> {
     }
 }
 
-/// The command that applies the manifests of this version, with the options of an installation that is there: without them
-/// its image and the number of its replicas would be those by default.
+/// What somebody has chosen of an installation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Chosen<'d> {
+    /// The number of replicas, where it is not that by default.
+    pub(crate) replicas: Option<u64>,
+    /// The image, where it is none of the project.
+    pub(crate) image: Option<&'d str>,
+}
+
+/// What was chosen, by the Deployment.
+pub(crate) fn chosen(deployment: &Value) -> Chosen<'_> {
+    let default = |line: &'static str| line.trim().split_once(": ").map_or("", |(_, value)| value);
+    let replicas = deployment.pointer("/spec/replicas").and_then(Value::as_u64);
+    let repository = default(IMAGE).rsplit_once(':').map_or("", |(repository, _)| repository);
+    let image = deployment.pointer("/spec/template/spec/containers/0/image").and_then(Value::as_str);
+    Chosen {
+        replicas: replicas.filter(|replicas| default(REPLICAS).parse() != Ok(*replicas)),
+        image: image.filter(|image| image.rsplit_once(':').is_none_or(|(of, _)| of != repository)),
+    }
+}
+
+/// The command that applies the manifests of this version as an installation was chosen.
 pub(crate) fn command(deployment: &Value, namespace: &str, cert_manager: bool) -> String {
     let mut command = "kubectl netintent install --apply".to_owned();
+    let Chosen { replicas, image } = chosen(deployment);
     if namespace != NAMESPACE {
         command.push_str(&format!(" -n {namespace}"));
     }
-    let default = |line: &'static str| line.trim().split_once(": ").map_or("", |(_, value)| value);
-    let replicas = deployment.pointer("/spec/replicas").map(Value::to_string);
-    if let Some(replicas) = replicas.filter(|replicas| replicas != default(REPLICAS)) {
+    if let Some(replicas) = replicas {
         command.push_str(&format!(" --replicas {replicas}"));
     }
-    let repository = default(IMAGE).rsplit_once(':').map_or("", |(repository, _)| repository);
-    let image = deployment.pointer("/spec/template/spec/containers/0/image").and_then(Value::as_str);
-    if let Some(image) = image.filter(|image| image.rsplit_once(':').is_none_or(|(of, _)| of != repository)) {
+    if let Some(image) = image {
         command.push_str(&format!(" --image {}", names::printable(image)));
     }
     if cert_manager {

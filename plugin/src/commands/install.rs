@@ -14,7 +14,7 @@ use crate::cli::{DryRun, Install};
 use crate::cluster::{Cluster, Failure, Meta, new_enough};
 use crate::error::{Error, Result, Status};
 use crate::printer;
-use crate::release::{Manifest, NAME, manifests};
+use crate::release::{Manifest, NAME, chosen, manifests};
 use rollout::{Rollout, rollout};
 
 /// How often it is looked whether something has come true.
@@ -38,6 +38,7 @@ pub(super) fn run(args: &Install) -> Result<Status> {
     place(&cluster, Some(&args.namespace))?;
     let before = held(&cluster, &manifests)?;
     manifests.iter().zip(&before).try_for_each(|(manifest, before)| check_recovered(manifest, before.as_ref()))?;
+    warn_of_defaults(args, &manifests, &before);
     let install = Installing { args, cluster: &cluster, before };
     install.try_all(&manifests).map_err(Error::with_nothing_changed)?;
     if args.trial.dry_run.is_none() {
@@ -105,6 +106,21 @@ fn check_recovered(manifest: &Manifest<'_>, before: Option<&Value>) -> Result<()
         }
     };
     Err(Error::with_help(format!("nothing was changed, since {manifest} is not as it was installed: {what}"), help))
+}
+
+/// Says what of an installation would be as it is by default, since it was not said again.
+fn warn_of_defaults(args: &Install, manifests: &[Manifest<'_>], before: &[Option<Value>]) {
+    let found = manifests.iter().zip(before).find(|(manifest, _)| manifest.kind == "Deployment");
+    let Some(deployment) = found.and_then(|(_, before)| before.as_ref()) else { return };
+    let chosen = chosen(deployment);
+    let lost = [
+        (args.replicas.is_none(), chosen.replicas.map(|replicas| format!("--replicas {replicas}"))),
+        (args.image.is_none(), chosen.image.map(|image| format!("--image {}", printable(image)))),
+    ];
+    let lost: Vec<String> = lost.into_iter().filter_map(|(is_lost, option)| option.filter(|_| is_lost)).collect();
+    if !lost.is_empty() {
+        printer::warning(&format!("the Deployment that is there has {}: say so again to keep it", lost.join(" ")));
+    }
 }
 
 struct Installing<'a> {

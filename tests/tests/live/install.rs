@@ -96,6 +96,7 @@ fn what_is_installed_can_be_taken_away_and_nothing_else_is_touched() -> Result {
     })?;
     let kubectl = installed.admin().kubectl();
     waits_for_replicas(&installed)?;
+    tells_what_would_be_as_by_default(&installed)?;
 
     for namespace in ["in-effect", "in-effect-shadow"] {
         kubectl.text(["wait", "--for=delete", "--timeout=60s", "namespace", namespace])?;
@@ -160,6 +161,19 @@ fn what_is_installed_can_be_taken_away_and_nothing_else_is_touched() -> Result {
     let again = netintent(kubectl, &["uninstall", "--apply"])?;
     assert_eq!((again.status, again.out.as_str()), (Some(0), ""), "{again:?}");
     assert_eq!(again.err, "nothing of netintent's is in this cluster\n");
+    Ok(())
+}
+
+fn tells_what_would_be_as_by_default(installed: &Installed) -> Result {
+    let kubectl = installed.admin().kubectl();
+    let scale = |replicas: &str| kubectl.text(["scale", "-n", "netintent-system", "deployment/netintent", replicas]);
+    let install = ["install", "--apply", "--dry-run=server", "--force-conflicts"];
+    scale("--replicas=3")?;
+    let said = netintent(kubectl, &install)?;
+    assert!(said.status == Some(0) && said.err.contains("has --replicas 3: say so again to keep it"), "{said:?}");
+    let said = netintent(kubectl, &[&install[..], &["--replicas=3"]].concat())?;
+    assert!(said.status == Some(0) && !said.err.contains("say so again"), "{said:?}");
+    scale("--replicas=2")?;
     Ok(())
 }
 
