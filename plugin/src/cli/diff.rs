@@ -16,7 +16,9 @@ use super::{Input, Output};
 /// Exit status: 0 no difference, 1 a difference, 2 an error, as `kubectl diff`.
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("before").args(["base", "base_rev"])))]
-#[command(mut_arg("files", |files| files.required(true)))]
+#[command(mut_arg("files", |files| {
+    files.required(true).help("The state after, or what would be applied: a file, a folder or `-` (repeatable)").long_help(None)
+}))]
 #[command(after_help = "\
 Examples:
   kubectl netintent diff --base deploy-old/ -f deploy/
