@@ -24,6 +24,7 @@ use serde_json::Value;
 
 use crate::cli::Connection;
 use crate::error::{Error, Result};
+pub(crate) use disarm::is_disarmed;
 pub(crate) use dry_run::{Admitted, Probe};
 pub(crate) use failure::Failure;
 pub(crate) use kinds::{DISCOVERY, Discovery};

@@ -67,6 +67,7 @@ fn to_stderr(text: &str) {
 /// Prints an error and what to do about it.
 pub(crate) fn error(message: &str, help: Option<&str>) {
     let help = help.map_or_else(String::new, |help| format!("{}: {}\n", styled(BOLD, "help"), printable(help)));
+    progress("");
     to_stderr(&format!("{}: {}\n{help}", styled(BAD.bold(), "error"), printable(message)));
 }
 

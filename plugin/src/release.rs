@@ -65,7 +65,7 @@ pub(crate) fn chosen(deployment: &Value) -> Chosen<'_> {
     let repository = default(IMAGE).rsplit_once(':').map_or("", |(repository, _)| repository);
     let image = deployment.pointer("/spec/template/spec/containers/0/image").and_then(Value::as_str);
     Chosen {
-        replicas: replicas.filter(|replicas| default(REPLICAS).parse() != Ok(*replicas)),
+        replicas: replicas.filter(|number| (1..=100).contains(number) && default(REPLICAS).parse() != Ok(*number)),
         image: image.filter(|image| image.rsplit_once(':').is_none_or(|(of, _)| of != repository)),
     }
 }
@@ -267,6 +267,8 @@ mod tests {
         let deployment = |replicas: u32, image: &str| serde_json::json!({"spec": {"replicas": replicas, "template": {"spec": {"containers": [{"image": image}]}}}});
         let default = "kubectl netintent install --apply";
         assert_eq!(command(&Value::Null, NAMESPACE, false), default);
+        let scaled_down = serde_json::json!({"spec": {"replicas": 0}});
+        assert_eq!(command(&scaled_down, NAMESPACE, false), default, "none is no choice");
         let project = "ghcr.io/netintent/netintent-webhook";
         assert_eq!(
             command(&deployment(2, &format!("{project}:v0.0.1")), NAMESPACE, false),

@@ -12,8 +12,8 @@ use super::{Asked, Connection};
 
 /// Take netintent out of a cluster, with all that it wrote there; or print the manifests of what it is installed by
 ///
-/// With --apply: all that is in enforce goes to shadow, the NetworkPolicies go, then the modes, the labels of running pods,
-/// the registrations and the rest, and last the Approvals with their kinds. Nobody is cut on the way, whether the webhook
+/// With --apply: all that is in enforce goes to shadow, the NetworkPolicies go, then the registrations and the program, the
+/// modes and the labels of running pods, and last the Approvals with their kinds. Nobody is cut on the way, whether the webhook
 /// runs or not. What goes and what opens is shown first, and asked about. What workloads declare stays, and what is somebody
 /// else's. If it is interrupted, run it again.
 ///
@@ -44,7 +44,7 @@ pub(crate) struct Uninstall {
     #[arg(long)]
     pub(crate) keep_approvals: bool,
 
-    /// Go on though NetworkPolicies of others select by netintent's labels or modes, and will let in nobody by them
+    /// Go on though NetworkPolicies of others select by netintent's labels or modes, or leave pods closed that netintent's open
     #[arg(long, requires = "apply")]
     pub(crate) cut_others: bool,
 

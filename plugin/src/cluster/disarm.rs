@@ -22,6 +22,13 @@ impl Cluster {
     }
 }
 
+/// Whether it is so that [`Cluster::disarm`] has it select no pod, and nobody has changed that.
+pub(crate) fn is_disarmed(policy: &Value) -> bool {
+    let selector = &policy["spec"]["podSelector"];
+    selector["matchLabels"].is_null()
+        && selector["matchExpressions"] == nobody()["spec"]["podSelector"]["matchExpressions"]
+}
+
 /// A selector that no labels satisfy, in place of the one that there is.
 fn nobody() -> Value {
     let is = |operator: &str| json!({"key": names::MODE, "operator": operator});
@@ -39,6 +46,7 @@ mod tests {
         let mut policy = json!({"metadata": {"namespace": "a", "name": "b"}});
         policy["spec"] = nobody()["spec"].clone();
         policy["spec"]["podSelector"].as_object_mut().map(|selector| selector.remove("matchLabels"));
+        assert!(is_disarmed(&policy) && !is_disarmed(&json!({"spec": {"podSelector": {}}})));
         let node = from_api(&policy, "networking.k8s.io/v1", "NetworkPolicy").unwrap_or_else(|e| unreachable!("{e}"));
         let decoded = decode_from_api(&node).unwrap_or_else(|e| unreachable!("{e}"));
         let Some(Object::Policy(policy)) = decoded.objects.into_iter().next() else { unreachable!("it is a policy") };

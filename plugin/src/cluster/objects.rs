@@ -182,11 +182,12 @@ impl Cluster {
         }
     }
 
-    /// Deletes an object, if it is still the one that was seen. What is no longer there is deleted.
+    /// Deletes an object, if it is still the one that was seen, and gives the finalizers that keep it. What is no longer there
+    /// is deleted.
     ///
     /// # Errors
     /// Where the API server refuses it.
-    pub(crate) async fn delete(&self, path: &str, uid: &str, dry_run: bool) -> Result<()> {
+    pub(crate) async fn delete(&self, path: &str, uid: &str, dry_run: bool) -> Result<Vec<String>> {
         deleted(self.deleting(path, &json!({"uid": uid}), dry_run).await)
     }
 
@@ -197,9 +198,7 @@ impl Cluster {
     /// Where the API server refuses it, or somebody has changed it meanwhile.
     pub(crate) async fn delete_as_read(&self, path: &str, of: &Meta, dry_run: bool) -> Result<Vec<String>> {
         let only = json!({"uid": of.uid, "resourceVersion": of.resource_version});
-        // What is gone at once is answered by a Status.
-        let finalizers = self.deleting(path, &only, dry_run).await?["metadata"]["finalizers"].take();
-        Ok(serde_json::from_value(finalizers).unwrap_or_default())
+        Ok(finalizers(self.deleting(path, &only, dry_run).await?))
     }
 
     async fn deleting(&self, path: &str, only: &Value, dry_run: bool) -> Result<Value> {
@@ -223,12 +222,17 @@ fn dry(dry_run: bool) -> &'static str {
 }
 
 /// The answer to a deletion of what may be gone.
-fn deleted<T>(answer: Result<T>) -> Result<()> {
+fn deleted(answer: Result<Value>) -> Result<Vec<String>> {
     match answer {
         // 409: another has its name, or a Namespace is on its way out.
-        Err(Failure::NotFound(_) | Failure::Refused { code: 409, .. }) => Ok(()),
-        answer => answer.map(drop),
+        Err(Failure::NotFound(_) | Failure::Refused { code: 409, .. }) => Ok(Vec::new()),
+        answer => answer.map(finalizers),
     }
+}
+
+/// What keeps an object that was deleted. What is gone at once is answered by a Status, which has none.
+fn finalizers(mut answer: Value) -> Vec<String> {
+    serde_json::from_value(answer["metadata"]["finalizers"].take()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -267,9 +271,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_gone_is_deleted() {
-        assert!(deleted::<()>(Err(Failure::NotFound(String::new()))).is_ok());
+    fn what_is_gone_is_deleted_and_what_has_finalizers_is_not() {
+        let kept = |answer| deleted(answer).map(|kept| kept.join(", ")).map_err(|failure| failure.worded().0);
+        assert_eq!(kept(Err(Failure::NotFound(String::new()))), Ok(String::new()));
         let refused = |code| Failure::Refused { message: String::new(), reason: String::new(), code };
-        assert!(deleted::<()>(Err(refused(409))).is_ok() && deleted::<()>(Err(refused(500))).is_err());
+        assert_eq!(kept(Err(refused(409))), Ok(String::new()));
+        assert!(kept(Err(refused(500))).is_err());
+        assert_eq!(kept(Ok(json!({"kind": "Status", "status": "Success", "metadata": {}}))), Ok(String::new()));
+        let object = json!({"kind": "NetworkPolicy", "metadata": {"finalizers": ["a/b", "c/d"]}});
+        assert_eq!(kept(Ok(object)), Ok("a/b, c/d".to_owned()));
     }
 }

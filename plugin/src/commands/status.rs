@@ -77,8 +77,9 @@ pub(super) fn run(args: &cli::Status) -> Result<Status> {
 /// What applies the manifests again as they were chosen.
 fn again(facts: &Facts) -> String {
     let is = |answer: &Answer| if let Answer::Is(object) = answer { object.clone() } else { Value::Null };
-    let annotations = is(&facts.validating)["metadata"]["annotations"].take();
-    let cert_manager = annotations.get("cert-manager.io/inject-ca-from").is_some();
+    let by_cert_manager =
+        |answer: &Answer| is(answer).pointer("/metadata/annotations/cert-manager.io~1inject-ca-from").is_some();
+    let cert_manager = by_cert_manager(&facts.validating) || by_cert_manager(&facts.mutating);
     command(&is(&facts.deployment), &facts.namespace, cert_manager)
 }
 

@@ -8,7 +8,8 @@ mod steps;
 
 use std::io::Write as _;
 
-use netintent::diff::{Protection, protection_changes};
+use netintent::diff::{Protection, diff, protection_changes};
+use netintent::names::printable;
 use netintent::objects::Metadata;
 use netintent::policy::NetworkPolicy;
 use netintent::snapshot::Snapshot;
@@ -21,6 +22,7 @@ use crate::cluster::{Cluster, Failure};
 use crate::error::{Error, Result, Status};
 use crate::printer;
 use crate::release::{Manifest, NAMESPACE, Release, manifests};
+use crate::render::ends::short;
 use crate::render::uninstall::{self as render, listed};
 use crate::source::{self, Loaded};
 pub(crate) use found::{Found, Own, Stage};
@@ -45,7 +47,7 @@ pub(super) fn run(args: &Uninstall) -> Result<Status> {
         return Ok(rest);
     }
     let dry_run = args.asked.trial.dry_run.is_some();
-    let leaving = |run| Leaving::new(&cluster, args.timeout, run);
+    let leaving = |run| Leaving::new(&cluster, args, run);
     if !dry_run && !args.asked.yes && !confirmed(&format!("Uninstall netintent from {}?", cluster.server()))? {
         printer::note("nothing was changed");
         return Ok(Status::Trouble);
@@ -76,13 +78,14 @@ pub(super) fn run(args: &Uninstall) -> Result<Status> {
 fn show(args: &Uninstall, found: &Found) -> Result<()> {
     let hangs = !(found.policies.is_empty() && found.namespaces.is_empty() && found.pods.is_empty());
     let loaded = if hangs { Some(source::load_for_check(&Input::live(&args.connection, None))?) } else { None };
-    if let Some(loaded) = &loaded {
+    let after = loaded.as_ref().map(|loaded| without(&loaded.snapshot, found));
+    if let (Some(loaded), Some(after)) = (&loaded, &after) {
         check_others(args, loaded, found)?;
+        check_lost(args, &loaded.snapshot, after)?;
     }
     render::lines(args, found).iter().for_each(|line| printer::note(line));
-    if let Some(loaded) = loaded.filter(|_| !found.policies.is_empty()) {
+    if let Some((loaded, after)) = loaded.zip(after).filter(|_| !found.policies.is_empty()) {
         let before = loaded.snapshot;
-        let after = without(&before, found);
         let opened: Vec<String> = protection_changes(&before, &after)
             .into_iter()
             .filter(|change| change.after == Some(Protection::Open))
@@ -91,7 +94,7 @@ fn show(args: &Uninstall, found: &Found) -> Result<()> {
         if !opened.is_empty() {
             printer::note(&listed("opens to everybody:", "Service", &opened));
         }
-        if !effect::changes(&before, &after) {
+        if !effect::changes(&before, &after) && before.objects.unread.is_empty() {
             printer::note("opens no connection between workloads that are there");
         }
     }
@@ -110,8 +113,38 @@ fn goes(policy: &NetworkPolicy, found: &Found) -> bool {
     found.policies.iter().any(|other| (other.namespace.as_str(), other.name.as_str()) == key)
 }
 
+/// Insists that nobody is cut: where policies of others stand before the same pods, those of netintent are what lets in.
+fn check_lost(args: &Uninstall, before: &Snapshot, after: &Snapshot) -> Result<()> {
+    let (mut count, mut first) = (0_usize, None);
+    let _ = diff::<()>(before, after, &mut |difference| {
+        if difference.lost().iter().any(|ports| !ports.is_empty()) {
+            count += 1;
+            first.get_or_insert_with(|| {
+                format!("{} → {}", short(&difference.source, false), short(&difference.destination, false))
+            });
+        }
+        Ok(())
+    });
+    let Some(first) = first.map(|ends| printable(&ends)) else { return Ok(()) };
+    let connections = if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") };
+    let message =
+        format!("without netintent's policies, what others' policies leave closes {connections}, such as {first}");
+    if args.cut_others {
+        printer::warning(&message);
+        return Ok(());
+    }
+    let help = "let them in by those policies, or take those away; or go on with --cut-others".to_owned();
+    Err(Error::with_help(format!("nothing was changed: {message}"), help))
+}
+
 /// Policies of others that select by what goes would let in nobody, or select nobody.
 fn check_others(args: &Uninstall, loaded: &Loaded, found: &Found) -> Result<()> {
+    let unread = loaded.snapshot.objects.unread.iter().find(|unread| &*unread.kind == "NetworkPolicy");
+    if let Some(unread) = unread.filter(|_| !args.cut_others) {
+        let help = "see to it that it can be read, or go on with --cut-others".to_owned();
+        let message = format!("nothing was changed, since it can't be told what hangs on netintent's labels: {unread}");
+        return Err(Error::with_help(message, help));
+    }
     let policies = loaded.snapshot.objects.policies.iter();
     let others: Vec<&Metadata> = policies
         .filter(|policy| policy.hangs_on_netintent() && !goes(policy, found))

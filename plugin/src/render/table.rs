@@ -95,7 +95,8 @@ impl<'w> TableWriter<'w> {
             }));
         }
         table.style_text_only();
-        let fits = printer::width().is_some_and(|width| words.iter().map(|word| word + GAP).sum::<u16>() <= width);
+        let fits = printer::width()
+            .is_some_and(|width| words.iter().map(|word| u32::from(word + GAP)).sum::<u32>() <= width.into());
         for (column, word) in table.column_iter_mut().zip(words) {
             column.set_padding((0, GAP));
             // A name is copied: it is in one piece, where there is room for that.

@@ -102,26 +102,18 @@ fn outside(service: &Service, by: &str) -> Vec<String> {
     ]
     .map(str::to_owned);
     let mut lines = Vec::new();
-    match (service.keeps_sources, ranges) {
-        (true, []) => {
-            lines.push(format!("# {by}: the callers' own addresses (externalTrafficPolicy: Local);"));
-            lines.extend(wide);
-            lines.push(caller);
-        }
-        (true, ranges) => {
-            lines.push(format!("# {by}: its loadBalancerSourceRanges, and with many network plugins pods in them too"));
-            lines.extend(ranges.iter().map(block));
-        }
-        (false, ranges) => {
-            lines.push(format!("# {by}: the addresses that its pods see: mostly those of the nodes, and with"));
-            lines.push("# externalTrafficPolicy: Local, or some load balancers, those of the callers;".to_owned());
-            lines.extend(wide);
-            lines.push(caller);
-            if !ranges.is_empty() {
-                lines.push("# or its loadBalancerSourceRanges, where its pods see the callers' addresses:".to_owned());
-                lines.extend(ranges.iter().map(|range| format!("# {}", block(range))));
-            }
-        }
+    if service.keeps_sources {
+        lines.push(format!("# {by}: mostly the callers' own addresses (externalTrafficPolicy: Local);"));
+    } else {
+        lines.push(format!("# {by}: the addresses that its pods see: mostly those of the nodes, and with"));
+        lines.push("# externalTrafficPolicy: Local, or some load balancers, those of the callers;".to_owned());
+    }
+    lines.extend(wide);
+    lines.push(caller);
+    // Some load balancers show their own address all the same, and who calls a node's port need not be in them.
+    if !ranges.is_empty() {
+        lines.push("# or its loadBalancerSourceRanges, where its pods see the callers' addresses:".to_owned());
+        lines.extend(ranges.iter().map(|range| format!("# {}", block(range))));
     }
     lines
 }

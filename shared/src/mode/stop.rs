@@ -55,10 +55,17 @@ impl Reason {
 }
 
 /// Everything that stands against a change to `mode`: `now` is what is there, `before` and `after` what it comes to
-/// ([`super::settled`]) without and with the change. Nothing stands against `off`, which only takes policies away.
+/// ([`super::settled`]) without and with the change. `off` takes policies away, and can cut where those of other Services
+/// close the same pods.
 pub fn stops(now: &Snapshot, before: &Snapshot, after: &Snapshot, mode: Mode) -> Vec<Stop> {
+    let closes = closes(before, after);
+    let mut stands = closes.clone();
+    stands.extend(left_alone(before, after));
+    stands.sort_unstable();
+    stands.dedup();
+    let beside = beside(after, &stands, &api_servers(after));
     if !mode.is_managed() {
-        return Vec::new();
+        return beside;
     }
     let forged = ungranted(now).into_iter().map(|(pod, keys)| {
         let object = ObjectName::new("Pod", &pod.metadata);
@@ -66,8 +73,7 @@ pub fn stops(now: &Snapshot, before: &Snapshot, after: &Snapshot, mode: Mode) ->
         let help = "the controller takes it away within seconds: see that it runs, and look into who wrote it";
         Stop { reason: Reason::UngrantedLabel, object, message, help: help.to_owned(), paste: None }
     });
-    let closes = closes(before, after);
-    let beside = beside(after, &closes, &api_servers(after)).into_iter().chain(incomplete(before, after));
+    let beside = beside.into_iter().chain(incomplete(before, after));
     forged.chain(unselected(after, &closes)).chain(without_from(before, after)).chain(beside).collect()
 }
 
@@ -75,6 +81,14 @@ pub fn stops(now: &Snapshot, before: &Snapshot, after: &Snapshot, mode: Mode) ->
 fn closes(before: &Snapshot, after: &Snapshot) -> Vec<u32> {
     let (open, closed) = (isolated(before), isolated(after));
     (0..).zip(open.iter().zip(&closed)).filter(|(_, (a, b))| !**a && **b).map(|(at, _)| at).collect()
+}
+
+/// The pods of Services that leave `enforce`, and that the policies of others still close.
+fn left_alone<'a>(before: &'a Snapshot, after: &'a Snapshot) -> impl Iterator<Item = u32> + 'a {
+    let closed = isolated(after);
+    let leaves = |at: &usize| before.services[*at].mode == Mode::Enforce && after.services[*at].mode != Mode::Enforce;
+    let services = (0..after.services.len().min(before.services.len())).filter(leaves);
+    services.flat_map(|at| &after.services[at].pods).copied().filter(move |pod| closed[*pod as usize])
 }
 
 /// Services in `enforce` that they were not in before.

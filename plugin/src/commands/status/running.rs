@@ -61,7 +61,7 @@ pub(super) fn leader(facts: &Facts) -> Line {
             let age = facts.now.duration_since(renewed);
             let text = format!("{holder}, renewed {} s ago", age.as_secs().max(0));
             // Clocks of two machines may differ by some seconds.
-            if age <= LEASE * 2 { Line::good(NAME, text) } else { Line::bad(NAME, text, help) }
+            if age.abs() <= LEASE * 2 { Line::good(NAME, text) } else { Line::bad(NAME, text, help) }
         }
     }
 }
@@ -97,7 +97,7 @@ pub(super) fn answers(facts: &Facts) -> Line {
                     NetintentDown; kubectl netintent recover is the way back in";
                 Line::bad(NAME, format!("it does not: {why}"), help)
             }
-            _ if why.contains(".netintent.dev\" denied the request") => Line::good(NAME, asked),
+            _ if denied(why).is_some_and(|hook| hook.ends_with(".netintent.dev")) => Line::good(NAME, asked),
             _ => {
                 let text = format!("could not be asked in namespace {probed}: {why}");
                 Line {
@@ -109,9 +109,15 @@ pub(super) fn answers(facts: &Facts) -> Line {
     }
 }
 
-/// The webhook that the API server could not call.
+/// The webhook that the API server could not call. It says so at the beginning: what webhooks say comes after it.
 fn failed(why: &str) -> Option<&str> {
-    Some(why.split_once("failed calling webhook \"")?.1.split_once('"')?.0)
+    let why = why.strip_prefix("Internal error occurred: ").unwrap_or(why);
+    Some(why.strip_prefix("failed calling webhook \"")?.split_once('"')?.0)
+}
+
+/// The webhook that has denied it.
+fn denied(why: &str) -> Option<&str> {
+    Some(why.strip_prefix("admission webhook \"")?.split_once("\" denied the request")?.0)
 }
 
 /// What the replicas say of themselves, where they can be asked.

@@ -41,6 +41,8 @@ pub(crate) struct Found {
     pub(crate) foreign: Vec<String>,
     /// What else is in its namespace, which stays therefore.
     pub(crate) guests: Vec<String>,
+    /// Whether not everybody who may write a Namespace sets its mode.
+    pub(crate) is_guarded: bool,
     /// The release of Helm's that it is installed by, which takes away what is its own.
     pub(crate) helm: Option<String>,
 }
@@ -177,6 +179,7 @@ async fn own(cluster: &Cluster, args: &Uninstall, found: &mut Found) -> Result<(
         .buffered(AT_ONCE);
     while let Some(answer) = read.next().await {
         let Some((name, path, stage, labelled, meta)) = answer? else { continue };
+        found.is_guarded |= stage == Stage::Policy;
         if let Some(release) = meta.helm_release() {
             found.helm = Some(release.to_owned());
         } else if labelled && !meta.is_marked() {

@@ -48,7 +48,11 @@ impl Leaving<'_> {
         for part in [closing, opening].into_iter().filter(|part| !part.is_empty()) {
             for policy in &part {
                 let path = path("networking.k8s.io/v1", "networkpolicies", policy);
-                self.ask(self.cluster.delete(&path, &policy.uid, self.is_dry()))?;
+                let finalizers = self.ask(self.cluster.delete(&path, &policy.uid, self.is_dry()))?;
+                // At once: until then it stands alone before pods that others opened.
+                if !finalizers.is_empty() && !self.is_dry() {
+                    self.cluster.disarm(policy).map_err(Failure::into_error)?;
+                }
             }
             let still = if self.is_dry() { Vec::new() } else { self.ask(policies(self.cluster))?.0 };
             for policy in part {
@@ -194,7 +198,7 @@ impl Leaving<'_> {
     /// What people have stated, of one kind; nothing, where it is no longer served.
     fn statements(&self, plural: &str) -> Result<Vec<Meta>> {
         match self.cluster.run(self.cluster.listed(&format!("/apis/{GROUP}/{plural}"), "")) {
-            Err(Failure::NotFound(_) | Failure::Refused { .. }) => Ok(Vec::new()),
+            Err(Failure::NotFound(_) | Failure::Refused { code: 400..=499, .. }) => Ok(Vec::new()),
             other => other.map_err(Failure::into_error),
         }
     }
@@ -228,9 +232,12 @@ impl Leaving<'_> {
                     |object| Left::held(statement, &meta.full_name(), &object, &format!(", and so {kind} {name}"));
                 all.extend(object.map(held));
             }
-            if !all.is_empty() {
-                return Ok(all);
+            if all.is_empty() {
+                // Never by hand: what is left of its objects would come back with it.
+                let help = format!("see what is left of it: kubectl get {plural} -A, kubectl describe crd {name}");
+                all.push(Left { what: own.name.clone(), why: "it is on its way out".to_owned(), help });
             }
+            return Ok(all);
         }
         let object = self.ask(self.cluster.found(&own.path))?;
         Ok(object.map(|object| Left::held(kind, name, &object, "")).into_iter().collect())

@@ -1,9 +1,9 @@
 //! The steps of leaving, each of which may be interrupted and done again.
 //!
-//! Their order is what keeps calls open. Policies ask for the mode of a caller's namespace and for labels of its pods: they
-//! go before either does. Admission and the controller give labels only where there is a mode, so that none comes back. The
-//! guard stays as long as anything hangs on labels. None of it waits for the webhook: what its registrations would hold up
-//! without it are new labels and, in enforce, new declarations, and after the first step nothing is in enforce.
+//! Their order is what keeps calls open. Policies ask for the mode of a caller's namespace and for labels of its pods: they go
+//! before either does. Then goes what could write some again, the registrations before the program that they ask, so that what
+//! somebody has it write meanwhile still finds modes and labels, and cuts nobody who was let in. Modes and labels are last:
+//! by then nothing goes by them. None of it waits for the webhook.
 //!
 //! None of it waits for an owner of one namespace either. A policy that a finalizer holds selects no pod from then on, so that
 //! going on cuts nobody. Who gives a Service a mode again meanwhile gets a policy again, which closes that Service and no
@@ -18,9 +18,11 @@ use netintent::names;
 use serde_json::json;
 
 use super::found::{Found, Stage, labelled_pods, policies, with_modes};
+use super::guests;
 use super::left::Left;
 use super::remove::{Labelled, path};
-use crate::cluster::{Cluster, Failure, Meta};
+use crate::cli::Uninstall;
+use crate::cluster::{Cluster, Failure, Meta, is_disarmed};
 use crate::error::{Error, Result};
 use crate::printer;
 
@@ -32,6 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Whoever takes netintent out of a cluster.
 pub(super) struct Leaving<'a> {
     pub(super) cluster: &'a Cluster,
+    args: &'a Uninstall,
     /// How long a step may take.
     pub(super) timeout: Duration,
     /// What is done.
@@ -75,10 +78,12 @@ impl Now {
 }
 
 impl<'a> Leaving<'a> {
-    pub(super) fn new(cluster: &'a Cluster, timeout: Duration, run: Run) -> Self {
+    pub(super) fn new(cluster: &'a Cluster, args: &'a Uninstall, run: Run) -> Self {
         Self {
             cluster,
-            timeout,
+            args,
+            // In no time nothing can be seen to be gone.
+            timeout: args.timeout.max(Duration::from_secs(1)),
             run,
             disarmed: BTreeSet::new(),
             comes_again: false,
@@ -94,20 +99,34 @@ impl<'a> Leaving<'a> {
     /// Where the API server refuses something, or where somebody would be cut by going on.
     pub(super) fn leave(&mut self, found: &Found) -> Result<()> {
         self.open(found)?;
+        if found.helm.is_some() {
+            // Its controller runs on: what it makes of a mode that comes again, modes and labels still open.
+            return Ok(());
+        }
+        if self.is_dry() {
+            Self::tried(self.unlabel(&found.pods)?)?;
+        }
+        // First what asks the webhook, then that, then what it goes by: policies that it still makes find modes and labels.
+        self.clear_all(&found.own, |stage| stage == Stage::Registration)?;
+        self.clear_all(&found.own, |stage| stage <= Stage::Program)?;
         let namespaces = if self.is_dry() { found.namespaces.clone() } else { self.ask(with_modes(self.cluster))?.0 };
         self.relabel("namespaces", &namespaces, &json!({names::MODE: null}), "without a mode")?;
-        let labelled = self.unlabel(&found.pods)?;
-        if self.is_dry() {
-            Self::tried(labelled)?;
-        }
-        // What admission holds up, such as the guard without a webhook, is tried again once that is gone.
-        self.clear_all(&found.own, |stage| stage <= Stage::Program)?;
         if !self.is_dry() {
+            self.unlabel(&found.pods)?;
             self.sweep()?;
         }
         let mut stays = Vec::new();
-        for stage in [Stage::Written, Stage::Kind, Stage::Namespace] {
+        for stage in [Stage::Written, Stage::Kind] {
             stays.extend(self.clear(&found.own, |of| of == stage)?);
+        }
+        // Somebody may have put something there since it was looked for.
+        let guests = self.ask(guests::of(self.cluster, &found.namespace, self.args.keep_approvals))?;
+        if guests.is_empty() || self.is_dry() {
+            stays.extend(self.clear(&found.own, |stage| stage == Stage::Namespace)?);
+        } else if found.own.iter().any(|own| own.stage == Stage::Namespace) {
+            let what = format!("Namespace {}", found.namespace);
+            let why = format!("somebody has put something else there: {}", names::printable(&guests.join(", ")));
+            self.left.push(Left { what, why, help: "delete it once that is gone".to_owned() });
         }
         for own in &stays {
             self.left.extend(self.held(own)?);
@@ -133,8 +152,6 @@ impl<'a> Leaving<'a> {
         let mut policies = found.policies.clone();
         let (mut clean, mut again) = (0, 0);
         let mut enforced: BTreeMap<String, u32> = BTreeMap::new();
-        // Without its policy, whoever may write a Namespace sets its mode.
-        let is_guarded = found.own.iter().any(|own| own.stage == Stage::Policy);
         loop {
             namespaces.retain(is_enforced);
             self.relabel("namespaces", &namespaces, &json!({names::MODE: Mode::Shadow.as_str()}), "in shadow")?;
@@ -159,7 +176,7 @@ impl<'a> Leaving<'a> {
             }
             // Of many things the first round alone may take longer.
             if began.get_or_insert_with(Instant::now).elapsed() >= self.patience() {
-                if let Some((name, _)) = enforced.iter().find(|(_, times)| **times > 1 && is_guarded) {
+                if let Some((name, _)) = enforced.iter().find(|(_, times)| **times > 1 && found.is_guarded) {
                     printer::progress("");
                     let message =
                         format!("somebody sets Namespace {name} to enforce again, and its callers would be cut");
@@ -174,7 +191,25 @@ impl<'a> Leaving<'a> {
             self.wait(&policies.chain(services).collect::<Vec<_>>());
         }
         printer::progress("");
-        Ok(())
+        self.check_strays(found)
+    }
+
+    /// Insists that nobody writes a policy of ours as their own now that it is gone.
+    ///
+    /// # Errors
+    /// Where somebody does: without modes and labels it would cut.
+    fn check_strays(&self, found: &Found) -> Result<()> {
+        let strays = self.ask(policies(self.cluster))?.1;
+        let new = strays.iter().find(|stray| !found.strays.iter().any(|known| known.uid == stray.uid));
+        let Some(new) = new.filter(|_| !self.args.cut_others) else { return Ok(()) };
+        let message = format!(
+            "somebody has written NetworkPolicy {} again, which selects by netintent's labels or modes and would let in nobody \
+             without them",
+            new.full_name()
+        );
+        let help = "take it out of what applies it, such as a GitOps repository, and run the command again; or go on with \
+             --cut-others";
+        Err(Error::with_help(message, help.to_owned()))
     }
 
     /// What our own webhook holds up is no reason to stop: it goes before the labels are tried again.
@@ -246,8 +281,10 @@ impl<'a> Leaving<'a> {
             let object = self.ask(self.cluster.found(&path("networking.k8s.io/v1", "networkpolicies", &policy)))?;
             let Some(object) = object else { continue };
             let name = policy.full_name();
-            all.push(if self.disarmed.contains(&policy.uid) {
+            all.push(if self.disarmed.contains(&policy.uid) && is_disarmed(&object) {
                 Left::held("NetworkPolicy", &name, &object, ", and it selects no pod any more")
+            } else if self.disarmed.contains(&policy.uid) {
+                Left::held("NetworkPolicy", &name, &object, ", and somebody has it select pods again")
             } else {
                 Left::rewritten(format!("NetworkPolicy {name}"), "find out who, and delete it")
             });
@@ -271,7 +308,9 @@ impl<'a> Leaving<'a> {
                 Some(why) => Left { what, why, help: "they mean nothing any more".to_owned() },
             });
         }
-        self.left.append(&mut all);
+        // What may be in force comes first.
+        all.append(&mut self.left);
+        self.left = all;
         Ok(())
     }
 
