@@ -6,6 +6,12 @@ use std::fmt;
 use crate::manifest::is_foreign;
 use crate::objects::Kind;
 
+mod gaps;
+mod undecided;
+
+pub(crate) use gaps::{CALLERS, Gaps};
+pub use undecided::{may_be_approved, undecided};
+
 /// Objects of a kind that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unread {
@@ -78,6 +84,7 @@ impl fmt::Display for Unread {
 fn plural(kind: &str) -> String {
     match kind.strip_suffix('y') {
         Some(stem) if !kind.ends_with("way") => format!("{stem}ies"),
+        _ if kind.ends_with('s') => format!("{kind}es"),
         _ => format!("{kind}s"),
     }
 }
@@ -111,6 +118,7 @@ mod tests {
             (unread("Pod", &["bank", "shop"]), "Pods outside of bank, shop"),
             (unread("Namespace", &["bank"]), "Namespaces other than bank"),
             (unread("Gateway", &[]), "Gateways"),
+            (unread("Ingress", &["shop"]), "Ingresses outside of shop"),
             (Unread { extent: one("bank"), ..unread("Pod", &[]) }, "Pod bank/a"),
             (Unread { extent: one(""), ..unread("ClusterApproval", &[]) }, "ClusterApproval a"),
         ] {
