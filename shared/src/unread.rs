@@ -47,6 +47,11 @@ impl Unread {
         self.why == Self::NOT_INSTALLED
     }
 
+    /// The kind, of several.
+    pub fn kinds(&self) -> String {
+        if self.group == Self::ANY_OTHER { self.kind.to_string() } else { plural(&self.kind) }
+    }
+
     /// Whether something in a namespace may be among it. What is in no namespace may bear on any.
     pub fn touches(&self, namespace: &str) -> bool {
         match &self.extent {
@@ -70,11 +75,11 @@ impl fmt::Display for Unread {
             Extent::One(namespace, name) if namespace.is_empty() => write!(f, "{} {name}", self.kind),
             Extent::One(namespace, name) => write!(f, "{} {namespace}/{name}", self.kind),
             _ if self.group == Self::ANY_OTHER => f.write_str(&self.kind),
-            Extent::AllBut(read) if read.is_empty() => f.write_str(&plural(&self.kind)),
+            Extent::AllBut(read) if read.is_empty() => f.write_str(&self.kinds()),
             Extent::AllBut(read) => {
                 let names = read.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
                 let of = if self.kind == "Namespace" { "other than" } else { "outside of" };
-                write!(f, "{} {of} {names}", plural(&self.kind))
+                write!(f, "{} {of} {names}", self.kinds())
             }
         }
     }

@@ -90,7 +90,9 @@ fn items(before: &Snapshot, after: &Snapshot, changes: &Changes, mut items: Item
             serde_json::json!({"namespace": namespace, "name": name, "before": word(s.before), "after": word(s.after)})
         })
         .collect();
-    items.finish(&[("approvalsNeeded", needed.into()), ("services", services.into())])?;
+    let mut fields = vec![("approvalsNeeded", needed.into()), ("services", services.into())];
+    fields.extend(unread::fields(after, &[]));
+    items.finish(&fields)?;
     Ok(any)
 }
 

@@ -284,7 +284,13 @@ fn isolated(egress: bool, ingress: bool) -> &'static str {
     }
 }
 
-fn print_groups(out: &mut dyn Write, snapshot: &Snapshot, groups: &[Group<'_>], filter: &Filter, args: &List) -> io::Result<()> {
+fn print_groups(
+    out: &mut dyn Write,
+    snapshot: &Snapshot,
+    groups: &[Group<'_>],
+    filter: &Filter,
+    args: &List,
+) -> io::Result<()> {
     let stream = |mut items: Items<'_>| {
         groups.iter().try_for_each(|group| items.item(&GroupView::new(snapshot, group)))?;
         items.finish(&unread::fields(snapshot, &undecided(snapshot, filter)))

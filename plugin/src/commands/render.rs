@@ -58,8 +58,8 @@ fn service(loaded: &Loaded, text: &str, args: &Render) -> Result<usize> {
         let help = format!("leave out `:{}`: a policy is of all ports of its Service", printable(port));
         return Err(Error::with_help(format!("`{}` is named with a port", printable(name)), help));
     }
-    let found = resolve::service(&loaded.snapshot, text, source::home(&args.input, loaded));
-    found.map_err(|error| loaded.unresolved(text, error))
+    let home = source::home(&args.input, loaded);
+    resolve::service(&loaded.snapshot, text, home).map_err(|error| loaded.unresolved(text, home, error))
 }
 
 /// Why a Service that was asked for has no policy.

@@ -19,9 +19,7 @@ pub(crate) fn fields(
         fields.push(("unread", serde_json::to_value(unread).unwrap_or_default()));
     }
     if !undecided.is_empty() {
-        let item = |(caller, callee): &(&Caller, &CalleePattern)| {
-            serde_json::json!({"caller": caller.to_string(), "callee": callee.to_string()})
-        };
+        let item = |(caller, callee): &(&Caller, &CalleePattern)| serde_json::json!({"caller": caller.to_string(), "callee": callee.to_string()});
         fields.push(("undecided", undecided.iter().map(item).collect()));
     }
     fields

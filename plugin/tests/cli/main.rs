@@ -17,4 +17,5 @@ mod revoke;
 mod run;
 mod snapshots;
 mod terminal;
+mod unread;
 mod values;
