@@ -236,7 +236,8 @@ fn report_cut(snapshot: &Snapshot, filter: &Filter) -> io::Result<()> {
     let mut cut = 0;
     let filter = Filter { declared: true, ..filter.clone() };
     list(snapshot, &filter, &mut |connection| {
-        cut += usize::from(!connection.cut().is_empty());
+        let is_known = !connection.caveats.iter().any(Caveat::is_fatal);
+        cut += usize::from(is_known && !connection.cut().is_empty());
         io::Result::Ok(())
     })?;
     if cut > 0 {

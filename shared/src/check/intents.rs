@@ -114,6 +114,11 @@ fn unprotected(snapshot: &Snapshot, found: &mut Vec<Finding>) {
             continue;
         }
         let metadata = &snapshot.objects.services[at].metadata;
+        if !snapshot.namespaces.get(&metadata.namespace).is_some_and(|state| state.known)
+            && snapshot.is_unread("Namespace", &metadata.namespace)
+        {
+            continue;
+        }
         let (name, callers) = (metadata.full_name(), crate::finding::some(callers));
         let message = format!("Service {name} is off, and everybody may call it; it is declared by {callers}");
         let help = format!("kubectl label namespace {} {}={}", metadata.namespace, names::MODE, Mode::Shadow);

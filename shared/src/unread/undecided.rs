@@ -26,6 +26,7 @@ pub fn may_be_approved(snapshot: &Snapshot, callee: &CalleePattern) -> bool {
 mod tests {
     use super::*;
     use crate::check::check;
+    use crate::diff::protection_changes;
     use crate::finding::Code;
     use crate::snapshot::Options;
     use crate::testing::{NOW, approval, deployment, objects, service};
@@ -39,7 +40,7 @@ mod tests {
         let mut objects = objects(text);
         let extent = Extent::AllBut(["shop".to_owned()].into());
         let gap = |kind: &&'static str| Unread {
-            group: String::new().into(),
+            group: if *kind == "NetworkPolicy" { "networking.k8s.io".to_owned() } else { String::new() },
             kind: (*kind).into(),
             extent: extent.clone(),
             why: "forbidden".to_owned(),
@@ -100,5 +101,41 @@ mod tests {
         assert_eq!(sorted(&["Approval"]), found(&[&here, &there, &refused, &unused]), "those of shop are read");
         assert_eq!(sorted(&["ClusterApproval"]), found(&[&here, &there, &unused]));
         assert_eq!(sorted(&["Deployment"]), found(&[&here, &there, &refused]));
+    }
+
+    #[test]
+    fn nor_of_what_it_may_change() {
+        let policy = |namespace: &str, spec: &str| {
+            format!(
+                "---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{namespace: {namespace}, name: p}}\nspec: {spec}\n"
+            )
+        };
+        let text = MODES.to_owned()
+            + &deployment("shop", "web", "bank/cards")
+            + &deployment("bank", "cards", "")
+            + &service("bank", "cards");
+        let peer = "{podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: bnak}}}]}]}";
+        let closed = policy("bank", "{podSelector: {}}");
+        let all = text.clone() + &closed + &policy("shop", peer);
+        let found = |kinds: &[&'static str]| -> Vec<Code> {
+            let wanted = [Code::UnprotectedCallee, Code::CutConnection, Code::PeerSelectsNothing];
+            let found = check(&observed(&all, kinds), Vec::new());
+            let mut codes: Vec<Code> = found.into_iter().map(|f| f.code).filter(|code| wanted.contains(code)).collect();
+            codes.sort();
+            codes
+        };
+        let [unprotected, cut, peer] = [Code::UnprotectedCallee, Code::CutConnection, Code::PeerSelectsNothing];
+        let sorted = |mut codes: Vec<Code>| {
+            codes.sort();
+            codes
+        };
+        assert_eq!(found(&[]), sorted(vec![unprotected, cut, peer]));
+        assert_eq!(found(&["NetworkPolicy"]), sorted(vec![unprotected, peer]));
+        assert_eq!(found(&["Namespace"]), []);
+        assert_eq!(found(&["Pod"]), [unprotected]);
+        let changes = |kinds: &[&'static str]| {
+            protection_changes(&observed(&text, kinds), &observed(&(text.clone() + &closed), kinds)).len()
+        };
+        assert_eq!((changes(&[]), changes(&["NetworkPolicy"]), changes(&["Pod"])), (1, 0, 0));
     }
 }
