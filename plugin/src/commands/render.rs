@@ -13,6 +13,7 @@ use crate::cli::{ManifestFormat, Render};
 use crate::error::{Error, Result, Status};
 use crate::printer;
 use crate::render::manifests;
+use crate::render::unread;
 use crate::source::{self, Loaded};
 
 pub(super) fn run(args: &Render) -> Result<Status> {
@@ -77,6 +78,9 @@ fn lacking(snapshot: &Snapshot, service: usize) -> Option<String> {
 
 /// Why there is no policy at all.
 fn nothing(snapshot: &Snapshot, args: &Render) -> &'static str {
+    if !unread::among(snapshot).is_empty() {
+        return "No policies among what could be read.";
+    }
     let mut services = snapshot.services.iter().map(|service| service.mode);
     let mut namespaces = snapshot.namespaces.values().map(|namespace| namespace.mode);
     if services.any(|mode| mode == Mode::Enforce) || namespaces.any(|mode| mode == Mode::Enforce) {

@@ -43,12 +43,12 @@ fn seen(kinds: &[&str]) -> String {
     ];
     let mut text =
         "apiVersion: netintent.dev/v1alpha1\nkind: Snapshot\ntaken: 2027-01-01T00:00:00Z\nunread:\n".to_owned();
-    for (group, kind) in ALL.into_iter().filter(|(_, kind)| !kinds.contains(kind)) {
+    let gap = |(group, kind): (&str, &str)| {
         let read = if kind.starts_with("Cluster") { "" } else { "shop" };
-        text += &format!(
-            "- {{group: '{group}', kind: {kind}, allBut: [{read}], why: 'it is forbidden: User \"alice\" cannot list it'}}\n"
-        );
-    }
+        let why = "it is forbidden: User \"alice\" cannot list it";
+        format!("- {{group: '{group}', kind: {kind}, allBut: [{read}], why: '{why}'}}\n")
+    };
+    text.extend(ALL.into_iter().filter(|(_, kind)| !kinds.contains(kind)).map(gap));
     text + ITEMS
 }
 
@@ -108,6 +108,8 @@ fn nothing_is_said_of_what_could_be_read_alone() {
     let off = seen(&[]).replace("mode: enforce", "mode: 'off'");
     let said = run_on(&off, &["check", "--ignore", "unprotected-callee"]);
     assert!(said.stderr.contains("Nothing found among what could be read."), "{said:?}");
+    let said = run_on(&off, &["render"]);
+    assert!(said.stderr.ends_with("No policies among what could be read.\n"), "{said:?}");
 }
 
 #[test]

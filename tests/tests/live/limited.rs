@@ -85,6 +85,15 @@ fn who_may_read_one_namespace_is_told_what_is_known_of_it() -> Result {
     for what in ["Pods outside of lim-bank", "NetworkPolicies outside of lim-bank", "ClusterApprovals"] {
         assert!(unread.contains(&what), "{unread:?}");
     }
+    // Of what is there already, and could not be read, nobody can say that it comes.
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("web.yaml");
+    std::fs::write(&file, workload("lim-shop", "web", ""))?;
+    let file = file.display().to_string();
+    let said = netintent(kubectl, &["diff", "-n", "lim-bank", "-f", &file, "-o", "name"])?;
+    assert_eq!(said.status, Some(2), "{said:?}");
+    assert!(!said.out.is_empty() && said.out.lines().all(|line| line.starts_with("? ")), "{said:?}");
+
     let said = netintent(kubectl, &["check", "-n", "lim-bank", "-o", "json"])?;
     assert_eq!(said.status, Some(2), "{said:?}");
     let codes: Vec<String> = said.json()["items"]
