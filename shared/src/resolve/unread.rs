@@ -33,7 +33,7 @@ mod tests {
     fn ask(kinds: &[&'static str], why: &str, only: bool) -> Vec<&'static str> {
         let mut objects = objects(&deployment("shop", "web", ""));
         let gap = |kind: &&'static str| Unread {
-            group: "".into(),
+            group: String::new(),
             kind: (*kind).into(),
             extent: Extent::AllBut(["shop".to_owned()].into()),
             why: why.to_owned(),
