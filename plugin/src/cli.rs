@@ -152,7 +152,7 @@ pub(crate) struct Explain {
     #[arg(value_name = "CALLEE[:PORT]")]
     pub(crate) callee: String,
 
-    /// Print nothing; the exit status is the answer
+    /// Print no answer, only warnings and errors; the exit status is the answer
     #[arg(short, long, conflicts_with = "output")]
     pub(crate) quiet: bool,
 

@@ -16,4 +16,5 @@ pub(crate) mod sarif;
 pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod uninstall;
+pub(crate) mod unread;
 pub(crate) mod views;

@@ -14,7 +14,7 @@ use netintent::finding::Finding;
 use netintent::manifest::Object;
 use netintent::names::printable;
 use netintent::objects::Objects;
-use netintent::resolve::{Home, ResolveError, Role, Subject, resolve};
+use netintent::resolve::{Home, ResolveError, Role, Subject, may_be_unread, resolve};
 use netintent::snapshot::{Options, Snapshot};
 
 use crate::cli::Input;
@@ -186,7 +186,7 @@ fn read(files: Vec<File>, input: &Input, options: &Options, names: &[&str]) -> R
     let sources = Sources::new(files);
     let Manifests { objects, mut findings, observed } = read::objects(&sources, namespace(input), false)?;
     let mut snapshot = Snapshot::new(objects, &Options { observed, ..options.clone() });
-    live::report_unread(&snapshot.objects.unread);
+    live::report_unread(&snapshot.objects.unread, input.verbose);
     findings.append(&mut snapshot.findings);
     let namespace = namespace(input).to_owned();
     Ok(Loaded { snapshot, findings, sources, namespace, shown: None, under: Vec::new() })
@@ -247,13 +247,12 @@ impl Loaded {
     /// # Errors
     /// Where it stands for nothing, or for too much; where it may well stand for what could not be read, that is said.
     pub(crate) fn resolve(&self, text: &str, role: Role, home: Home<'_>) -> Result<Subject> {
-        resolve(&self.snapshot, text, role, home).map_err(|error| self.unresolved(text, error))
+        resolve(&self.snapshot, text, role, home).map_err(|error| self.unresolved(text, home, error))
     }
 
     /// The same of what else looks for a name.
-    pub(crate) fn unresolved(&self, text: &str, error: ResolveError) -> Error {
-        let unread = &self.snapshot.objects.unread;
-        if unread.is_empty() {
+    pub(crate) fn unresolved(&self, text: &str, home: Home<'_>, error: ResolveError) -> Error {
+        if !may_be_unread(&self.snapshot, text, home) {
             return error.into();
         }
         let message = format!("cannot tell: `{}` is not among what could be read", printable(text));

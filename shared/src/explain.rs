@@ -54,7 +54,7 @@ pub struct Explanation {
     pub summary: String,
     /// The ports of the destination's pods that were asked about, all pods taken together.
     pub asked: PortSet,
-    /// Those of them that every pair of pods may use.
+    /// Those of them that every pair of pods may use; none where that can't be told.
     pub ports: PortSet,
     /// From the Service and the intent to the policies, in order.
     pub chain: Vec<Step>,
@@ -138,6 +138,7 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Explanation {
         fixes: Vec::new(),
     };
     let told = chain::Told::new(snapshot, question, &pairs);
+    explanation.chain.extend(unread::address_step(snapshot, question));
     explanation.chain.extend(told.steps(&pairs));
     explanation.summary = told.summary(&explanation, &pairs);
     if !unread::is_denied_for_certain(snapshot, &pairs)
@@ -145,6 +146,7 @@ pub fn explain(snapshot: &Snapshot, question: &Question) -> Explanation {
     {
         explanation.allowed = None;
         explanation.in_part = false;
+        explanation.ports = PortSet::none();
         explanation.summary = summary;
         return explanation;
     }

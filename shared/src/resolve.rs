@@ -16,8 +16,10 @@ use crate::snapshot::Snapshot;
 use crate::suggest::did_you_mean;
 
 mod patterns;
+mod unread;
 
 pub use patterns::{Called, callee_pattern, caller_pattern};
+pub use unread::may_be_unread;
 
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]

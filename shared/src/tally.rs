@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashSet;
 
-use crate::callee::{CalleePattern, Scope};
+use crate::callee::CalleePattern;
 use crate::caller::Caller;
 use crate::cut::{Declaration, Figures, figures};
 use crate::mode::Mode;
 use crate::names;
 use crate::snapshot::{Pod, Snapshot};
-use crate::unread::Unread;
+use crate::unread::{CALLERS, Gaps};
 
 /// How much there is in one namespace; `None` where nobody can tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,19 +42,6 @@ pub struct Tallies<'s> {
     /// Whether there may be more namespaces that take part.
     pub more: bool,
 }
-
-/// Where pods stand, or what makes them.
-const CALLERS: [&str; 9] = [
-    "Pod",
-    "ServiceAccount",
-    "Deployment",
-    "StatefulSet",
-    "DaemonSet",
-    "ReplicaSet",
-    "ReplicationController",
-    "CronJob",
-    "Job",
-];
 
 /// Counts it.
 pub fn by_namespace(snapshot: &Snapshot) -> Tallies<'_> {
@@ -142,55 +129,12 @@ fn counted(snapshot: &Snapshot) -> Figures {
     figures(all.iter().filter(|pod| !pod.lacks.is_empty()), snapshot)
 }
 
-/// What could not be read, and counts hang on.
-struct Gaps<'s> {
-    unread: Vec<&'s Unread>,
-}
-
-impl<'s> Gaps<'s> {
-    /// What approves, or forbids.
-    const STATEMENTS: [&'static str; 3] = ["Approval", "ClusterApproval", "ClusterProhibition"];
-
-    fn of(snapshot: &'s Snapshot) -> Self {
-        // Where there are no Approvals at all, that is known.
-        Self { unread: snapshot.objects.unread.iter().filter(|unread| !unread.is_not_installed()).collect() }
-    }
-
-    /// Whether some object of these kinds may be missing.
-    fn any(&self, kinds: &[&str]) -> bool {
-        self.unread.iter().any(|unread| kinds.contains(&&*unread.kind))
-    }
-
-    /// The same of a namespace.
-    fn in_namespace(&self, kinds: &[&str], namespace: &str) -> bool {
-        self.unread.iter().any(|unread| kinds.contains(&&*unread.kind) && unread.touches(namespace))
-    }
-
-    /// Whether something of these kinds may be missing that is about what a scope means.
-    fn about(&self, kinds: &[&str], scope: &Scope) -> bool {
-        match scope {
-            Scope::Service { namespace, .. } | Scope::Namespace(namespace) => self.in_namespace(kinds, namespace),
-            Scope::Cluster | Scope::Type(_) => self.any(kinds),
-        }
-    }
-
-    /// Whether what approves or forbids calls of a scope may be missing.
-    fn hides_statements(&self, scope: &Scope) -> bool {
-        self.any(&Self::STATEMENTS[1..]) || self.about(&Self::STATEMENTS[..1], scope)
-    }
-
-    /// Whether it may be missing who takes part of a scope.
-    fn hides_callee(&self, scope: &Scope) -> bool {
-        self.about(&["Namespace", "Service"], scope)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::snapshot::Options;
     use crate::testing::{NOW, approval, deployment, objects, service, snapshot};
-    use crate::unread::Extent;
+    use crate::unread::{Extent, Unread};
 
     const BANK: &str =
         "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: bank, labels: {netintent.dev/mode: enforce}}\n";

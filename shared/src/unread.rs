@@ -6,6 +6,12 @@ use std::fmt;
 use crate::manifest::is_foreign;
 use crate::objects::Kind;
 
+mod gaps;
+mod undecided;
+
+pub(crate) use gaps::{CALLERS, Gaps};
+pub use undecided::{may_be_approved, undecided};
+
 /// Objects of a kind that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unread {
@@ -41,6 +47,11 @@ impl Unread {
         self.why == Self::NOT_INSTALLED
     }
 
+    /// The kind, of several.
+    pub fn kinds(&self) -> String {
+        if self.group == Self::ANY_OTHER { self.kind.to_string() } else { plural(&self.kind) }
+    }
+
     /// Whether something in a namespace may be among it. What is in no namespace may bear on any.
     pub fn touches(&self, namespace: &str) -> bool {
         match &self.extent {
@@ -64,11 +75,11 @@ impl fmt::Display for Unread {
             Extent::One(namespace, name) if namespace.is_empty() => write!(f, "{} {name}", self.kind),
             Extent::One(namespace, name) => write!(f, "{} {namespace}/{name}", self.kind),
             _ if self.group == Self::ANY_OTHER => f.write_str(&self.kind),
-            Extent::AllBut(read) if read.is_empty() => f.write_str(&plural(&self.kind)),
+            Extent::AllBut(read) if read.is_empty() => f.write_str(&self.kinds()),
             Extent::AllBut(read) => {
                 let names = read.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
                 let of = if self.kind == "Namespace" { "other than" } else { "outside of" };
-                write!(f, "{} {of} {names}", plural(&self.kind))
+                write!(f, "{} {of} {names}", self.kinds())
             }
         }
     }
@@ -78,6 +89,7 @@ impl fmt::Display for Unread {
 fn plural(kind: &str) -> String {
     match kind.strip_suffix('y') {
         Some(stem) if !kind.ends_with("way") => format!("{stem}ies"),
+        _ if kind.ends_with('s') => format!("{kind}es"),
         _ => format!("{kind}s"),
     }
 }
@@ -111,6 +123,7 @@ mod tests {
             (unread("Pod", &["bank", "shop"]), "Pods outside of bank, shop"),
             (unread("Namespace", &["bank"]), "Namespaces other than bank"),
             (unread("Gateway", &[]), "Gateways"),
+            (unread("Ingress", &["shop"]), "Ingresses outside of shop"),
             (Unread { extent: one("bank"), ..unread("Pod", &[]) }, "Pod bank/a"),
             (Unread { extent: one(""), ..unread("ClusterApproval", &[]) }, "ClusterApproval a"),
         ] {

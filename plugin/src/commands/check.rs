@@ -3,19 +3,20 @@
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 
+use netintent::callee::CalleePattern;
+use netintent::caller::Caller;
 use netintent::check::accept::{Accepted, accept, comments};
 use netintent::check::check;
 use netintent::finding::{Code, Finding, Severity};
 use netintent::suggest::did_you_mean;
 
-use super::list::incomplete;
 use crate::cli::{Check, CheckFormat};
 use crate::error::{Error, Result, Status};
 use crate::printer::{self, BOLD, styled};
 use crate::render::findings::{self, Found};
 use crate::render::items::Items;
-use crate::render::{github, junit, sarif};
-use crate::source::{self, Loaded, Sources};
+use crate::render::{github, junit, sarif, unread};
+use crate::source::{self, Loaded};
 
 pub(super) fn run(args: &Check) -> Result<Status> {
     if let Some(code) = &args.explain {
@@ -43,7 +44,10 @@ pub(super) fn run(args: &Check) -> Result<Status> {
     let least = args.fail_on.severity();
     print(&mut out, &found, &loaded, args.output.format, least)?;
     out.flush()?;
-    summary(&found, &accepted, args, sources);
+    if !matches!(args.output.format, CheckFormat::Json | CheckFormat::Yaml) {
+        unread::report(&undecided(&loaded));
+    }
+    summary(&found, &accepted, args, &loaded);
     if !snapshot.objects.unread.is_empty() {
         // What was not read may be as wrong as can be.
         return Ok(Status::Trouble);
@@ -89,16 +93,27 @@ fn print(
         CheckFormat::Text => findings::text(out, found, &loaded.sources),
         CheckFormat::Table | CheckFormat::Markdown => findings::table(out, found, format == CheckFormat::Markdown),
         CheckFormat::Name => findings::names(out, found),
-        CheckFormat::Json => findings::items(Items::json(out, "FindingList")?, found, &incomplete(&loaded.snapshot)),
-        CheckFormat::Yaml => findings::items(Items::yaml(out, "FindingList")?, found, &incomplete(&loaded.snapshot)),
+        CheckFormat::Json => findings::items(Items::json(out, "FindingList")?, found, &incomplete(loaded)),
+        CheckFormat::Yaml => findings::items(Items::yaml(out, "FindingList")?, found, &incomplete(loaded)),
         CheckFormat::Github => github::print(out, found),
         CheckFormat::Sarif => sarif::print(out, found),
         CheckFormat::Junit => junit::print(out, found, least),
     }
 }
 
+/// What could not be read, and what is declared of it by the workloads that are shown.
+fn incomplete(loaded: &Loaded) -> Vec<(&'static str, serde_json::Value)> {
+    unread::fields(&loaded.snapshot, &undecided(loaded))
+}
+
+fn undecided(loaded: &Loaded) -> Vec<(&Caller, &CalleePattern)> {
+    let workloads = &loaded.snapshot.workloads;
+    netintent::unread::undecided(&loaded.snapshot, &|workload| loaded.shows(&workloads[workload].namespace))
+}
+
 /// How many there are, and how many were accepted.
-fn summary(found: &[Found<'_>], accepted: &[Accepted], args: &Check, sources: &Sources) {
+fn summary(found: &[Found<'_>], accepted: &[Accepted], args: &Check, loaded: &Loaded) {
+    let Loaded { snapshot, sources, .. } = loaded;
     if args.input.verbose {
         for Accepted { finding, reason } in accepted {
             printer::note(&format!("accepted ({reason}): {}", sources.worded(finding)));
@@ -118,7 +133,9 @@ fn summary(found: &[Found<'_>], accepted: &[Accepted], args: &Check, sources: &S
     .into_iter()
     .flatten()
     .collect();
-    let said = if counts.is_empty() { "Nothing found".to_owned() } else { format!("Found {}", counts.join(", ")) };
+    let among = unread::among(snapshot);
+    let said =
+        if counts.is_empty() { format!("Nothing found{among}") } else { format!("Found {}{among}", counts.join(", ")) };
     let accepted = counted(accepted.len(), "finding is accepted", "findings are accepted");
     let accepted = accepted.map_or_else(String::new, |text| format!("; {text}"));
     printer::note(&format!("{said}{accepted}."));

@@ -10,6 +10,7 @@ use netintent::diff::{Change, Difference, Needed, Protection, ProtectionChange, 
 use netintent::owner::Owner;
 use netintent::snapshot::Snapshot;
 use netintent::suggest::did_you_mean;
+use netintent::unread::may_be_approved;
 
 use super::list::parse_selector;
 use crate::cli::{Diff, Format};
@@ -20,6 +21,7 @@ use crate::render::ends::{self, caveats, short};
 use crate::render::items::Items;
 use crate::render::markdown;
 use crate::render::table::{TableWriter, Tone, plain};
+use crate::render::unread;
 use crate::source::{self, Loaded, Prune};
 
 pub(super) fn run(args: &Diff) -> Result<Status> {
@@ -74,7 +76,7 @@ fn items(before: &Snapshot, after: &Snapshot, changes: &Changes, mut items: Item
                 "caller": n.caller.to_string(),
                 "callee": n.callee.to_string(),
                 "owner": owner(after, n),
-                "rejected": n.strictness == Strictness::Reject,
+                "rejected": is_known(after, n).then_some(n.strictness == Strictness::Reject),
                 "paste": paste(after, n),
             })
         })
@@ -88,7 +90,9 @@ fn items(before: &Snapshot, after: &Snapshot, changes: &Changes, mut items: Item
             serde_json::json!({"namespace": namespace, "name": name, "before": word(s.before), "after": word(s.after)})
         })
         .collect();
-    items.finish(&[("approvalsNeeded", needed.into()), ("services", services.into())])?;
+    let mut fields = vec![("approvalsNeeded", needed.into()), ("services", services.into())];
+    fields.extend(unread::fields(after, &[]));
+    items.finish(&fields)?;
     Ok(any)
 }
 
@@ -110,10 +114,11 @@ fn table(out: &mut dyn Write, before: &Snapshot, after: &Snapshot, changes: &Cha
     }
     let mut writer = TableWriter::new(out, format, headers, args.no_headers);
     diff(before, after, &mut |d: Difference<'_>| {
-        let tone = match d.change() {
-            Change::Added => Tone::Good,
-            Change::Removed => Tone::Bad,
-            Change::Changed => Tone::Note,
+        let change = match d.change() {
+            _ if !difference::is_known(&d) => ("cannot tell".to_owned(), Tone::Note),
+            Change::Added => (Change::Added.as_str().to_owned(), Tone::Good),
+            Change::Removed => (Change::Removed.as_str().to_owned(), Tone::Bad),
+            Change::Changed => (Change::Changed.as_str().to_owned(), Tone::Note),
         };
         let ports = |allowed: &netintent::diff::Allowed| {
             if allowed.ports.is_empty() && allowed.in_part.is_empty() {
@@ -123,7 +128,7 @@ fn table(out: &mut dyn Write, before: &Snapshot, after: &Snapshot, changes: &Cha
             }
         };
         let mut row = vec![
-            (d.change().as_str().to_owned(), tone),
+            change,
             plain(short(&d.source, wide)),
             plain(short(&d.destination, wide)),
             ports(&d.before),
@@ -157,6 +162,7 @@ fn table(out: &mut dyn Write, before: &Snapshot, after: &Snapshot, changes: &Cha
         for needed in &changes.needed {
             let without = match (&needed.reason, needed.strictness) {
                 (Reason::Prohibited { .. }, _) => ("prohibited", Tone::Bad),
+                _ if !is_known(after, needed) => ("cannot tell", Tone::Note),
                 (_, Strictness::Reject) => ("rejected at admission", Tone::Bad),
                 _ => ("a warning", Tone::Note),
             };
@@ -175,7 +181,7 @@ fn table(out: &mut dyn Write, before: &Snapshot, after: &Snapshot, changes: &Cha
     }
     out.flush()?;
     if !printed {
-        printer::note("No differences.");
+        unread::none(after, "No differences");
     }
     Ok(any)
 }
@@ -197,6 +203,11 @@ fn paste(snapshot: &Snapshot, needed: &Needed) -> Option<String> {
     (!helpless).then(|| approval::manifest(&needed.caller, &needed.callee))
 }
 
+/// Whether it is certain that it takes one: an approval that could not be read may do.
+fn is_known(snapshot: &Snapshot, needed: &Needed) -> bool {
+    matches!(needed.reason, Reason::Prohibited { .. }) || !may_be_approved(snapshot, &needed.callee)
+}
+
 /// Whose approval it takes.
 fn owner(snapshot: &Snapshot, needed: &Needed) -> String {
     if matches!(needed.reason, Reason::Prohibited { .. }) {
@@ -214,7 +225,11 @@ fn owner(snapshot: &Snapshot, needed: &Needed) -> String {
 /// The Service that an intent names though there is none of the name.
 fn missing<'n>(snapshot: &Snapshot, needed: &'n Needed) -> Option<(&'n str, &'n str)> {
     match &needed.callee.scope {
-        Scope::Service { namespace, name } if snapshot.service(namespace, name).is_none() => Some((namespace, name)),
+        Scope::Service { namespace, name }
+            if snapshot.service(namespace, name).is_none() && !snapshot.is_unread("Service", namespace) =>
+        {
+            Some((namespace, name))
+        }
         _ => None,
     }
 }

@@ -50,8 +50,8 @@ pub(super) fn run(args: &Explain) -> Result<Status> {
     }
     let ends = [subject(snapshot, &question.source, true), subject(snapshot, &question.destination, false)];
     print(args, &loaded, &explanation, ends, Some(&question))?;
-    // What it would be with labels and approvals nobody knows.
-    if snapshot.objects.unread.iter().any(Unread::is_not_installed) {
+    // What it would be with labels and approvals nobody knows; what policies deny, they deny.
+    if explanation.allowed == Some(true) && snapshot.objects.unread.iter().any(Unread::is_not_installed) {
         return Ok(Status::Trouble);
     }
     Ok(status(&explanation))

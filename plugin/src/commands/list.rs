@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 
-use netintent::callee::Scope;
+use netintent::callee::{CalleePattern, Scope};
+use netintent::caller::Caller;
 use netintent::list::{Caveat, Connection, Filter, Group, grouped, list};
 use netintent::names::printable;
 use netintent::port::PortSet;
@@ -17,7 +18,8 @@ use crate::printer::{self, NOTE, styled};
 use crate::render::ends::{self, caveats, full, short};
 use crate::render::items::Items;
 use crate::render::table::{Field, TableWriter, Tone, Totals, plain};
-use crate::render::views::{ConnectionView, GroupView, UnreadView};
+use crate::render::unread;
+use crate::render::views::{ConnectionView, GroupView};
 use crate::source::{self, Loaded};
 
 pub(super) fn run(args: &List) -> Result<Status> {
@@ -28,7 +30,7 @@ pub(super) fn run(args: &List) -> Result<Status> {
     let filter = filter(&loaded, args)?;
     let mut out = printer::stdout_for(args.output.format);
     if args.grouped {
-        print_groups(&mut out, snapshot, &grouped(snapshot, &filter), args)?;
+        print_groups(&mut out, snapshot, &grouped(snapshot, &filter), &filter, args)?;
     } else {
         match args.output.format {
             Format::Json => items(snapshot, &filter, Items::json(&mut out, "ConnectionList")?)?,
@@ -40,6 +42,9 @@ pub(super) fn run(args: &List) -> Result<Status> {
         }
     }
     out.flush()?;
+    if args.declared && !matches!(args.output.format, Format::Json | Format::Yaml) {
+        unread::report(&undecided(snapshot, &filter));
+    }
     Ok(if snapshot.objects.unread.is_empty() { Status::Yes } else { Status::Trouble })
 }
 
@@ -99,14 +104,15 @@ fn selected(snapshot: &Snapshot, text: &str) -> Result<Vec<bool>> {
 
 fn items(snapshot: &Snapshot, filter: &Filter, mut items: Items<'_>) -> io::Result<()> {
     list(snapshot, filter, &mut |connection| items.item(&ConnectionView::new(snapshot, connection)))?;
-    items.finish(&incomplete(snapshot))
+    items.finish(&unread::fields(snapshot, &undecided(snapshot, filter)))
 }
 
-/// What could not be read, as a field of the list; nothing where all was.
-pub(super) fn incomplete(snapshot: &Snapshot) -> Vec<(&'static str, serde_json::Value)> {
-    let unread = UnreadView::of(snapshot);
-    let fields = |unread| serde_json::to_value(unread).map(|value| vec![("unread", value)]);
-    if unread.is_empty() { Vec::new() } else { fields(unread).unwrap_or_default() }
+/// What the wanted callers declare of callees that could not be read. Where one callee is asked for, it could be.
+fn undecided<'s>(snapshot: &'s Snapshot, filter: &Filter) -> Vec<(&'s Caller, &'s CalleePattern)> {
+    if filter.to.is_some() {
+        return Vec::new();
+    }
+    netintent::unread::undecided(snapshot, &|workload| filter.wants(Some(workload), None))
 }
 
 /// Which columns a table has, besides the ends and the ports.
@@ -188,7 +194,7 @@ fn table(out: &mut dyn Write, snapshot: &Snapshot, filter: &Filter, args: &List)
     // What is said about the table comes after it.
     out.flush()?;
     if !any {
-        printer::note(if filter.declared { "No declared connections." } else { "No connections." });
+        unread::none(snapshot, if filter.declared { "No declared connections" } else { "No connections" });
     }
     if uncertain {
         printer::note("Policies of other APIs may allow or deny more: -o wide shows where.");
@@ -230,7 +236,8 @@ fn report_cut(snapshot: &Snapshot, filter: &Filter) -> io::Result<()> {
     let mut cut = 0;
     let filter = Filter { declared: true, ..filter.clone() };
     list(snapshot, &filter, &mut |connection| {
-        cut += usize::from(!connection.cut().is_empty());
+        let is_known = !connection.caveats.iter().any(Caveat::is_fatal);
+        cut += usize::from(is_known && !connection.cut().is_empty());
         io::Result::Ok(())
     })?;
     if cut > 0 {
@@ -278,10 +285,16 @@ fn isolated(egress: bool, ingress: bool) -> &'static str {
     }
 }
 
-fn print_groups(out: &mut dyn Write, snapshot: &Snapshot, groups: &[Group<'_>], args: &List) -> io::Result<()> {
+fn print_groups(
+    out: &mut dyn Write,
+    snapshot: &Snapshot,
+    groups: &[Group<'_>],
+    filter: &Filter,
+    args: &List,
+) -> io::Result<()> {
     let stream = |mut items: Items<'_>| {
         groups.iter().try_for_each(|group| items.item(&GroupView::new(snapshot, group)))?;
-        items.finish(&incomplete(snapshot))
+        items.finish(&unread::fields(snapshot, &undecided(snapshot, filter)))
     };
     match args.output.format {
         Format::Json => stream(Items::json(out, "ConnectionGroupList")?),
@@ -310,7 +323,7 @@ fn print_groups(out: &mut dyn Write, snapshot: &Snapshot, groups: &[Group<'_>], 
                 writer.row(row)?;
             }
             if !writer.finish()? {
-                printer::note("No connections.");
+                unread::none(snapshot, "No connections");
             }
             Ok(())
         }

@@ -13,6 +13,7 @@ use crate::cli::{ManifestFormat, Render};
 use crate::error::{Error, Result, Status};
 use crate::printer;
 use crate::render::manifests;
+use crate::render::unread;
 use crate::source::{self, Loaded};
 
 pub(super) fn run(args: &Render) -> Result<Status> {
@@ -58,8 +59,8 @@ fn service(loaded: &Loaded, text: &str, args: &Render) -> Result<usize> {
         let help = format!("leave out `:{}`: a policy is of all ports of its Service", printable(port));
         return Err(Error::with_help(format!("`{}` is named with a port", printable(name)), help));
     }
-    let found = resolve::service(&loaded.snapshot, text, source::home(&args.input, loaded));
-    found.map_err(|error| loaded.unresolved(text, error))
+    let home = source::home(&args.input, loaded);
+    resolve::service(&loaded.snapshot, text, home).map_err(|error| loaded.unresolved(text, home, error))
 }
 
 /// Why a Service that was asked for has no policy.
@@ -77,6 +78,9 @@ fn lacking(snapshot: &Snapshot, service: usize) -> Option<String> {
 
 /// Why there is no policy at all.
 fn nothing(snapshot: &Snapshot, args: &Render) -> &'static str {
+    if !unread::among(snapshot).is_empty() {
+        return "No policies among what could be read.";
+    }
     let mut services = snapshot.services.iter().map(|service| service.mode);
     let mut namespaces = snapshot.namespaces.values().map(|namespace| namespace.mode);
     if services.any(|mode| mode == Mode::Enforce) || namespaces.any(|mode| mode == Mode::Enforce) {

@@ -1,6 +1,7 @@
 //! A connection that changes, as JSON and YAML have it.
 
 use netintent::diff::{Change, Difference};
+use netintent::list::Caveat;
 use netintent::snapshot::Snapshot;
 use serde::Serialize;
 
@@ -27,7 +28,7 @@ impl<'a> DifferenceView<'a> {
     pub(crate) fn new(before: &'a Snapshot, after: &'a Snapshot, d: &'a Difference<'_>) -> Self {
         let side = if d.change() == Change::Removed { before } else { after };
         Self {
-            change: d.change().as_str(),
+            change: if is_known(d) { d.change().as_str() } else { "unknown" },
             source: source(side, &d.source),
             destination: destination(&d.destination),
             before: ports(&d.before.ports),
@@ -39,9 +40,15 @@ impl<'a> DifferenceView<'a> {
     }
 }
 
-/// `+` for what comes, `-` for what goes, `~` for what changes, and the ends.
+/// Whether all was read that a change hangs on.
+pub(crate) fn is_known(d: &Difference<'_>) -> bool {
+    !d.caveats.iter().any(Caveat::is_fatal)
+}
+
+/// `+` for what comes, `-` for what goes, `~` for what changes, `?` where that can't be told, and the ends.
 pub(crate) fn name(d: &Difference<'_>) -> String {
     let sign = match d.change() {
+        _ if !is_known(d) => '?',
         Change::Added => '+',
         Change::Removed => '-',
         Change::Changed => '~',

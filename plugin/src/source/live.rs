@@ -17,7 +17,7 @@ use crate::printer;
 /// Reads the cluster; `names` are what is asked about, as typed.
 pub(super) fn load(input: &Input, names: &[&str], what: What) -> Result<Loaded> {
     let (World { objects, unread, mut findings, .. }, namespace) =
-        world(&input.connection, input.namespace.as_deref(), names, what)?;
+        world(&input.connection, input.namespace.as_deref(), names, what, input.verbose)?;
     let mut objects = collect(objects, &|_| String::new(), &mut findings);
     objects.unread = unread;
     let mut snapshot = Snapshot::new(objects, &options(input));
@@ -39,13 +39,19 @@ pub(super) struct What {
 }
 
 /// Reads what is wanted, and gives the namespace of what names none.
-fn world(connection: &Connection, own: Option<&str>, names: &[&str], what: What) -> Result<(World, String)> {
+fn world(
+    connection: &Connection,
+    own: Option<&str>,
+    names: &[&str],
+    what: What,
+    verbose: bool,
+) -> Result<(World, String)> {
     let cluster = Cluster::connect(connection)?;
     let namespace = own.unwrap_or(cluster.namespace()).to_owned();
     let What { exposures, endpoints, nodes } = what;
     let wanted = Wanted { namespaces: named(&namespace, names), exposures, endpoints, nodes };
     let world = read(&cluster, &wanted)?;
-    report_unread(&world.unread);
+    report_unread(&world.unread, verbose);
     Ok((world, namespace))
 }
 
@@ -62,7 +68,7 @@ pub(super) struct Base {
 pub(super) fn objects(input: &Input, names: &[String], what: What) -> Result<Base> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (World { mut objects, unread, .. }, namespace) =
-        world(&input.connection, input.namespace.as_deref(), &names, what)?;
+        world(&input.connection, input.namespace.as_deref(), &names, what, input.verbose)?;
     let of_template = |object: &Object| match object {
         Object::Workload(workload) if workload.kind == "Pod" => {
             let owner = workload.metadata.controller.as_ref();
@@ -78,7 +84,7 @@ pub(super) fn objects(input: &Input, names: &[String], what: What) -> Result<Bas
 
 /// The objects of the cluster as they were read, and what could not be.
 pub(crate) fn nodes(connection: &Connection) -> Result<(Vec<Node>, Vec<Unread>)> {
-    let (world, _) = world(connection, None, &[], What { exposures: true, endpoints: true, nodes: true })?;
+    let (world, _) = world(connection, None, &[], What { exposures: true, endpoints: true, nodes: true }, false)?;
     Ok((world.nodes, world.unread))
 }
 
@@ -89,10 +95,10 @@ fn named(own: &str, names: &[&str]) -> BTreeSet<String> {
     all.chain([own.to_owned()]).collect()
 }
 
-/// Says what could not be read: kinds together, and of many single objects the first ones.
-pub(super) fn report_unread(unread: &[Unread]) {
+/// Says what could not be read: kinds together, and of many kinds or objects the first ones unless all are asked for.
+pub(super) fn report_unread(unread: &[Unread], all: bool) {
     const MOST: usize = 5;
-    let mut whole: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut whole: BTreeMap<String, Vec<&Unread>> = BTreeMap::new();
     let mut single: Vec<String> = Vec::new();
     if unread.iter().any(Unread::is_not_installed) {
         let help =
@@ -101,18 +107,46 @@ pub(super) fn report_unread(unread: &[Unread]) {
     }
     for unread in unread.iter().filter(|unread| !unread.is_not_installed()) {
         match &unread.extent {
-            Extent::AllBut(_) => whole.entry(who(&unread.why)).or_default().push(unread.to_string()),
+            Extent::AllBut(_) => whole.entry(who(&unread.why)).or_default().push(unread),
             Extent::One(..) => single.push(format!("{unread} can't be read: {}", unread.why)),
         }
     }
     for (who, kinds) in whole {
         let by = if who.is_empty() { String::new() } else { format!(" by {who}") };
-        printer::warning(&format!("not permitted to be read{by}: {}", kinds.join("; ")));
+        printer::warning(&format!("not permitted to be read{by}: {}", kinds_text(&kinds, all)));
     }
-    single.iter().take(MOST).for_each(|text| printer::warning(&printable(text)));
-    if single.len() > MOST {
-        printer::warning(&format!("and {} more objects can't be read", single.len() - MOST));
+    let shown = if all { single.len() } else { MOST };
+    single.iter().take(shown).for_each(|text| printer::warning(&printable(text)));
+    if single.len() > shown {
+        printer::warning(&format!("and {} more objects can't be read", single.len() - shown));
     }
+}
+
+/// Kinds that could not be read, by where: those first that answers mostly hang on.
+fn kinds_text(unread: &[&Unread], all: bool) -> String {
+    const MOST: usize = 4;
+    const FIRST: [&str; 6] = ["Pod", "Service", "NetworkPolicy", "Approval", "ClusterApproval", "ClusterProhibition"];
+    let mut places: BTreeMap<&Extent, Vec<&Unread>> = BTreeMap::new();
+    unread.iter().for_each(|unread| places.entry(&unread.extent).or_default().push(unread));
+    let texts: Vec<String> = places
+        .into_iter()
+        .map(|(extent, mut kinds)| {
+            kinds.sort_by_key(|unread| FIRST.iter().position(|kind| *kind == &*unread.kind).unwrap_or(FIRST.len()));
+            let shown = if all { kinds.len() } else { MOST };
+            let names: Vec<String> = kinds.iter().take(shown).map(|unread| unread.kinds()).collect();
+            let more = match kinds.len() - names.len() {
+                0 => String::new(),
+                more => format!(" and {more} more kinds"),
+            };
+            let read: Vec<&str> = match extent {
+                Extent::AllBut(read) => read.iter().map(String::as_str).collect(),
+                Extent::One(..) => Vec::new(),
+            };
+            let place = if read.is_empty() { String::new() } else { format!(" outside of {}", read.join(", ")) };
+            format!("{}{more}{place}", names.join(", "))
+        })
+        .collect();
+    texts.join("; ")
 }
 
 /// Who is not permitted something, as the API server says it: `pods is forbidden: User "a" cannot list …`.
@@ -124,6 +158,22 @@ fn who(why: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_kinds_those_are_named_that_matter() {
+        let gap = |kind: &'static str, read: &[&str]| {
+            let extent = Extent::AllBut(read.iter().map(|name| (*name).to_owned()).collect());
+            Unread { group: String::new(), kind: kind.into(), extent, why: "no".to_owned() }
+        };
+        let kinds =
+            ["Namespace", "CronJob", "Ingress", "NetworkPolicy", "Service", "Pod"].map(|kind| gap(kind, &["shop"]));
+        let all: Vec<Unread> =
+            kinds.into_iter().chain([gap("ClusterProhibition", &[]), gap("ClusterApproval", &[])]).collect();
+        let all: Vec<&Unread> = all.iter().collect();
+        let cluster = "ClusterApprovals, ClusterProhibitions; Pods, Services, NetworkPolicies";
+        assert_eq!(kinds_text(&all, false), format!("{cluster}, Namespaces and 2 more kinds outside of shop"));
+        assert_eq!(kinds_text(&all, true), format!("{cluster}, Namespaces, CronJobs, Ingresses outside of shop"));
+    }
 
     #[test]
     fn who_is_not_permitted_is_told() {

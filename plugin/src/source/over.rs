@@ -93,7 +93,7 @@ impl Files {
         let Self { sources, read } = self;
         let shown = (input.with_cluster && !input.all_namespaces).then(|| namespaces(&read.objects));
         let kept = if input.with_cluster { under.clone() } else { Vec::new() };
-        live::report_unread(&read.unread);
+        live::report_unread(&read.unread, input.verbose);
         let unread = unread.iter().chain(&read.unread).cloned().collect();
         let Manifests { mut objects, mut findings, .. } = laid_over(read, &sources, under);
         objects.unread = unread;

@@ -9,6 +9,7 @@ mod demo;
 mod findings;
 mod git;
 mod hostile;
+mod limited;
 mod mode;
 mod odd;
 mod odd_input;

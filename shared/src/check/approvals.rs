@@ -17,6 +17,7 @@ use crate::objects::Metadata;
 use crate::policy::Peer;
 use crate::snapshot::{Snapshot, wrong_port};
 use crate::suggest::did_you_mean;
+use crate::unread::Gaps;
 
 /// How long before its end an approval is said to expire, in days.
 const SOON: i64 = 30;
@@ -88,9 +89,10 @@ fn unused(snapshot: &Snapshot, approval: &Approval, uses: &Uses) -> Vec<Finding>
             _ => uses.iter().any(|(caller, intents)| pattern.matches(caller) && covers(intents)),
         }
     };
+    let gaps = Gaps::of(snapshot);
     let mut found = Vec::new();
     for (at, caller) in approval.callers.iter().enumerate() {
-        if approval.callees.iter().any(|callee| used(caller, callee)) {
+        if gaps.hides_callers(caller) || approval.callees.iter().any(|callee| used(caller, callee)) {
             continue;
         }
         let callees: Vec<String> = approval.callees.iter().map(ToString::to_string).collect();

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use crate::callee::CalleePattern;
 use crate::evaluate::{End, evaluate};
 use crate::finding::{Code, Finding};
-use crate::list::{Connection, Filter, Party, list};
+use crate::list::{Caveat, Connection, Filter, Party, list};
 use crate::mode::Mode;
 use crate::policy::{NetworkPolicy, Peer, Rule};
 use crate::port::PortSet;
@@ -40,7 +40,9 @@ fn cut(snapshot: &Snapshot) -> Vec<Finding> {
     let mut cuts: BTreeMap<(u32, &CalleePattern), Cut> = BTreeMap::new();
     let filter = Filter { declared: true, ..Filter::default() };
     let mut see = |connection: &Connection<'_>| -> Result<(), Infallible> {
-        let lost = connection.cut();
+        // What could not be read may let it in.
+        let is_known = !connection.caveats.iter().any(Caveat::is_fatal);
+        let lost = if is_known { connection.cut() } else { PortSet::none() };
         if let (Party::Workload(source), Party::Workload(destination), false) =
             (&connection.source, &connection.destination, lost.is_empty())
         {

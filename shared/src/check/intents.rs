@@ -4,13 +4,14 @@ use rustc_hash::FxHashSet;
 
 use crate::callee::{CalleePattern, Scope};
 use crate::catalogue::callee_mode;
-use crate::derive::{Strictness, strictness};
+use crate::derive::{Reason, Strictness, strictness};
 use crate::finding::{Code, Finding};
 use crate::mode::Mode;
 use crate::names;
 use crate::refusal;
 use crate::snapshot::{Pod, Snapshot};
 use crate::statements::Statements;
+use crate::unread::Gaps;
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -43,7 +44,15 @@ fn of_callee(told: &Told<'_>, pod: &Pod, callee: &CalleePattern) -> Option<Findi
     if let Some(finding) = unknown(snapshot, callee) {
         return Some(finding);
     }
+    let gaps = Gaps::of(snapshot);
+    if gaps.hides_callee(&callee.scope) {
+        return None;
+    }
     let refusal = pod.derivation.refusals.iter().find(|refusal| *refusal.callee == *callee)?;
+    // There may be an approval that could not be read; a prohibition holds whatever there is.
+    if !matches!(refusal.reason, Reason::Prohibited { .. }) && gaps.hides_statements(&callee.scope) {
+        return None;
+    }
     let code = match strictness(snapshot.mode(&pod.caller.namespace), callee_mode(snapshot, callee)) {
         Strictness::None => return None,
         Strictness::Warn => Code::UnapprovedIntent,
@@ -53,8 +62,11 @@ fn of_callee(told: &Told<'_>, pod: &Pod, callee: &CalleePattern) -> Option<Findi
     Some(Finding::new(code, wording.message).help(wording.help))
 }
 
-/// What to say of a pattern that means no Service.
+/// What to say of a pattern that means no Service; nothing where there may be one that could not be read.
 pub(super) fn unknown(snapshot: &Snapshot, callee: &CalleePattern) -> Option<Finding> {
+    if Gaps::of(snapshot).hides_services(&callee.scope) {
+        return None;
+    }
     let (message, help) = refusal::unknown(snapshot, callee, &format!(" in {}", snapshot.options.place()))?;
     Some(Finding::new(Code::UnknownCallee, message).help(help))
 }
@@ -102,6 +114,11 @@ fn unprotected(snapshot: &Snapshot, found: &mut Vec<Finding>) {
             continue;
         }
         let metadata = &snapshot.objects.services[at].metadata;
+        if !snapshot.namespaces.get(&metadata.namespace).is_some_and(|state| state.known)
+            && snapshot.is_unread("Namespace", &metadata.namespace)
+        {
+            continue;
+        }
         let (name, callers) = (metadata.full_name(), crate::finding::some(callers));
         let message = format!("Service {name} is off, and everybody may call it; it is declared by {callers}");
         let help = format!("kubectl label namespace {} {}={}", metadata.namespace, names::MODE, Mode::Shadow);

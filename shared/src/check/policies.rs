@@ -9,6 +9,7 @@ use crate::policy::{Direction, NetworkPolicy, Peer, Rule};
 use crate::render::{Rendered, rendered};
 use crate::selector::Selector;
 use crate::snapshot::{Policy, Snapshot};
+use crate::unread::Gaps;
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
     let mut found: Vec<Finding> = rendered(snapshot).iter().filter_map(Rendered::finding).collect();
@@ -70,7 +71,7 @@ fn matches_nothing(
 ) -> Option<Finding> {
     let Peer::Pods { pods, namespaces } = peer else { return None };
     let own = policy.metadata.namespace.as_str();
-    if !super::peer_pods(snapshot, own, peer).is_empty() {
+    if !super::peer_pods(snapshot, own, peer).is_empty() || may_be_unread(snapshot, own, namespaces.as_deref()) {
         return None;
     }
     let verb = if direction == Direction::Ingress { "lets nobody in" } else { "lets nobody out" };
@@ -97,6 +98,15 @@ fn matches_nothing(
     let mut path = path.to_vec();
     path.push("podSelector".into());
     Some(finding.help(near).field(super::to_requirement(&path, &["matchLabels"], requirement)))
+}
+
+/// Whether a peer may match pods that could not be read; without a selector of namespaces it means those of its own.
+fn may_be_unread(snapshot: &Snapshot, own: &str, namespaces: Option<&Selector>) -> bool {
+    let gaps = Gaps::of(snapshot);
+    match namespaces {
+        None => gaps.in_namespace(&["Pod"], own),
+        Some(_) => gaps.any(&["Pod", "Namespace"]),
+    }
 }
 
 /// The pods of the namespaces that a selector selects; `None` where it selects none that has pods in the input.

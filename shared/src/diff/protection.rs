@@ -70,6 +70,11 @@ fn protections(snapshot: &Snapshot) -> BTreeMap<(&str, &str), Protection> {
     let services = snapshot.objects.services.iter().zip(&snapshot.services);
     services
         .filter(|(_, state)| !state.pods.is_empty())
+        // What could not be read may stand before it, or be behind it.
+        .filter(|(service, _)| {
+            let namespace = &service.metadata.namespace;
+            !["NetworkPolicy", "Pod"].iter().any(|kind| snapshot.is_unread(kind, namespace))
+        })
         .map(|(service, state)| {
             let closed = state.pods.iter().filter(|pod| isolated[**pod as usize]).count();
             let protection = match closed {

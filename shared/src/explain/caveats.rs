@@ -1,6 +1,6 @@
 //! What a verdict does not cover.
 
-use super::Pair;
+use super::{Pair, unread};
 use crate::cidr::AddressSet;
 use crate::evaluate::{End, hangs_on_blocks};
 use crate::list::{Caveat, own_caveats};
@@ -12,6 +12,11 @@ pub(super) fn of(snapshot: &Snapshot, pairs: &[Pair<'_>]) -> Vec<(Caveat, String
         for end in [pair.source, pair.destination] {
             if let End::Pod(pod) = end {
                 found.extend(own_caveats(snapshot, snapshot.workload_of(pod)));
+            }
+        }
+        for (end, called) in [(pair.source, false), (pair.destination, true)] {
+            if let End::Addresses(_) = end {
+                found.extend(unread::holders(snapshot, called).map(|unread| Caveat::Unread(unread.to_string())));
             }
         }
         if let (End::Pod(from), End::Pod(to)) = (pair.source, pair.destination)

@@ -35,7 +35,8 @@ pub(super) fn steps(snapshot: &Snapshot, pairs: &[Pair<'_>]) -> Vec<Step> {
             };
             let other = other.map_or_else(String::new, |(way, a)| format!(" {way} {}", super::parts::short(&a)));
             let End::Pod(pod) = end else { continue };
-            let step = side_step(snapshot, direction, side, &pair.asked);
+            let more = snapshot.is_unread("NetworkPolicy", snapshot.namespace_of(pod));
+            let step = side_step(snapshot, direction, side, &pair.asked, more);
             let workload = snapshot.workload_of(pod);
             let name = format!("{} {}{other}", workload.kind, workload.full_name());
             match told.iter_mut().find(|(s, _)| *s == step) {
@@ -60,25 +61,30 @@ pub(super) fn addresses(end: End<'_>) -> Option<AddressSet> {
     if let End::Addresses(addresses) = end { Some(addresses.clone()) } else { None }
 }
 
-fn side_step(snapshot: &Snapshot, direction: Direction, side: &Side, asked: &PortSet) -> Step {
+/// What one side's policies say; `more` is whether there may be some that could not be read.
+fn side_step(snapshot: &Snapshot, direction: Direction, side: &Side, asked: &PortSet, more: bool) -> Step {
     let (way, other) = match direction {
         Direction::Ingress => ("into", "ingress"),
         Direction::Egress => ("out of", "egress"),
     };
+    if !side.isolated && more {
+        return Step::new(None, format!("{other} {way} {{}}: no policy that could be read selects it"), None);
+    }
     if !side.isolated {
         return Step::new(true, format!("{other} {way} {{}} is open: no policy selects it"), None);
     }
     let allowed = side.ports.intersection(asked);
-    let verdict = if allowed == *asked {
+    let is_allowed = allowed == *asked;
+    // Policies add up: what these let in stays so, and what they do not, others may.
+    let missing = if is_allowed || more { None } else { Some(false) };
+    let verdict = if is_allowed {
         "is allowed".to_owned()
-    } else if allowed.is_empty() {
-        "is not allowed".to_owned()
     } else {
-        format!("is allowed on {allowed} alone")
+        let by = if more { " by the policies that could be read" } else { "" };
+        if allowed.is_empty() { format!("is not allowed{by}") } else { format!("is allowed on {allowed} alone{by}") }
     };
-    let mut step = Step::new(allowed == *asked, format!("{other} {way} {{}} {verdict}"), None);
-    // Policies add up: where one lets all of it in, that another does not is no fault.
-    let missing = if allowed == *asked { None } else { Some(false) };
+    let mut step =
+        Step::new(if is_allowed { Some(true) } else { missing }, format!("{other} {way} {{}} {verdict}"), None);
     step.steps = side.policies.iter().map(|reason| policy_step(snapshot, direction, reason, asked, missing)).collect();
     step
 }

@@ -184,6 +184,14 @@ fn a_cluster_without_netintent_is_shown_and_told_of() -> Result {
         assert!(said.err.contains("netintent is not installed in this cluster"), "{command:?}: {said:?}");
         assert!(said.err.contains("kubectl netintent install"), "{command:?}: {said:?}");
     }
+    // All of it is known: a slip is one, and what its policies deny is denied.
+    let said = netintent(kubectl, &["explain", "bare/ab", "bare/a"])?;
+    assert!(said.err.contains("no workload `ab` in namespace bare"), "{said:?}");
+    let deny = "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {namespace: bare, name: none}, \
+        spec: {podSelector: {}}}";
+    kubectl.pipe(["apply", "-f", "-"], deny)?;
+    assert_eq!(netintent(kubectl, &["explain", "198.51.100.7", "bare/a"])?.status, Some(1));
+    kubectl.text(["delete", "networkpolicy", "-n", "bare", "none"])?;
     let service = r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": "bare", "name": "b"}, "spec": {"selector": {"app": "b"}, "ports": [{"port": 80}]}}"#;
     kubectl.pipe(["apply", "-f", "-"], service)?;
     let said = netintent(kubectl, &["approve", "bare/*", "--to", "bare/b", "--apply"])?;

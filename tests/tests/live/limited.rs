@@ -55,6 +55,22 @@ fn who_may_read_one_namespace_is_told_what_is_known_of_it() -> Result {
     assert_eq!((said.status, said.out.as_str()), (Some(2), ""), "{said:?}");
     assert!(said.err.contains("cannot tell: `lim-shop/web` is not among what could be read"), "{said:?}");
 
+    // Nor what has an address that is nobody's in this namespace.
+    let address = |name: &str, namespace: &str| {
+        admin.text(["get", "service", name, "-n", namespace, "-o=jsonpath={.spec.clusterIP}"])
+    };
+    let (near, far) = (address("cards", "lim-bank")?, address("web", "lim-shop")?);
+    let explain = |more: &[&str]| netintent(kubectl, &[&["explain", "-n", "lim-bank", "teller"], more].concat());
+    let said = explain(&[&near])?;
+    assert!(said.status == Some(1) && said.out.contains("Service lim-bank/cards"), "{said:?}");
+    let said = explain(&[&far])?;
+    assert!(said.status == Some(2) && said.out.contains("may be of what could not be read"), "{said:?}");
+    assert_eq!(explain(&[&far, "-q"])?.status, Some(2));
+    let said = netintent(kubectl, &["explain", "-n", "lim-bank", &far, "teller", "-q"])?;
+    assert_eq!((said.status, said.out.as_str()), (Some(2), ""), "{said:?}");
+    let said = netintent(kubectl, &["explain", "-n", "lim-bank", "tellr", "ledger"])?;
+    assert!(said.status == Some(2) && said.err.contains("did you mean `teller`?"), "{said:?}");
+
     let said = netintent(kubectl, &["list", "-n", "lim-bank", "-o", "json"])?;
     assert_eq!(said.status, Some(2), "not all of it could be read: {said:?}");
     let list = said.json();
@@ -69,6 +85,15 @@ fn who_may_read_one_namespace_is_told_what_is_known_of_it() -> Result {
     for what in ["Pods outside of lim-bank", "NetworkPolicies outside of lim-bank", "ClusterApprovals"] {
         assert!(unread.contains(&what), "{unread:?}");
     }
+    // Of what is there already, and could not be read, nobody can say that it comes.
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("web.yaml");
+    std::fs::write(&file, workload("lim-shop", "web", ""))?;
+    let file = file.display().to_string();
+    let said = netintent(kubectl, &["diff", "-n", "lim-bank", "-f", &file, "-o", "name"])?;
+    assert_eq!(said.status, Some(2), "{said:?}");
+    assert!(!said.out.is_empty() && said.out.lines().all(|line| line.starts_with("? ")), "{said:?}");
+
     let said = netintent(kubectl, &["check", "-n", "lim-bank", "-o", "json"])?;
     assert_eq!(said.status, Some(2), "{said:?}");
     let codes: Vec<String> = said.json()["items"]
@@ -101,6 +126,8 @@ fn policies_that_cannot_be_read_make_no_verdict() -> Result {
     let explanation = said.json();
     assert_eq!(explanation["allowed"], serde_json::Value::Null, "{explanation}");
     assert!(explanation["summary"].as_str().is_some_and(|text| text.contains("NetworkPolicies")), "{explanation}");
+    let chain = explanation["chain"].to_string();
+    assert!(chain.contains("no policy that could be read selects it") && !chain.contains("is open"), "{chain}");
     let said = netintent(user.kubectl(), &["list", "-n", "blind"])?;
     assert_eq!(said.status, Some(2), "{said:?}");
     assert!(said.out.contains("(cannot tell)"), "{said:?}");
@@ -149,6 +176,16 @@ fn who_may_not_read_the_callee_has_the_webhook_asked() -> Result {
     assert!(said.out.contains("cannot tell"), "{said:?}");
     let granted = "the webhook grants ask-shop/web ask-bank/ledger:rpc: pods get the label ledger.ask-bank.to.netintent.dev/rpc=allowed";
     assert!(said.out.contains(granted), "{said:?}");
+    // Of a port that is not declared it is said that nothing is granted.
+    let said = explain("ask-bank/ledger", &[])?;
+    assert!(said.status == Some(2) && said.out.contains(granted), "{said:?}");
+    let alone = "of ask-bank/ledger ask-shop/web declares ask-bank/ledger:rpc alone: what else it has is not granted";
+    assert!(said.out.contains(alone), "{said:?}");
+    // What it declares itself is told, and not judged.
+    let said = netintent(user.kubectl(), &["list", "--declared", "-n", "ask-shop"])?;
+    assert!(said.err.contains("ask-shop/web declares ask-bank/ledger:rpc, of which not all"), "{said:?}");
+    let said = netintent(user.kubectl(), &["check", "-n", "ask-shop"])?;
+    assert!(!said.out.contains("there is no Service"), "{said:?}");
     let said = explain("ask-bank/cards", &[])?;
     assert_eq!(said.status, Some(2), "{said:?}");
     for text in [

@@ -42,6 +42,7 @@ pub(super) fn ask(
         said.steps.push(step(None, "what follows is what would be if it did".to_owned()));
         calls.push(callee.clone());
     }
+    let in_part = !calls.iter().any(|declared| declared.covers(callee));
     let service_account = &snapshot.spec(number).service_account;
     let probe = Probe { caller: &pod.caller, service_account, calls: &calls };
     match Cluster::connect(connection).ok()?.probe(&probe) {
@@ -54,7 +55,16 @@ pub(super) fn ask(
             said.steps.push(step(None, format!("the webhook can't be asked by a dry run of a pod: {why}")));
         }
     }
+    if in_part {
+        said.steps.push(step(false, only_in_part(&pod.caller, callee, &calls)));
+    }
     Some(said)
+}
+
+/// That of all that is asked about, only some is declared.
+fn only_in_part(caller: &Caller, callee: &CalleePattern, declared: &[CalleePattern]) -> String {
+    let declared: Vec<String> = declared.iter().map(ToString::to_string).collect();
+    format!("of {callee} {caller} declares {} alone: what else it has is not granted", declared.join(", "))
 }
 
 fn step(holds: impl Into<Option<bool>>, text: String) -> Step {
