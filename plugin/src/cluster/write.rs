@@ -1,6 +1,7 @@
 //! What is changed in a cluster: Approvals, each as it was read, or not at all.
 
 use http::{Method, Request};
+use jiff::Timestamp;
 use netintent::approval::{Approval, Cut, Draft};
 use netintent::names;
 use serde_json::{Value, json};
@@ -45,6 +46,33 @@ impl Cluster {
         }
         let path = path(&approval, false);
         self.change(Method::POST, &path, JSON, &object, dry_run)
+    }
+
+    /// Has an approval end at another time, and gives it another reason where one is given.
+    ///
+    /// # Errors
+    /// Where the API server refuses, or somebody else changed it meanwhile.
+    pub(crate) fn renew(
+        &self,
+        approval: &Approval,
+        at: Timestamp,
+        reason: Option<&str>,
+        dry_run: bool,
+    ) -> Result<()> {
+        let path = path(approval, true);
+        let object = self.object(&path).map_err(Failure::into_error)?;
+        let list = |list: &str| object["spec"][list].as_array().map_or(0, Vec::len);
+        let expires: Option<Timestamp> = object["spec"]["expiresAt"].as_str().and_then(|text| text.parse().ok());
+        if (list("callers"), list("callees"), list("from")) != (1, 1, 0) || expires != approval.expires_at {
+            return Err(changed(approval));
+        }
+        let version = &object["metadata"]["resourceVersion"];
+        let mut patch =
+            json!({"metadata": {"resourceVersion": version}, "spec": {"expiresAt": at.to_string()}});
+        if let Some(reason) = reason {
+            patch["spec"]["reason"] = reason.into();
+        }
+        self.change(Method::PATCH, &path, MERGE_PATCH, &patch, dry_run)
     }
 
     /// Takes a part of an approval, or all of it, as it was read; what goes as a whole says first that this is meant.

@@ -39,12 +39,33 @@ impl<'a> Found<'a> {
         (self.origin.is_some() && path != "<stdin>").then_some(path)
     }
 
+    /// What is wrong, and of which object where no place says it.
+    pub(crate) fn message(&self) -> String {
+        told(self.finding, self.origin.is_some())
+    }
+
+    /// `file:line:column`, or else the object that it is about.
+    fn place_or_object(&self) -> String {
+        let object = || self.finding.object.as_ref().map_or_else(String::new, |object| printable(&object.to_string()));
+        if self.origin.is_some() { self.place() } else { object() }
+    }
+
     /// `file:line:column`, or nothing.
     pub(crate) fn place(&self) -> String {
         self.origin.map_or_else(String::new, |origin| {
             let at = origin.span.start;
             format!("{}:{}:{}", printable(self.file), at.line, at.column)
         })
+    }
+}
+
+/// The message of a finding, with the object that is meant where neither a place nor the message itself says it.
+pub(crate) fn told(finding: &Finding, has_place: bool) -> String {
+    match &finding.object {
+        Some(object) if !has_place && !finding.message.contains(&object.name) => {
+            format!("{object}: {}", finding.message)
+        }
+        _ => finding.message.clone(),
     }
 }
 
@@ -111,10 +132,10 @@ pub(crate) fn text(out: &mut dyn Write, found: &[Found<'_>], sources: &Sources) 
     found.iter().try_for_each(|found| writeln!(out, "{}\n", sources.underlined(found.finding, found.origin)))
 }
 
-/// Prints `file:line:column: code`, a line each.
+/// Prints `file:line:column: code`, a line each; the object in place of what has no file.
 pub(crate) fn names(out: &mut dyn Write, found: &[Found<'_>]) -> io::Result<()> {
     for found in found {
-        let place = found.place();
+        let place = found.place_or_object();
         let colon = if place.is_empty() { "" } else { ": " };
         writeln!(out, "{place}{colon}{}", found.finding.code)?;
     }
@@ -135,7 +156,7 @@ pub(crate) fn table(out: &mut dyn Write, found: &[Found<'_>], markdown: bool) ->
         table.row(vec![
             (severity.to_string(), tone),
             plain(found.finding.code.as_str()),
-            plain(found.place()),
+            plain(found.place_or_object()),
             plain(found.finding.message.as_str()),
         ])?;
     }

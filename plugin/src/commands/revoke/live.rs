@@ -26,6 +26,10 @@ pub(super) fn run(args: &Revoke, loaded: &Loaded, pair: Pair<'_>) -> Result<Stat
         printer::note(&worded(approval, cut_out, pair));
     }
     effect::tell(&before, &after, pair, false);
+    if let Some(unread) = super::unread(loaded, pair.callee) {
+        let text = format!("cannot tell whether a wider approval lets it through still: {unread} could not be read");
+        printer::warning(&printable(&text));
+    }
     let server = args.asked.trial.dry_run == Some(DryRun::Server);
     if args.asked.trial.dry_run == Some(DryRun::Client) {
         return Ok(Status::Yes);
