@@ -81,7 +81,9 @@ impl Approval {
 
     /// Whether it names this caller and this callee and nothing else.
     pub fn is_just(&self, caller: &CallerPattern, callee: &CalleePattern) -> bool {
-        self.callers == std::slice::from_ref(caller) && self.callees == std::slice::from_ref(callee) && self.from.is_empty()
+        self.callers == std::slice::from_ref(caller)
+            && self.callees == std::slice::from_ref(callee)
+            && self.from.is_empty()
     }
 
     /// Whether it holds at least until `at`, if it holds now.

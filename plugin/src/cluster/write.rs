@@ -52,13 +52,7 @@ impl Cluster {
     ///
     /// # Errors
     /// Where the API server refuses, or somebody else changed it meanwhile.
-    pub(crate) fn renew(
-        &self,
-        approval: &Approval,
-        at: Timestamp,
-        reason: Option<&str>,
-        dry_run: bool,
-    ) -> Result<()> {
+    pub(crate) fn renew(&self, approval: &Approval, at: Timestamp, reason: Option<&str>, dry_run: bool) -> Result<()> {
         let path = path(approval, true);
         let object = self.object(&path).map_err(Failure::into_error)?;
         let list = |list: &str| object["spec"][list].as_array().map_or(0, Vec::len);
@@ -67,8 +61,7 @@ impl Cluster {
             return Err(changed(approval));
         }
         let version = &object["metadata"]["resourceVersion"];
-        let mut patch =
-            json!({"metadata": {"resourceVersion": version}, "spec": {"expiresAt": at.to_string()}});
+        let mut patch = json!({"metadata": {"resourceVersion": version}, "spec": {"expiresAt": at.to_string()}});
         if let Some(reason) = reason {
             patch["spec"]["reason"] = reason.into();
         }

@@ -52,7 +52,8 @@ pub(super) fn run(args: &Approve) -> Result<Status> {
         && own.expires_at != Some(at)
         && !(own.is_expired(now) && longest.is_some())
     {
-        let change = Change { approval: own, at, reason: reason.as_deref(), holds_longer: longest.filter(|a| *a != own) };
+        let change =
+            Change { approval: own, at, reason: reason.as_deref(), holds_longer: longest.filter(|a| *a != own) };
         return renew::run(args, &loaded, &change, file);
     }
     if let Some(approval) = longest {
@@ -72,7 +73,7 @@ pub(super) fn run(args: &Approve) -> Result<Status> {
         return live(args, &loaded, &draft);
     }
     let after = write(args, &loaded, &draft, file)?;
-    effect::tell(snapshot, &after.snapshot, Pair { caller: &caller, callee: &callee }, true);
+    effect::tell_of_files(&loaded, &after, Pair { caller: &caller, callee: &callee }, true);
     Ok(Status::Yes)
 }
 

@@ -15,6 +15,7 @@ use netintent::unread::Unread;
 use crate::printer::{self, BAD, GOOD, styled};
 use crate::render::chain::write_fix;
 use crate::render::ends::{caveats, ports, short};
+use crate::source::{self, Loaded};
 
 /// Who is approved or revoked for whom.
 #[derive(Clone, Copy)]
@@ -37,6 +38,12 @@ pub(super) fn tell(before: &Snapshot, after: &Snapshot, pair: Pair<'_>, approved
         let unseen = unseen.join(", ");
         printer::warning(&printable(&format!("cannot tell what {verb} besides: {unseen} could not be read")));
     }
+}
+
+/// The same of what was read before and after an edit of files, among which may be a cluster in a file.
+pub(super) fn tell_of_files(before: &Loaded, after: &Loaded, pair: Pair<'_>, approved: bool) {
+    let (then, now) = (source::settled(before), source::settled(after));
+    tell(then.as_ref().unwrap_or(&before.snapshot), now.as_ref().unwrap_or(&after.snapshot), pair, approved);
 }
 
 /// Of what hangs on it what opens and closes: pods of either end and Services, as far as they could not be read.

@@ -58,7 +58,8 @@ pub(super) fn run(args: &Revoke) -> Result<Status> {
             .iter()
             .for_each(|taken| printer::note(&worded(taken, pair, change.name, args.asked.trial.dry_run.is_some())));
     }
-    effect::tell(&loaded.snapshot, &after.snapshot, pair, false);
+    effect::tell_of_files(&loaded, &after, pair, false);
+    warn_of_wider(&loaded, pair.callee);
     Ok(Status::Yes)
 }
 
@@ -98,6 +99,14 @@ fn unread(loaded: &Loaded, callee: &CalleePattern) -> Option<String> {
     let unread = loaded.snapshot.unread_approvals(callee).filter(|unread| !unread.is_not_installed());
     let names: Vec<String> = unread.map(ToString::to_string).collect();
     (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// Says where it cannot be told that nothing else covers it.
+fn warn_of_wider(loaded: &Loaded, callee: &CalleePattern) {
+    if let Some(unread) = unread(loaded, callee) {
+        let text = format!("cannot tell whether a wider approval lets it through still: {unread} could not be read");
+        printer::warning(&text);
+    }
 }
 
 /// Approvals that hold.

@@ -162,3 +162,44 @@ pub(crate) fn table(out: &mut dyn Write, found: &[Found<'_>], markdown: bool) ->
     }
     table.finish().map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use netintent::finding::{Code, ObjectName};
+
+    use super::*;
+
+    /// A finding of a cluster, whose objects stand in no file.
+    fn finding() -> Finding {
+        let object = ObjectName { kind: "Deployment".into(), namespace: "shop".to_owned(), name: "web".to_owned() };
+        Finding { object: Some(object), ..Finding::new(Code::UnknownCallee, "there is no Service bank/legder") }
+    }
+
+    #[test]
+    fn without_a_file_it_is_said_of_which_object_it_is() {
+        let finding = finding();
+        let found = [Found { finding: &finding, origin: None, file: "" }];
+        let printed = |print: &dyn Fn(&mut Vec<u8>) -> io::Result<()>| {
+            let mut out = Vec::new();
+            print(&mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(printed(&|out| names(out, &found)), "Deployment shop/web: unknown-callee\n");
+        let whose = "Deployment shop/web: there is no Service bank/legder";
+        let github = printed(&|out| crate::render::github::print(out, &found));
+        assert!(github.starts_with(&format!("::error title=unknown-callee::{whose}%0A")), "{github}");
+        let junit = printed(&|out| crate::render::junit::print(out, &found, None));
+        assert!(junit.contains(whose), "{junit}");
+        let sarif = printed(&|out| crate::render::sarif::print(out, &found));
+        assert!(sarif.contains(whose), "{sarif}");
+        assert!(printed(&|out| table(out, &found, true)).contains("| Deployment shop/web |"));
+        let plain = anstream::adapter::strip_str(&Sources::none().underlined(&finding, None)).to_string();
+        assert!(
+            plain.starts_with(&format!("error[unknown-callee]: {whose}\n  = help: ")) && !plain.contains('|'),
+            "{plain}"
+        );
+        // What the message names itself is not said twice.
+        let named = Finding { message: "shop/web declares it".to_owned(), ..finding };
+        assert_eq!(told(&named, false), "shop/web declares it");
+    }
+}

@@ -33,7 +33,7 @@ pub(super) fn load(input: &Input, names: &[&str], what: What) -> Result<Loaded> 
     }
     // As kubectl shows what is in one namespace unless all are asked for.
     let shown = (!input.all_namespaces).then(|| BTreeSet::from([namespace.clone()]));
-    Ok(Loaded { snapshot, findings, sources: Sources::new(Vec::new()), namespace, shown, under: Vec::new() })
+    Ok(Loaded { snapshot, findings, sources: Sources::none(), namespace, shown, under: Vec::new() })
 }
 
 /// What is read besides the rest.

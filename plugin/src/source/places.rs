@@ -24,6 +24,11 @@ impl Sources {
         Self { files }
     }
 
+    /// Those of a cluster.
+    pub(crate) fn none() -> Self {
+        Self::new(Vec::new())
+    }
+
     /// The files.
     pub(crate) fn files(&self) -> &[File] {
         &self.files

@@ -322,7 +322,10 @@ mod tests {
         assert_eq!(caller_pattern(&world, "shop/web", None, home).unwrap_err().message, "no namespace `shop`");
         assert_eq!(callee_pattern(&world, "shop/*", home).unwrap_err().message, "no namespace `shop`");
         let missing = namespace(&world, "bnak").unwrap_err();
-        assert_eq!((missing.message.as_str(), missing.help.as_deref()), ("no namespace `bnak`", Some("did you mean `bank`?")));
+        assert_eq!(
+            (missing.message.as_str(), missing.help.as_deref()),
+            ("no namespace `bnak`", Some("did you mean `bank`?"))
+        );
         assert!(namespace(&narrow(), "bnak").is_ok() && namespace(&world, "bank").is_ok());
     }
 }
