@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(printed(&|out| names(out, &found)), "Deployment shop/web: unknown-callee\n");
         let whose = "Deployment shop/web: there is no Service bank/legder";
         let github = printed(&|out| crate::render::github::print(out, &found));
-        assert!(github.starts_with(&format!("::error title=unknown-callee::{whose}%0A")), "{github}");
+        assert!(github.starts_with(&format!("::warning title=unknown-callee::{whose}%0A")), "{github}");
         let junit = printed(&|out| crate::render::junit::print(out, &found, None));
         assert!(junit.contains(whose), "{junit}");
         let sarif = printed(&|out| crate::render::sarif::print(out, &found));
@@ -195,7 +195,7 @@ mod tests {
         assert!(printed(&|out| table(out, &found, true)).contains("| Deployment shop/web |"));
         let plain = anstream::adapter::strip_str(&Sources::none().underlined(&finding, None)).to_string();
         assert!(
-            plain.starts_with(&format!("error[unknown-callee]: {whose}\n  = help: ")) && !plain.contains('|'),
+            plain.starts_with(&format!("warning[unknown-callee]: {whose}\n  = help: ")) && !plain.contains('|'),
             "{plain}"
         );
         // What the message names itself is not said twice.
