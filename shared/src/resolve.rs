@@ -19,7 +19,8 @@ mod patterns;
 mod unseen;
 
 pub use patterns::{Called, Calling, callee_pattern, caller_pattern};
-pub use unseen::is_workload;
+use unseen::unknown_namespace;
+pub use unseen::{is_workload, namespace};
 
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,20 +175,6 @@ fn addresses(text: &str) -> Result<Option<AddressSet>, ResolveError> {
         Ok(net) => Ok(Some(AddressSet::of(net))),
         Err(message) => Err(ResolveError { message, help: None }),
     }
-}
-
-/// Insists that there is a namespace, or that it may be among what could not be read.
-///
-/// # Errors
-/// Where it is not there, with the nearest that is.
-pub fn namespace(snapshot: &Snapshot, name: &str) -> Result<(), ResolveError> {
-    let may_be = snapshot.namespaces.contains_key(name) || unseen::may_be_namespace(snapshot, name);
-    if may_be { Ok(()) } else { Err(unknown_namespace(snapshot, name)) }
-}
-
-fn unknown_namespace(snapshot: &Snapshot, name: &str) -> ResolveError {
-    let near = did_you_mean(name, snapshot.namespaces.keys().map(String::as_str));
-    ResolveError { message: format!("no namespace `{}`", printable(name)), help: near }
 }
 
 /// `namespace/kind/name` in lower case, which names just one thing.

@@ -24,9 +24,9 @@ use crate::policy::NetworkPolicy;
 use crate::port::Protocol;
 use crate::selector::{Labels, Selector};
 use crate::statements::Statements;
-use crate::unread::Unread;
 
 mod index;
+mod missing;
 mod observed;
 mod pods;
 mod policies;
@@ -260,21 +260,6 @@ impl Snapshot {
     /// The mode of a namespace.
     pub fn mode(&self, namespace: &str) -> Mode {
         Catalogue::mode(self, namespace)
-    }
-
-    /// Whether there may be objects of a kind in a namespace that could not be read.
-    pub fn is_unread(&self, kind: &str, namespace: &str) -> bool {
-        self.objects.unread.iter().any(|unread| unread.kind == kind && unread.touches(namespace))
-    }
-
-    /// What there may be of approvals of a callee that could not be read.
-    pub fn unread_approvals<'u>(&'u self, callee: &'u CalleePattern) -> impl Iterator<Item = &'u Unread> {
-        let bears = |unread: &Unread| match (&callee.scope, &*unread.kind) {
-            (_, "ClusterApproval") => true,
-            (Scope::Service { namespace, .. } | Scope::Namespace(namespace), "Approval") => unread.touches(namespace),
-            _ => false,
-        };
-        self.objects.unread.iter().filter(move |unread| bears(unread))
     }
 
     /// The workload of a pod.

@@ -52,8 +52,8 @@ pub(super) fn run(args: &Approve) -> Result<Status> {
         && own.expires_at != Some(at)
         && !(own.is_expired(now) && longest.is_some())
     {
-        let change =
-            Change { approval: own, at, reason: reason.as_deref(), holds_longer: longest.filter(|a| *a != own) };
+        let holds_longer = holding().filter(|a| *a != own && a.ends_no_sooner(at)).min_by_key(lasting);
+        let change = Change { approval: own, at, reason: reason.as_deref(), holds_longer };
         return renew::run(args, &loaded, &change, file);
     }
     if let Some(approval) = longest {

@@ -61,7 +61,12 @@ fn unseen(snapshot: &Snapshot, pair: Pair<'_>) -> Vec<String> {
         (is_workload(&unread.kind) && touches(unread, caller))
             || (matches!(&*unread.kind, "Pod" | "Service") && touches(unread, callee))
     };
-    snapshot.objects.unread.iter().filter(bears).map(ToString::to_string).collect()
+    let mut unseen: Vec<&Unread> = snapshot.objects.unread.iter().filter(bears).collect();
+    if unseen.iter().any(|unread| unread.kind == "Pod") {
+        // Who may not read pods may mostly not read what makes them either.
+        unseen.retain(|unread| matches!(&*unread.kind, "Pod" | "Service"));
+    }
+    unseen.into_iter().map(ToString::to_string).collect()
 }
 
 /// Says on standard error what connections open and close; whether there are any.

@@ -86,6 +86,11 @@ fn a_wider_one_that_ends_sooner_is_not_enough() {
     assert!(
         said.stderr.contains("Approval bank/wide (./wide.yaml:1), until 2998-01-01T00:00:00Z does not hold as long")
     );
+    // One that is to end sooner does not end the call where another holds longer.
+    assert_eq!(approve(folder, &["--expires", "2999-01-01", "--write", "new.yaml"]).status, 0);
+    let said = approve(folder, &["--expires", "2997-01-01", "--write", "new.yaml"]);
+    let longer = "Approval bank/wide (./wide.yaml:1), until 2998-01-01T00:00:00Z holds longer, and says the same\n";
+    assert!(said.status == 0 && said.stderr.contains(longer), "{}", said.stderr);
     // An end that is none is an error, whatever is approved.
     for (expires, message) in [("yesterday", "is no time to expire at"), ("2020-01-01", "is past")] {
         let said = approve(folder, &["--expires", expires]);

@@ -50,8 +50,7 @@ fn whom_an_approver_cannot_see_can_be_approved() {
         assert_eq!(said.status, 0, "{}", said.stderr);
         assert!(said.stdout.contains("namespace: bank") && said.stdout.contains(caller), "{}", said.stdout);
         assert!(said.stderr.contains(doubt), "{}", said.stderr);
-        let unclear =
-            "warning: cannot tell what opens: Pods outside of bank, Deployments outside of bank could not be read";
+        let unclear = "warning: cannot tell what opens: Pods outside of bank could not be read\n";
         assert!(said.stderr.contains(unclear) && !said.stderr.contains("opens nothing"), "{}", said.stderr);
     }
     // What could be read is known: a slip of the keyboard is one still.

@@ -183,6 +183,7 @@ fn check_wildcard(snapshot: &Snapshot, pattern: &CalleePattern) -> Result<Vec<St
 mod tests {
     use super::super::namespace;
     use super::*;
+    use crate::objects::{Metadata, Namespace};
     use crate::snapshot::Options;
     use crate::testing::{NOW, deployment, objects, service, snapshot};
     use crate::unread::{Extent, Unread};
@@ -315,12 +316,17 @@ mod tests {
         assert_eq!(callee("bank/legder"), "no Service or workload `legder` in namespace bank");
         assert_eq!(callee("bank/ledger:odd"), "Service bank/ledger has no port `odd`");
         assert_eq!(callee("bank/*:odd"), "no Service of `bank/*` has a port `odd`");
-        // Namespaces that can be listed are known not to be there.
+        // Namespaces that can be listed are known not to be there; what is in one that is there stays unknown.
         let mut objects = world.objects.clone();
         objects.unread.retain(|unread| unread.kind != "Namespace");
+        objects
+            .namespaces
+            .push(Namespace { metadata: Metadata { name: "platform".to_owned(), ..Metadata::default() } });
         let world = Snapshot::new(objects, &world.options);
         assert_eq!(caller_pattern(&world, "shop/web", None, home).unwrap_err().message, "no namespace `shop`");
         assert_eq!(callee_pattern(&world, "shop/*", home).unwrap_err().message, "no namespace `shop`");
+        let found = caller_pattern(&world, "platform/metrics", None, home).unwrap();
+        assert_eq!(found.doubts, ["cannot tell whether platform/metrics exists"]);
         let missing = namespace(&world, "bnak").unwrap_err();
         assert_eq!(
             (missing.message.as_str(), missing.help.as_deref()),

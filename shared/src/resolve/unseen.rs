@@ -6,6 +6,7 @@ use crate::callee::{CalleePattern, Port, Scope};
 use crate::caller::CallerPattern;
 use crate::names::printable;
 use crate::snapshot::Snapshot;
+use crate::suggest::did_you_mean;
 
 type Result<T> = std::result::Result<T, ResolveError>;
 
@@ -15,6 +16,20 @@ const OUTERMOST: [&str; 4] = ["Deployment", "StatefulSet", "DaemonSet", "CronJob
 /// Whether there may be a namespace of a name, though it is not among what was read.
 pub(super) fn may_be_namespace(snapshot: &Snapshot, name: &str) -> bool {
     snapshot.is_unread("Namespace", name)
+}
+
+/// Insists that there is a namespace, or that it may be among what could not be read.
+///
+/// # Errors
+/// Where it is not there, with the nearest that is.
+pub fn namespace(snapshot: &Snapshot, name: &str) -> Result<()> {
+    let may_be = snapshot.namespaces.contains_key(name) || may_be_namespace(snapshot, name);
+    if may_be { Ok(()) } else { Err(unknown_namespace(snapshot, name)) }
+}
+
+pub(super) fn unknown_namespace(snapshot: &Snapshot, name: &str) -> ResolveError {
+    let near = did_you_mean(name, snapshot.namespaces.keys().map(String::as_str));
+    ResolveError { message: format!("no namespace `{}`", printable(name)), help: near }
 }
 
 /// What cannot be told of a namespace.
