@@ -43,7 +43,7 @@ fn set(file: &str, approval: &Approval, namespace: &str, key: &str, value: &str)
     }
     let object = item.map_or(Some(&node), |item| node.get("items")?.items().get(item));
     let spec = object.and_then(|object| object.get("spec")).ok_or_else(by_hand)?;
-    let changed = Spec { lines: &Lines::new(body), spec, format: files[at].format }.with(key, value);
+    let changed = Says { lines: &Lines::new(body), spec, format: files[at].format }.with(key, value);
     let text = format!("{mark}{}", changed.ok_or_else(by_hand)?);
     // Documents without anything in them have no tree.
     let before = files[..at].iter().filter(|document| matches!(parse(document), Ok(Some(_)))).count();
@@ -76,13 +76,13 @@ fn find(files: &[Document<'_>], approval: &Approval, namespace: &str) -> Result<
 }
 
 /// What an approval says, in its file.
-struct Spec<'a> {
+struct Says<'a> {
     lines: &'a Lines<'a>,
     spec: &'a Node,
     format: Format,
 }
 
-impl Spec<'_> {
+impl Says<'_> {
     fn with(&self, key: &str, value: &str) -> Option<String> {
         let text = self.lines.text;
         let is_json = self.format == Format::Json;
