@@ -128,6 +128,13 @@ pub(crate) fn planned(loaded: &Loaded, change: impl FnOnce(&mut Objects)) -> [Sn
     [Snapshot::new(before, &options), Snapshot::new(after, &options)]
 }
 
+/// The same of what was read, where that is a cluster as it was observed: `None` of manifests, which are read so anyway.
+pub(crate) fn settled(loaded: &Loaded) -> Option<Snapshot> {
+    let options = &loaded.snapshot.options;
+    let observed = options.observed.then(|| Options { observed: false, ..options.clone() });
+    observed.map(|options| Snapshot::new(loaded.snapshot.objects.clone(), &options))
+}
+
 /// Whether two paths lead to one file.
 pub(crate) fn is_same(a: &str, b: &str) -> bool {
     a == b || matches!((std::fs::canonicalize(a), std::fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)

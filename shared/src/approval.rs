@@ -79,6 +79,23 @@ impl Approval {
         self.covers(caller, callee) && (wider_caller || wider_callee)
     }
 
+    /// Whether it names this caller and this callee and nothing else.
+    pub fn is_just(&self, caller: &CallerPattern, callee: &CalleePattern) -> bool {
+        self.callers == std::slice::from_ref(caller)
+            && self.callees == std::slice::from_ref(callee)
+            && self.from.is_empty()
+    }
+
+    /// Whether it holds at least until `at`, if it holds now.
+    pub fn ends_no_sooner(&self, at: Timestamp) -> bool {
+        self.expires_at.is_none_or(|end| end >= at)
+    }
+
+    /// What orders approvals by how long they hold: one without an end is the last.
+    pub fn lasting(&self) -> (bool, Option<Timestamp>) {
+        (self.expires_at.is_none(), self.expires_at)
+    }
+
     /// Whether it has ceased to hold.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|at| at <= now)

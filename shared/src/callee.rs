@@ -31,6 +31,9 @@ impl Port {
                 _ => Err(format!("`{text}` is no port number: 1 to 65535, without leading zeros")),
             };
         }
+        if text.is_empty() {
+            return Err("no port stands after the colon".to_owned());
+        }
         // A Service's port may have any DNS label as name; a container's has fewer characters.
         if names::is_dns_label(text) {
             return Ok(Self::Named(text.to_owned()));

@@ -17,9 +17,12 @@ use crate::suggest::did_you_mean;
 
 mod patterns;
 mod unread;
+mod unseen;
 
-pub use patterns::{Called, callee_pattern, caller_pattern};
+pub use patterns::{Called, Calling, callee_pattern, caller_pattern};
 pub use unread::may_be_unread;
+use unseen::unknown_namespace;
+pub use unseen::{is_workload, namespace};
 
 /// What a name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,11 +179,6 @@ fn addresses(text: &str) -> Result<Option<AddressSet>, ResolveError> {
     }
 }
 
-fn unknown_namespace(snapshot: &Snapshot, name: &str) -> ResolveError {
-    let near = did_you_mean(name, snapshot.namespaces.keys().map(String::as_str));
-    ResolveError { message: format!("no namespace `{}`", printable(name)), help: near }
-}
-
 /// `namespace/kind/name` in lower case, which names just one thing.
 pub fn full_name(snapshot: &Snapshot, subject: &Subject) -> String {
     match subject {
@@ -317,6 +315,9 @@ pub fn service(snapshot: &Snapshot, text: &str, home: Home<'_>) -> Result<usize,
 /// Where the Service has no such port, with those that it has.
 pub fn service_port(snapshot: &Snapshot, service: usize, text: &str) -> Result<callee::Port, ResolveError> {
     let object = &snapshot.objects.services[service];
+    if text.is_empty() {
+        return Err(no_port());
+    }
     let by_number = port_number(text);
     let found = object.ports.iter().find(|p| p.name.as_deref() == Some(text) || by_number == Some(p.port));
     if let Some(port) = found {
@@ -335,6 +336,12 @@ pub fn service_port(snapshot: &Snapshot, service: usize, text: &str) -> Result<c
     Err(ResolveError { message, help })
 }
 
+/// A colon with nothing behind it.
+fn no_port() -> ResolveError {
+    let help = "name one of its ports, or leave the colon out for all of them".to_owned();
+    ResolveError { message: "no port stands after the colon".to_owned(), help: Some(help) }
+}
+
 /// A port's number as [`callee::Port`] has it: without a sign, and without leading zeros.
 fn port_number(text: &str) -> Option<u16> {
     text.parse().ok().filter(|number: &u16| *number > 0 && number.to_string() == text)
@@ -348,6 +355,9 @@ fn port_number(text: &str) -> Option<u16> {
 pub fn asked_port(snapshot: &Snapshot, destination: &Subject, text: &str) -> Result<AskedPort, ResolveError> {
     if let Subject::Service(at) = destination {
         return Ok(AskedPort::Service(service_port(snapshot, *at, text)?));
+    }
+    if text.is_empty() {
+        return Err(no_port());
     }
     let (number, protocol) = match text.split_once('/') {
         Some((number, protocol)) => (number, Protocol::parse(&protocol.to_uppercase())),

@@ -26,6 +26,7 @@ use crate::selector::{Labels, Selector};
 use crate::statements::Statements;
 
 mod index;
+mod missing;
 mod observed;
 mod pods;
 mod policies;
@@ -259,11 +260,6 @@ impl Snapshot {
     /// The mode of a namespace.
     pub fn mode(&self, namespace: &str) -> Mode {
         Catalogue::mode(self, namespace)
-    }
-
-    /// Whether there may be objects of a kind in a namespace that could not be read.
-    pub fn is_unread(&self, kind: &str, namespace: &str) -> bool {
-        self.objects.unread.iter().any(|unread| unread.kind == kind && unread.touches(namespace))
     }
 
     /// The workload of a pod.

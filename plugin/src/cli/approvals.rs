@@ -9,8 +9,9 @@ use super::{Asked, Input, Trial};
 /// Print or write the Approval that lets a caller call a callee
 ///
 /// The callers are a workload, NAMESPACE/* or */*; the callee a Service, one of its ports, NAMESPACE/*:PORT, */*:PORT or
-/// @TYPE:PORT. What is approved already is named, and nothing is written. In a git repository annotations say who wrote the
-/// Approval, and on which commit. Standard error says what it opens, or why nothing.
+/// @TYPE:PORT. What is approved already is named, and nothing is written; but where --expires names another end than that of an
+/// Approval of just these two, that end is changed. In a git repository annotations say who wrote the Approval, and on which
+/// commit, unless it is created in the cluster. Standard error says what it opens, or why nothing, and what of it cannot be told.
 ///
 /// Exit status: 0 approved, now or already, 2 on an error.
 #[derive(Debug, Args)]
@@ -42,7 +43,7 @@ pub(crate) struct Approve {
     pub(crate) write: Option<String>,
 
     /// Create it in the cluster, in place of printing it
-    #[arg(long, conflicts_with = "files")]
+    #[arg(long, conflicts_with_all = ["files", "write"])]
     pub(crate) apply: bool,
 
     #[command(flatten)]

@@ -1,7 +1,10 @@
 //! What is changed in a cluster: Approvals, each as it was read, or not at all.
 
 use http::{Method, Request};
+use jiff::Timestamp;
 use netintent::approval::{Approval, Cut, Draft};
+use netintent::callee::CalleePattern;
+use netintent::caller::CallerPattern;
 use netintent::names;
 use serde_json::{Value, json};
 
@@ -45,6 +48,24 @@ impl Cluster {
         }
         let path = path(&approval, false);
         self.change(Method::POST, &path, JSON, &object, dry_run)
+    }
+
+    /// Has an approval end at another time, and gives it another reason where one is given.
+    ///
+    /// # Errors
+    /// Where the API server refuses, or somebody else changed it meanwhile.
+    pub(crate) fn renew(&self, approval: &Approval, at: Timestamp, reason: Option<&str>, dry_run: bool) -> Result<()> {
+        let path = path(approval, true);
+        let object = self.object(&path).map_err(Failure::into_error)?;
+        if !is_as_read(&object["spec"], approval) {
+            return Err(changed(approval));
+        }
+        let version = &object["metadata"]["resourceVersion"];
+        let mut patch = json!({"metadata": {"resourceVersion": version}, "spec": {"expiresAt": at.to_string()}});
+        if let Some(reason) = reason {
+            patch["spec"]["reason"] = reason.into();
+        }
+        self.change(Method::PATCH, &path, MERGE_PATCH, &patch, dry_run)
     }
 
     /// Takes a part of an approval, or all of it, as it was read; what goes as a whole says first that this is meant.
@@ -147,6 +168,25 @@ fn path(approval: &Approval, itself: bool) -> String {
     format!("/apis/netintent.dev/v1alpha1/{within}{name}")
 }
 
+/// Whether a `spec` says still what was read of an approval of one caller and one callee.
+fn is_as_read(spec: &Value, approval: &Approval) -> bool {
+    let only = |list: &str| match spec[list].as_array().map(Vec::as_slice) {
+        Some([one]) => one.as_str(),
+        _ => None,
+    };
+    let (Some(caller), Some(callee)) = (only("callers"), only("callees")) else { return false };
+    let namespace = Some(approval.metadata.namespace.as_str()).filter(|namespace| !namespace.is_empty());
+    let caller = CallerPattern::parse(caller, namespace).ok();
+    let callee = match namespace {
+        Some(namespace) => CalleePattern::parse_own(callee, namespace).ok(),
+        None => CalleePattern::parse(callee, None).ok(),
+    };
+    let expires_at: Option<Timestamp> = spec["expiresAt"].as_str().and_then(|text| text.parse().ok());
+    caller.zip(callee).is_some_and(|(caller, callee)| approval.is_just(&caller, &callee))
+        && spec["from"].as_array().is_none_or(Vec::is_empty)
+        && expires_at == approval.expires_at
+}
+
 fn changed(approval: &Approval) -> Error {
     let name = format!("{} {}", approval.kind(), approval.metadata.full_name());
     Error::with_help(format!("somebody else changed {name} meanwhile"), "run the command again".to_owned())
@@ -161,5 +201,31 @@ fn not_installed(failure: Failure) -> Error {
             Error::with_help("netintent is not installed in this cluster: it knows no Approvals", help)
         }
         other => other.into_error(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_approval_that_somebody_changed_is_seen() {
+        let caller = CallerPattern::parse("shop/web", None).unwrap();
+        let draft = Draft::new(caller, CalleePattern::parse("bank/ledger:rpc", None).unwrap());
+        let spec = json!({"callers": ["shop/web"], "callees": ["ledger:rpc"]});
+        assert!(is_as_read(&spec, &draft.approval()));
+        for (key, value) in [
+            ("callers", json!(["shop/cart"])),
+            ("callers", json!(["shop/web", "shop/cart"])),
+            ("callees", json!(["ledger"])),
+            ("from", json!([{"podSelector": {}}])),
+            ("expiresAt", json!("2027-01-01T00:00:00Z")),
+        ] {
+            let mut other = spec.clone();
+            other[key] = value;
+            assert!(!is_as_read(&other, &draft.approval()), "{other}");
+        }
+        let everywhere = Draft::new(CallerPattern::Any, CalleePattern::parse("*/*:metrics", None).unwrap());
+        assert!(is_as_read(&json!({"callers": ["*/*"], "callees": ["*/*:metrics"]}), &everywhere.approval()));
     }
 }

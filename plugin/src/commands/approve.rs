@@ -1,15 +1,19 @@
 //! `approve`: the Approval that lets a caller call a callee, printed or written.
 
+mod renew;
+
+use std::cmp::Reverse;
 use std::io::Write as _;
 use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use netintent::approval::{Approval, Draft, MAX_REASON, expiry};
 use netintent::callee::Scope;
-use netintent::caller::CallerPattern;
 use netintent::manifest::edit;
 use netintent::names::{self, printable};
-use netintent::resolve::{Called, callee_pattern, caller_pattern};
+use netintent::resolve::{Called, Calling, callee_pattern, caller_pattern};
+
+use renew::Change;
 
 use super::effect::{self, Pair};
 use super::revoke::cannot_edit;
@@ -30,33 +34,46 @@ pub(super) fn run(args: &Approve) -> Result<Status> {
     // The process ends with the answer: there is no use in tidying up before.
     let loaded = ManuallyDrop::new(source::load_with(&args.input, &[&args.caller, &args.to], there)?);
     let Loaded { snapshot, .. } = &*loaded;
-    let (caller, called) = ends(&loaded, args)?;
+    let now = snapshot.options.now;
+    let expires_at = args.expires.as_deref().map(|text| expiry(text, now)).transpose().map_err(Error::new)?;
+    let (Calling { pattern: caller, doubts }, called) = ends(&loaded, args)?;
     let callee = called.pattern;
+    doubts.iter().chain(&called.doubts).for_each(|doubt| printer::warning(doubt));
     if let Some(number) = called.number {
         printer::note(&format!("port {number} has a name, by which it is called: {callee}"));
     }
-    let now = snapshot.options.now;
     let approvals = &snapshot.objects.approvals;
-    if let Some(approval) = approvals.iter().find(|a| !a.is_expired(now) && a.covers(&caller, &callee)) {
+    // Of several the one that holds longest.
+    let lasting = |a: &&Approval| Reverse(a.lasting());
+    let holding = || approvals.iter().filter(|a| !a.is_expired(now) && a.covers(&caller, &callee));
+    let longest = holding().min_by_key(lasting).filter(|a| expires_at.is_none_or(|at| a.ends_no_sooner(at)));
+    let own = approvals.iter().filter(|a| a.is_just(&caller, &callee)).min_by_key(lasting);
+    if let (Some(own), Some(at)) = (own, expires_at)
+        && own.expires_at != Some(at)
+        && !(own.is_expired(now) && longest.is_some())
+    {
+        let holds_longer = holding().filter(|a| *a != own && a.ends_no_sooner(at)).min_by_key(lasting);
+        let change = Change { approval: own, at, reason: reason.as_deref(), holds_longer };
+        return renew::run(args, &loaded, &change, file);
+    }
+    if let Some(approval) = longest {
         already(&loaded, approval);
         return Ok(Status::Yes);
     }
+    for approval in holding() {
+        printer::note(&printable(&format!("{} does not hold as long", described(&loaded, approval))));
+    }
     let mut draft = Draft::new(caller.clone(), callee.clone());
     draft.reason = reason;
-    if let Some(text) = &args.expires {
-        draft.expires_at = Some(expiry(text, now).map_err(Error::new)?);
-    }
+    draft.expires_at = expires_at;
     draft.rename(&|draft| is_taken(approvals, draft));
-    let folder = file.and_then(|file| Path::new(file).parent()).filter(|folder| !folder.as_os_str().is_empty());
-    let (author, commit) = source::author(folder.unwrap_or(Path::new(".")));
-    let annotations = [(names::AUTHOR, author), (names::COMMIT, commit)];
-    draft.annotations = annotations.into_iter().filter_map(|(key, text)| Some((key, text?))).collect();
+    draft.annotations = annotations(args, file);
 
     if args.input.is_live() {
         return live(args, &loaded, &draft);
     }
     let after = write(args, &loaded, &draft, file)?;
-    effect::tell(snapshot, &after.snapshot, Pair { caller: &caller, callee: &callee }, true);
+    effect::tell_of_files(&loaded, &after, Pair { caller: &caller, callee: &callee }, true);
     Ok(Status::Yes)
 }
 
@@ -84,8 +101,20 @@ fn live(args: &Approve, loaded: &Loaded, draft: &Draft) -> Result<Status> {
     Ok(Status::Yes)
 }
 
+/// Who git says approves, and on which commit: what is in files is reviewed with it. Of an object that is made in a cluster the
+/// webhook says who.
+fn annotations(args: &Approve, file: Option<&str>) -> Vec<(&'static str, String)> {
+    if args.apply {
+        return Vec::new();
+    }
+    let folder = file.and_then(|file| Path::new(file).parent()).filter(|folder| !folder.as_os_str().is_empty());
+    let (author, commit) = source::author(folder.unwrap_or(Path::new(".")));
+    let annotations = [(names::AUTHOR, author), (names::COMMIT, commit)];
+    annotations.into_iter().filter_map(|(key, text)| Some((key, text?))).collect()
+}
+
 /// Who is to call whom.
-fn ends(loaded: &Loaded, args: &Approve) -> Result<(CallerPattern, Called)> {
+fn ends(loaded: &Loaded, args: &Approve) -> Result<(Calling, Called)> {
     let home = source::home(&args.input, loaded);
     let called = callee_pattern(&loaded.snapshot, &args.to, home)?;
     let own = match &called.pattern.scope {
@@ -132,10 +161,14 @@ pub(super) fn is_taken(approvals: &[Approval], draft: &Draft) -> bool {
 }
 
 fn already(loaded: &Loaded, approval: &Approval) {
+    printer::note(&printable(&format!("already approved by {}: nothing is written", described(loaded, approval))));
+}
+
+/// `Approval bank/within (bank.yaml:3), until 2027-06-30T00:00:00Z`.
+fn described(loaded: &Loaded, approval: &Approval) -> String {
     let place = approval.metadata.origin.map_or_else(String::new, |at| format!(" ({})", loaded.sources.place(at)));
     let until = approval.expires_at.map_or_else(String::new, |at| format!(", until {at}"));
-    let name = format!("{} {}", approval.kind(), approval.metadata.full_name());
-    printer::note(&printable(&format!("already approved by {name}{place}{until}: nothing is written")));
+    format!("{} {}{place}{until}", approval.kind(), approval.metadata.full_name())
 }
 
 /// Prints the manifest or writes it, and gives what then holds. The new file is read before it is written.

@@ -8,12 +8,14 @@ use netintent::derive::Reason;
 use netintent::diff::{Difference, diff};
 use netintent::explain::{AskedPort, Explanation, Question, explain};
 use netintent::names::printable;
-use netintent::resolve::Subject;
+use netintent::resolve::{Subject, is_workload};
 use netintent::snapshot::Snapshot;
+use netintent::unread::Unread;
 
 use crate::printer::{self, BAD, GOOD, styled};
 use crate::render::chain::write_fix;
 use crate::render::ends::{caveats, ports, short};
+use crate::source::{self, Loaded};
 
 /// Who is approved or revoked for whom.
 #[derive(Clone, Copy)]
@@ -27,9 +29,44 @@ const MOST: usize = 20;
 
 /// Says on standard error what opens and closes.
 pub(super) fn tell(before: &Snapshot, after: &Snapshot, pair: Pair<'_>, approved: bool) {
+    let verb = if approved { "opens" } else { "closes" };
+    let unseen = unseen(after, pair);
     if !changes(before, after) {
-        nothing(before, after, pair, approved);
+        return nothing(before, after, pair, approved, &unseen);
     }
+    if !unseen.is_empty() {
+        let unseen = unseen.join(", ");
+        printer::warning(&printable(&format!("cannot tell what {verb} besides: {unseen} could not be read")));
+    }
+}
+
+/// The same of what was read before and after an edit of files, among which may be a cluster in a file.
+pub(super) fn tell_of_files(before: &Loaded, after: &Loaded, pair: Pair<'_>, approved: bool) {
+    let (then, now) = (source::settled(before), source::settled(after));
+    tell(then.as_ref().unwrap_or(&before.snapshot), now.as_ref().unwrap_or(&after.snapshot), pair, approved);
+}
+
+/// Of what hangs on it what opens and closes: pods of either end and Services, as far as they could not be read.
+fn unseen(snapshot: &Snapshot, pair: Pair<'_>) -> Vec<String> {
+    let caller = match pair.caller {
+        CallerPattern::One(Caller { namespace, .. }) | CallerPattern::Namespace(namespace) => Some(namespace),
+        CallerPattern::Any => None,
+    };
+    let callee = match &pair.callee.scope {
+        Scope::Service { namespace, .. } | Scope::Namespace(namespace) => Some(namespace),
+        Scope::Cluster | Scope::Type(_) => None,
+    };
+    let touches = |unread: &Unread, namespace: Option<&String>| namespace.is_none_or(|name| unread.touches(name));
+    let bears = |unread: &&Unread| {
+        (is_workload(&unread.kind) && touches(unread, caller))
+            || (matches!(&*unread.kind, "Pod" | "Service") && touches(unread, callee))
+    };
+    let mut unseen: Vec<&Unread> = snapshot.objects.unread.iter().filter(bears).collect();
+    if unseen.iter().any(|unread| unread.kind == "Pod") {
+        // Who may not read pods may mostly not read what makes them either.
+        unseen.retain(|unread| matches!(&*unread.kind, "Pod" | "Service"));
+    }
+    unseen.into_iter().map(ToString::to_string).collect()
 }
 
 /// Says on standard error what connections open and close; whether there are any.
@@ -62,25 +99,37 @@ fn line(difference: &Difference<'_>, opens: bool) -> Option<String> {
     Some(text)
 }
 
-/// Why nothing changes.
-fn nothing(before: &Snapshot, after: &Snapshot, pair: Pair<'_>, approved: bool) {
-    let word = if approved { "opens nothing" } else { "closes nothing" };
+/// Why nothing changes, or why that cannot be told.
+fn nothing(before: &Snapshot, after: &Snapshot, pair: Pair<'_>, approved: bool, unseen: &[String]) {
+    let verb = if approved { "opens" } else { "closes" };
+    let unclear = |why: &str| printer::warning(&printable(&format!("cannot tell what {verb}: {why}")));
+    let unread = || format!("{} could not be read", unseen.join(", "));
     let (CallerPattern::One(caller), Scope::Service { namespace, name }) = (pair.caller, &pair.callee.scope) else {
-        return printer::note(&format!("{word}: {}", of_pattern(after, pair, approved)));
+        if !unseen.is_empty() {
+            return unclear(&unread());
+        }
+        return printer::note(&format!("{verb} nothing: {}", of_pattern(after, pair, approved)));
     };
     let Some(question) = question(after, caller, (namespace, name), &pair.callee.port) else {
-        let text = format!("{word}: there is no workload {caller}, or no Service {namespace}/{name}");
+        if !unseen.is_empty() {
+            return unclear(&unread());
+        }
+        let text = format!("{verb} nothing: there is no workload {caller}, or no Service {namespace}/{name}");
         return printer::note(&text);
     };
     let now = explain(after, &question);
-    if now.allowed == Some(true) {
-        return printer::note(&format!("{word}: it is allowed in any case: {}", printable(&now.summary)));
+    if now.allowed == Some(true) && unseen.is_empty() {
+        return printer::note(&format!("{verb} nothing: it is allowed in any case: {}", printable(&now.summary)));
+    }
+    let then = explain(before, &question);
+    if now.allowed.is_none() || then.allowed.is_none() || !unseen.is_empty() {
+        let why = if unseen.is_empty() { now.summary } else { unread() };
+        return unclear(&why);
     }
     if !approved {
-        let summary = printable(&explain(before, &question).summary);
-        return printer::note(&format!("{word}: it was not allowed before: {summary}"));
+        return printer::note(&format!("{verb} nothing: it was not allowed before: {}", printable(&then.summary)));
     }
-    printer::note(&format!("{word} yet: {}", printable(&now.summary)));
+    printer::note(&format!("{verb} nothing yet: {}", printable(&now.summary)));
     remedies(&now);
 }
 

@@ -58,7 +58,8 @@ pub(super) fn run(args: &Revoke) -> Result<Status> {
             .iter()
             .for_each(|taken| printer::note(&worded(taken, pair, change.name, args.asked.trial.dry_run.is_some())));
     }
-    effect::tell(&loaded.snapshot, &after.snapshot, pair, false);
+    effect::tell_of_files(&loaded, &after, pair, false);
+    warn_of_wider(&loaded, pair.callee);
     Ok(Status::Yes)
 }
 
@@ -83,14 +84,29 @@ fn ends(loaded: &Loaded, args: &Revoke) -> Result<(CallerPattern, CalleePattern)
     });
     let known_caller = caller_pattern(snapshot, &args.caller, own, home);
     let typed_caller = CallerPattern::parse(&args.caller, own).ok();
-    for caller in known_caller.iter().chain(&typed_caller) {
+    for caller in known_caller.iter().map(|calling| &calling.pattern).chain(&typed_caller) {
         for callee in &callees {
             if snapshot.objects.approvals.iter().any(|approval| approval.names(caller, callee)) {
                 return Ok((caller.clone(), (*callee).clone()));
             }
         }
     }
-    Ok((known_caller?, known?.pattern))
+    Ok((known_caller?.pattern, known?.pattern))
+}
+
+/// What of approvals of a callee could not be read, in words; nothing where all of them are known.
+fn unread(loaded: &Loaded, callee: &CalleePattern) -> Option<String> {
+    let unread = loaded.snapshot.unread_approvals(callee).filter(|unread| !unread.is_not_installed());
+    let names: Vec<String> = unread.map(ToString::to_string).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// Says where it cannot be told that nothing else covers it.
+fn warn_of_wider(loaded: &Loaded, callee: &CalleePattern) {
+    if let Some(unread) = unread(loaded, callee) {
+        let text = format!("cannot tell whether a wider approval lets it through still: {unread} could not be read");
+        printer::warning(&text);
+    }
 }
 
 /// Approvals that hold.
@@ -151,7 +167,13 @@ fn nothing(loaded: &Loaded, pair: Pair<'_>) -> Error {
     near.sort();
     let shown: Vec<String> = near.into_iter().take(MOST).map(|(_, text)| text).collect();
     let help = if shown.is_empty() { None } else { Some(shown.join("; ")) };
-    Error::with_help(format!("nothing approves {caller} → {callee}"), help)
+    let message = match unread(loaded, callee) {
+        Some(unread) => {
+            format!("cannot tell whether anything approves {caller} → {callee}: {unread} could not be read")
+        }
+        None => format!("nothing approves {caller} → {callee}"),
+    };
+    Error::with_help(message, help)
 }
 
 /// All files that change, each once, whatever ways lead to it.

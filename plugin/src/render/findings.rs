@@ -39,12 +39,33 @@ impl<'a> Found<'a> {
         (self.origin.is_some() && path != "<stdin>").then_some(path)
     }
 
+    /// What is wrong, and of which object where no place says it.
+    pub(crate) fn message(&self) -> String {
+        told(self.finding, self.origin.is_some())
+    }
+
+    /// `file:line:column`, or else the object that it is about.
+    fn place_or_object(&self) -> String {
+        let object = || self.finding.object.as_ref().map_or_else(String::new, |object| printable(&object.to_string()));
+        if self.origin.is_some() { self.place() } else { object() }
+    }
+
     /// `file:line:column`, or nothing.
     pub(crate) fn place(&self) -> String {
         self.origin.map_or_else(String::new, |origin| {
             let at = origin.span.start;
             format!("{}:{}:{}", printable(self.file), at.line, at.column)
         })
+    }
+}
+
+/// The message of a finding, with the object that is meant where neither a place nor the message itself says it.
+pub(crate) fn told(finding: &Finding, has_place: bool) -> String {
+    match &finding.object {
+        Some(object) if !has_place && !finding.message.contains(&object.name) => {
+            format!("{object}: {}", finding.message)
+        }
+        _ => finding.message.clone(),
     }
 }
 
@@ -111,10 +132,10 @@ pub(crate) fn text(out: &mut dyn Write, found: &[Found<'_>], sources: &Sources) 
     found.iter().try_for_each(|found| writeln!(out, "{}\n", sources.underlined(found.finding, found.origin)))
 }
 
-/// Prints `file:line:column: code`, a line each.
+/// Prints `file:line:column: code`, a line each; the object in place of what has no file.
 pub(crate) fn names(out: &mut dyn Write, found: &[Found<'_>]) -> io::Result<()> {
     for found in found {
-        let place = found.place();
+        let place = found.place_or_object();
         let colon = if place.is_empty() { "" } else { ": " };
         writeln!(out, "{place}{colon}{}", found.finding.code)?;
     }
@@ -135,9 +156,50 @@ pub(crate) fn table(out: &mut dyn Write, found: &[Found<'_>], markdown: bool) ->
         table.row(vec![
             (severity.to_string(), tone),
             plain(found.finding.code.as_str()),
-            plain(found.place()),
+            plain(found.place_or_object()),
             plain(found.finding.message.as_str()),
         ])?;
     }
     table.finish().map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use netintent::finding::{Code, ObjectName};
+
+    use super::*;
+
+    /// A finding of a cluster, whose objects stand in no file.
+    fn finding() -> Finding {
+        let object = ObjectName { kind: "Deployment".into(), namespace: "shop".to_owned(), name: "web".to_owned() };
+        Finding { object: Some(object), ..Finding::new(Code::UnknownCallee, "there is no Service bank/legder") }
+    }
+
+    #[test]
+    fn without_a_file_it_is_said_of_which_object_it_is() {
+        let finding = finding();
+        let found = [Found { finding: &finding, origin: None, file: "" }];
+        let printed = |print: &dyn Fn(&mut Vec<u8>) -> io::Result<()>| {
+            let mut out = Vec::new();
+            print(&mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(printed(&|out| names(out, &found)), "Deployment shop/web: unknown-callee\n");
+        let whose = "Deployment shop/web: there is no Service bank/legder";
+        let github = printed(&|out| crate::render::github::print(out, &found));
+        assert!(github.starts_with(&format!("::warning title=unknown-callee::{whose}%0A")), "{github}");
+        let junit = printed(&|out| crate::render::junit::print(out, &found, None));
+        assert!(junit.contains(whose), "{junit}");
+        let sarif = printed(&|out| crate::render::sarif::print(out, &found));
+        assert!(sarif.contains(whose), "{sarif}");
+        assert!(printed(&|out| table(out, &found, true)).contains("| Deployment shop/web |"));
+        let plain = anstream::adapter::strip_str(&Sources::none().underlined(&finding, None)).to_string();
+        assert!(
+            plain.starts_with(&format!("warning[unknown-callee]: {whose}\n  = help: ")) && !plain.contains('|'),
+            "{plain}"
+        );
+        // What the message names itself is not said twice.
+        let named = Finding { message: "shop/web declares it".to_owned(), ..finding };
+        assert_eq!(told(&named, false), "shop/web declares it");
+    }
 }

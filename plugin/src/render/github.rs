@@ -21,7 +21,7 @@ pub(crate) fn print(out: &mut dyn Write, found: &[Found<'_>]) -> io::Result<()> 
             let end_line = end.line.max(start.line);
             format!("file={},line={},endLine={end_line},col={},", property(path), start.line, start.column)
         });
-        let message = data(&format!("{}\n{}", found.finding.message, found.finding.advice()));
+        let message = data(&format!("{}\n{}", found.message(), found.finding.advice()));
         writeln!(out, "::{command} {place}title={}::{message}", found.finding.code)?;
     }
     Ok(())

@@ -22,7 +22,7 @@ pub(crate) fn print(out: &mut dyn Write, found: &[Found<'_>], least: Option<Seve
         let file = if found.file.is_empty() { "input" } else { found.file };
         let line = found.origin.map_or_else(String::new, |origin| format!(" in line {}", origin.span.start.line));
         writeln!(out, "    <testcase classname=\"{}\" name=\"{}{line}\">", escaped(file), found.finding.code)?;
-        let (severity, message) = (found.finding.code.severity(), escaped(&found.finding.message));
+        let (severity, message) = (found.finding.code.severity(), escaped(&found.message()));
         let (place, help) = (escaped(&found.place()), escaped(found.finding.advice()));
         if fails(found) {
             writeln!(out, "      <failure type=\"{severity}\" message=\"{message}\">{place}\n{help}</failure>")?;

@@ -57,7 +57,7 @@ fn result(found: &Found<'_>) -> Value {
         "ruleId": finding.code.as_str(),
         "ruleIndex": Code::ALL.iter().position(|code| *code == finding.code),
         "level": level(finding.code.severity()),
-        "message": {"text": format!("{}\n{}", finding.message, finding.advice())},
+        "message": {"text": format!("{}\n{}", found.message(), finding.advice())},
     });
     if let Some((origin, path)) = found.origin.zip(found.path()) {
         let (start, end) = (origin.span.start, origin.span.end);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use netintent::manifest::text::Node;
 use netintent::manifest::{Object, collect};
 use netintent::names::{is_dns_label, printable};
+use netintent::resolve;
 use netintent::snapshot::Snapshot;
 use netintent::unread::{Extent, Unread};
 
@@ -22,9 +23,17 @@ pub(super) fn load(input: &Input, names: &[&str], what: What) -> Result<Loaded> 
     objects.unread = unread;
     let mut snapshot = Snapshot::new(objects, &options(input));
     findings.append(&mut snapshot.findings);
+    if !input.all_namespaces
+        && let Err(missing) = resolve::namespace(&snapshot, &namespace)
+    {
+        if input.namespace.is_some() {
+            return Err(missing.into());
+        }
+        printer::warning(&format!("{missing}, which the context names"));
+    }
     // As kubectl shows what is in one namespace unless all are asked for.
     let shown = (!input.all_namespaces).then(|| BTreeSet::from([namespace.clone()]));
-    Ok(Loaded { snapshot, findings, sources: Sources::new(Vec::new()), namespace, shown, under: Vec::new() })
+    Ok(Loaded { snapshot, findings, sources: Sources::none(), namespace, shown, under: Vec::new() })
 }
 
 /// What is read besides the rest.

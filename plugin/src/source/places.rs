@@ -11,6 +11,8 @@ use netintent::names::{printable, printable_char};
 use netintent::objects::{Origin, Text};
 
 use super::files::File;
+use crate::printer::{BOLD, styled};
+use crate::render::findings::told;
 
 /// The files that a snapshot was read from.
 pub(crate) struct Sources {
@@ -20,6 +22,11 @@ pub(crate) struct Sources {
 impl Sources {
     pub(super) fn new(files: Vec<File>) -> Self {
         Self { files }
+    }
+
+    /// Those of a cluster.
+    pub(crate) fn none() -> Self {
+        Self::new(Vec::new())
     }
 
     /// The files.
@@ -107,13 +114,7 @@ impl Sources {
             Severity::Warning => Level::WARNING,
             Severity::Info => Level::INFO,
         };
-        let message = printable(&match &finding.object {
-            // Without a place it must be said what is meant.
-            Some(object) if origin.is_none() && !finding.message.contains(&object.name) => {
-                format!("{object}: {}", finding.message)
-            }
-            _ => finding.message.clone(),
-        });
+        let message = printable(&told(finding, origin.is_some()));
         let title = level.primary_title(message.as_str()).id(finding.code.as_str());
         self.snippet(title, origin, Some(finding.advice()))
     }
@@ -134,6 +135,11 @@ impl Sources {
             group = group.element(snippet);
         }
         let help = help.map(printable);
+        if origin.is_none() {
+            // Beside nothing there is no margin.
+            let help = help.map_or_else(String::new, |help| format!("\n  = {}: {help}", styled(BOLD, "help")));
+            return format!("{}{help}", Renderer::styled().render(&[group]));
+        }
         if let Some(help) = &help {
             group = group.element(Level::HELP.message(help.as_str()));
         }

@@ -66,6 +66,15 @@ impl Draft {
         Some(draft)
     }
 
+    /// An approval of one caller for one callee as it would be written now. `None` of any other.
+    pub fn again(approval: &Approval) -> Option<Self> {
+        let ([caller], [_], []) = (&approval.callers[..], &approval.callees[..], &approval.from[..]) else {
+            return None;
+        };
+        let draft = Self::part(approval, caller.clone(), approval.callees.clone())?;
+        Some(Self { name: approval.metadata.name.clone(), ..draft })
+    }
+
     /// `Approval` or `ClusterApproval`.
     pub fn kind(&self) -> &'static str {
         if self.namespace.is_some() { "Approval" } else { "ClusterApproval" }

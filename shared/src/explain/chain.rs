@@ -203,13 +203,7 @@ impl<'a> Told<'a> {
 
     /// Whether there may be an approval of a callee that could not be read.
     fn is_unread(&self, callee: &CalleePattern) -> bool {
-        let own = match &callee.scope {
-            Scope::Service { namespace, .. } | Scope::Namespace(namespace) => {
-                self.snapshot.is_unread("Approval", namespace)
-            }
-            Scope::Cluster | Scope::Type(_) => false,
-        };
-        own || self.snapshot.is_unread("ClusterApproval", "")
+        self.snapshot.unread_approvals(callee).next().is_some()
     }
 
     fn refusal(&self, callee: &CalleePattern, reason: &Reason, missing: Option<bool>) -> Step {

@@ -1,16 +1,18 @@
 //! Changes to the text of manifest files that leave every other byte as it is.
 //!
-//! [`append()`] adds a document, [`revoke()`] takes an approval out. Both are pure, and both read what they made once more:
-//! where its values are not those of before but for what was to change, the file is left as it is.
+//! [`append()`] adds a document, [`revoke()`] takes an approval out, [`renew()`] has it end at another time. All are pure, and
+//! all read what they made once more: where its values are not those of before but for what was to change, the file is left as it is.
 
 mod anchors;
 mod append;
 mod document;
 mod element;
 mod lines;
+mod renew;
 mod revoke;
 
 pub use append::append;
+pub use renew::renew;
 pub use revoke::{Revoked, Taken, revoke};
 
 use std::ops::Range;

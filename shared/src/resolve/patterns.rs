@@ -1,5 +1,6 @@
 //! From what a person types to what an approval names.
 
+use super::unseen::{self, doubtful_namespace, may_be_namespace, may_be_service};
 use super::{Home, ResolveError, Role, Subject, full_name, resolve, service_port, split_port, unknown_namespace};
 use crate::callee::{CalleePattern, PatternError, Port, Scope};
 use crate::caller::{Caller, CallerPattern};
@@ -10,6 +11,15 @@ use crate::suggest::did_you_mean;
 
 type Result<T> = std::result::Result<T, ResolveError>;
 
+/// Callers as an approval names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Calling {
+    /// The pattern.
+    pub pattern: CallerPattern,
+    /// What of it cannot be told, since not all could be read.
+    pub doubts: Vec<String>,
+}
+
 /// A callee as an approval names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Called {
@@ -17,6 +27,14 @@ pub struct Called {
     pub pattern: CalleePattern,
     /// The number that was typed for a port that has a name.
     pub number: Option<String>,
+    /// What of it cannot be told, since not all could be read.
+    pub doubts: Vec<String>,
+}
+
+impl From<CallerPattern> for Calling {
+    fn from(pattern: CallerPattern) -> Self {
+        Self { pattern, doubts: Vec::new() }
+    }
 }
 
 impl From<PatternError> for ResolveError {
@@ -26,25 +44,30 @@ impl From<PatternError> for ResolveError {
 }
 
 /// The callers that `text` names: a workload that there is, or a pattern of a namespace that there is. `own` is the namespace
-/// that `./` stands for.
+/// that `./` stands for. What may be there and could not be read is taken by its text.
 ///
 /// # Errors
 /// As [`resolve()`]; where workloads of one name are several callers; where it is an address.
-pub fn caller_pattern(snapshot: &Snapshot, text: &str, own: Option<&str>, home: Home<'_>) -> Result<CallerPattern> {
+pub fn caller_pattern(snapshot: &Snapshot, text: &str, own: Option<&str>, home: Home<'_>) -> Result<Calling> {
     let error = |message: String, help: Option<String>| Err(ResolveError { message, help });
     let mut written = text.to_owned();
     if text.contains('*') || text.starts_with("./") {
         match CallerPattern::parse(text, own).map_err(|message| ResolveError { message, help: None })? {
             CallerPattern::Namespace(name) if !snapshot.namespaces.contains_key(&name) => {
-                return Err(unknown_namespace(snapshot, &name));
+                if !may_be_namespace(snapshot, &name) {
+                    return Err(unknown_namespace(snapshot, &name));
+                }
+                let doubts = vec![doubtful_namespace(&name)];
+                return Ok(Calling { pattern: CallerPattern::Namespace(name), doubts });
             }
             CallerPattern::One(caller) => written = caller.to_string(),
-            pattern => return Ok(pattern),
+            pattern => return Ok(pattern.into()),
         }
     }
-    let (at, pods) = match resolve(snapshot, &written, Role::Caller, home)? {
-        Subject::Workload(at, pods) => (at, pods),
-        Subject::Addresses(..) | Subject::Service(_) => {
+    let (at, pods) = match resolve(snapshot, &written, Role::Caller, home) {
+        Ok(Subject::Workload(at, pods)) => (at, pods),
+        Err(nothing) => return unseen::caller(snapshot, &written, home)?.ok_or(nothing),
+        Ok(Subject::Addresses(..) | Subject::Service(_)) => {
             let message = format!("`{}` is an address, which can declare no intent", printable(text));
             return error(message, Some("name it under `from` of an Approval".to_owned()));
         }
@@ -54,10 +77,10 @@ pub fn caller_pattern(snapshot: &Snapshot, text: &str, own: Option<&str>, home: 
     callers.sort();
     callers.dedup();
     match &callers[..] {
-        [one] => Ok(CallerPattern::One(one.clone())),
+        [one] => Ok(CallerPattern::One(one.clone()).into()),
         [] => {
             let (namespace, name) = (workload.namespace.clone(), workload.name.clone());
-            Ok(CallerPattern::One(Caller { namespace, name }))
+            Ok(CallerPattern::One(Caller { namespace, name }).into())
         }
         several => {
             let names: Vec<String> = several.iter().map(ToString::to_string).collect();
@@ -67,18 +90,25 @@ pub fn caller_pattern(snapshot: &Snapshot, text: &str, own: Option<&str>, home: 
     }
 }
 
-/// The callees that `text` names: a Service that there is, or a pattern that means some Service that there is.
+/// The callees that `text` names: a Service that there is, or a pattern that means some Service that there is. What may be
+/// there and could not be read is taken by its text.
 ///
 /// # Errors
 /// As [`resolve()`] and [`service_port`]; where it is no Service; where a pattern means none.
 pub fn callee_pattern(snapshot: &Snapshot, text: &str, home: Home<'_>) -> Result<Called> {
     if text.contains('*') || text.starts_with('@') {
         let pattern = CalleePattern::parse(text, Some(home.namespace))?;
-        check_wildcard(snapshot, &pattern)?;
-        return Ok(Called { pattern, number: None });
+        let doubts = check_wildcard(snapshot, &pattern)?;
+        return Ok(Called { pattern, number: None, doubts });
     }
     let (name, port) = split_port(text);
-    let at = match resolve(snapshot, name, Role::Callee, home)? {
+    let found = resolve(snapshot, name, Role::Callee, home);
+    if matches!(found, Err(_) | Ok(Subject::Workload(..)))
+        && let Some(called) = unseen::callee(snapshot, text, home)?
+    {
+        return Ok(called);
+    }
+    let at = match found? {
         Subject::Service(at) => at,
         Subject::Workload(at, pods) => {
             let subject = Subject::Workload(at, pods.clone());
@@ -100,11 +130,12 @@ pub fn callee_pattern(snapshot: &Snapshot, text: &str, home: Home<'_>) -> Result
     let metadata = &snapshot.objects.services[at].metadata;
     let scope = Scope::Service { namespace: metadata.namespace.clone(), name: metadata.name.clone() };
     let number = port.filter(|_| named).map(str::to_owned);
-    Ok(Called { pattern: CalleePattern { scope, port: found }, number })
+    Ok(Called { pattern: CalleePattern { scope, port: found }, number, doubts: Vec::new() })
 }
 
-/// A wildcard that means nothing that there is may be a slip of the keyboard. Modes do not matter: they may change.
-fn check_wildcard(snapshot: &Snapshot, pattern: &CalleePattern) -> Result<()> {
+/// A wildcard that means nothing that there is may be a slip of the keyboard. Modes do not matter: they may change. Gives what
+/// cannot be told of it.
+fn check_wildcard(snapshot: &Snapshot, pattern: &CalleePattern) -> Result<Vec<String>> {
     let error = |message: String, help: Option<String>| Err(ResolveError { message, help });
     let of_type = |service: &Service| service.metadata.labels.get(names::TYPE).map(str::to_owned);
     let means = |service: &&Service| match &pattern.scope {
@@ -116,9 +147,16 @@ fn check_wildcard(snapshot: &Snapshot, pattern: &CalleePattern) -> Result<()> {
         Scope::Type(wanted) => of_type(service).as_ref() == Some(wanted),
     };
     let meant: Vec<&Service> = snapshot.objects.services.iter().filter(means).collect();
+    let may_be_more = may_be_service(snapshot, &pattern.scope);
     match &pattern.scope {
         Scope::Namespace(namespace) if !snapshot.namespaces.contains_key(namespace) => {
+            if may_be_namespace(snapshot, namespace) {
+                return Ok(vec![doubtful_namespace(namespace)]);
+            }
             return Err(unknown_namespace(snapshot, namespace));
+        }
+        Scope::Type(wanted) if meant.is_empty() && may_be_more => {
+            return Ok(vec![format!("cannot tell whether any Service is of type `{wanted}`")]);
         }
         Scope::Type(wanted) if meant.is_empty() => {
             let types: Vec<String> = snapshot.objects.services.iter().filter_map(of_type).collect();
@@ -131,19 +169,24 @@ fn check_wildcard(snapshot: &Snapshot, pattern: &CalleePattern) -> Result<()> {
     if pattern.port != Port::All && !ports().any(|port| port == pattern.port) {
         let texts: Vec<String> = ports().map(|port| port.to_string()).collect();
         let wanted = pattern.port.to_string();
+        let services = CalleePattern { port: Port::All, ..pattern.clone() };
+        if may_be_more {
+            return Ok(vec![format!("cannot tell whether any Service of `{services}` has a port `{wanted}`")]);
+        }
         let help = did_you_mean(&wanted, texts.iter().map(String::as_str));
-        return error(
-            format!("no Service of `{}` has a port `{wanted}`", CalleePattern { port: Port::All, ..pattern.clone() }),
-            help,
-        );
+        return error(format!("no Service of `{services}` has a port `{wanted}`"), help);
     }
-    Ok(())
+    Ok(Vec::new())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::namespace;
     use super::*;
-    use crate::testing::{deployment, service, snapshot};
+    use crate::objects::{Metadata, Namespace};
+    use crate::snapshot::Options;
+    use crate::testing::{NOW, deployment, objects, service, snapshot};
+    use crate::unread::{Extent, Unread};
 
     const HOME: Home<'_> = Home { namespace: "default", only: false };
 
@@ -165,7 +208,7 @@ mod tests {
             ("*/*", "*/*"),
             ("./*", "shop/*"),
         ] {
-            assert_eq!(caller(text).map(|c| c.to_string()).as_deref(), Ok(expected), "{text}");
+            assert_eq!(caller(text).map(|c| c.pattern.to_string()).as_deref(), Ok(expected), "{text}");
         }
         for (text, message, help) in [
             ("shop/wbe", "no workload `wbe` in namespace shop", "did you mean `web`?"),
@@ -216,5 +259,79 @@ mod tests {
             let error = callee(text).unwrap_err();
             assert_eq!((error.message.as_str(), error.help.unwrap_or_default().as_str()), (message, help), "{text}");
         }
+    }
+
+    /// What is in namespace bank was read, and nothing else.
+    fn narrow() -> Snapshot {
+        let within = |kind: &'static str| Unread {
+            group: String::new(),
+            kind: kind.into(),
+            extent: Extent::AllBut(["bank".to_owned()].into()),
+            why: "forbidden".to_owned(),
+        };
+        let mut objects = objects(&format!("{}{}", deployment("bank", "ledger", ""), service("bank", "ledger")));
+        objects.unread = ["Namespace", "Pod", "Deployment", "Service"].map(within).to_vec();
+        Snapshot::new(objects, &Options::at(NOW.parse().unwrap()))
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_taken_by_its_text_and_said() {
+        let world = narrow();
+        let home = Home { namespace: "bank", only: true };
+        for (text, expected, doubt) in [
+            ("shop/web", "shop/web", "cannot tell whether shop/web exists"),
+            ("shop/deploy/web", "shop/web", "cannot tell whether shop/web exists"),
+            ("shop/*", "shop/*", "cannot tell whether there is a namespace shop"),
+            ("ledger", "bank/ledger", ""),
+        ] {
+            let found = caller_pattern(&world, text, Some("bank"), home).unwrap();
+            assert_eq!((found.pattern.to_string().as_str(), found.doubts.join("|").as_str()), (expected, doubt));
+        }
+        for (text, expected, doubt) in [
+            ("shop/cart", "shop/cart", "cannot tell whether Service shop/cart exists"),
+            (
+                "shop/svc/cart:80",
+                "shop/cart:80",
+                "cannot tell whether Service shop/cart exists|cannot tell whether port 80 of shop/cart has a name: if it has one, approve it by that",
+            ),
+            ("shop/*:http", "shop/*:http", "cannot tell whether there is a namespace shop"),
+            ("*/*:odd", "*/*:odd", "cannot tell whether any Service of `*/*` has a port `odd`"),
+            ("@backend", "@backend", "cannot tell whether any Service is of type `backend`"),
+            ("ledger:http", "bank/ledger:http", ""),
+        ] {
+            let found = callee_pattern(&world, text, home).unwrap();
+            assert_eq!((found.pattern.to_string().as_str(), found.doubts.join("|").as_str()), (expected, doubt));
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_an_error_still_where_it_is_not_there() {
+        let world = narrow();
+        let home = Home { namespace: "bank", only: true };
+        let caller = |text: &str, home| caller_pattern(&world, text, Some("bank"), home).unwrap_err().message;
+        assert_eq!(caller("bank/legder", home), "no workload `legder` in namespace bank");
+        assert_eq!(caller("shop/po/web-1", home), "cannot tell which caller `shop/po/web-1` is: it could not be read");
+        assert_eq!(caller("web", HOME), "cannot tell: `web` is not among what could be read");
+        let callee = |text: &str| callee_pattern(&world, text, home).unwrap_err().message;
+        assert_eq!(callee("bank/legder"), "no Service or workload `legder` in namespace bank");
+        assert_eq!(callee("bank/ledger:odd"), "Service bank/ledger has no port `odd`");
+        assert_eq!(callee("bank/*:odd"), "no Service of `bank/*` has a port `odd`");
+        // Namespaces that can be listed are known not to be there; what is in one that is there stays unknown.
+        let mut objects = world.objects.clone();
+        objects.unread.retain(|unread| unread.kind != "Namespace");
+        objects
+            .namespaces
+            .push(Namespace { metadata: Metadata { name: "platform".to_owned(), ..Metadata::default() } });
+        let world = Snapshot::new(objects, &world.options);
+        assert_eq!(caller_pattern(&world, "shop/web", None, home).unwrap_err().message, "no namespace `shop`");
+        assert_eq!(callee_pattern(&world, "shop/*", home).unwrap_err().message, "no namespace `shop`");
+        let found = caller_pattern(&world, "platform/metrics", None, home).unwrap();
+        assert_eq!(found.doubts, ["cannot tell whether platform/metrics exists"]);
+        let missing = namespace(&world, "bnak").unwrap_err();
+        assert_eq!(
+            (missing.message.as_str(), missing.help.as_deref()),
+            ("no namespace `bnak`", Some("did you mean `bank`?"))
+        );
+        assert!(namespace(&narrow(), "bnak").is_ok() && namespace(&world, "bank").is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! Approvals from the command line, and what becomes of running pods.
 
 use crate::Result;
-use crate::plugin::{netintent, shared, until_said, workload};
+use crate::plugin::{Said, netintent, shared, until_said, workload};
 
 #[test]
 fn an_approval_opens_and_a_revocation_closes_without_a_restart() -> Result {
@@ -87,5 +87,74 @@ fn of_an_approval_of_several_only_one_goes() -> Result {
     let said = revoke("part-bank/b", "part-bank/cards")?;
     assert_eq!(said.status, Some(0), "{said:?}");
     assert_eq!(of("both")?, r#"["./b"] ["ledger"]"#);
+    Ok(())
+}
+
+#[test]
+fn an_approval_is_renewed_and_says_nothing_of_where_one_stands() -> Result {
+    let installed = shared()?;
+    let admin = installed.admin().kubectl();
+    for namespace in ["new-bank", "new-shop"] {
+        installed.namespace(namespace, "shadow")?;
+    }
+    admin.pipe(["apply", "-f", "-"], &workload("new-bank", "ledger", ""))?;
+    admin.pipe(["apply", "-f", "-"], &workload("new-shop", "web", "new-bank/ledger:rpc"))?;
+    let web = ["list", "--from", "new-shop/web"];
+    until_said(installed, admin, &web, |said| said.status == Some(0))?;
+    // A repository of git that has nothing to do with it.
+    let folder = tempfile::tempdir()?;
+    let git = |args: &[&str]| -> Result {
+        let done = std::process::Command::new("git").arg("-C").arg(folder.path()).args(args).status()?;
+        assert!(done.success(), "git {args:?}");
+        Ok(())
+    };
+    git(&["init", "-q"])?;
+    git(&["config", "user.name", "Somebody Else"])?;
+    let kubectl = admin.with_plugin(&netintent_tests::plugin_binary()?)?;
+    let approve = |more: &[&str]| -> Result<Said> {
+        let ends = ["netintent", "approve", "new-shop/web", "--to", "new-bank/ledger:rpc"];
+        Ok(Said::of(&kubectl.command(ends.iter().chain(more)).current_dir(folder.path()).output()?))
+    };
+    assert!(approve(&[])?.out.contains("netintent.dev/author: Somebody Else"), "what is printed is for a file");
+    let said = approve(&["--apply", "--expires", "2998-01-01"])?;
+    assert_eq!(said.status, Some(0), "{said:?}");
+    let of = |path: &str| {
+        let name = "new-shop.web.calls.ledger.rpc";
+        admin.text(["get", "approval", "-n", "new-bank", name, "-o", &format!("jsonpath={{{path}}}")])
+    };
+    assert!(of(".spec.expiresAt")?.starts_with("2998") && !of(".metadata.annotations")?.contains("Somebody Else"));
+
+    for (more, unchanged) in [
+        (["--apply", "--dry-run=client"].as_slice(), true),
+        (&["--apply", "--dry-run=server"], true),
+        (&[], true),
+        (&["--apply", "--reason", "PAY-3"], false),
+    ] {
+        let said = approve(&[more, &["--expires", "2999-01-01"]].concat())?;
+        assert_eq!(said.status, Some(0), "{said:?}");
+        let ends = "until 2999-01-01T00:00:00Z; it was until 2998-01-01T00:00:00Z";
+        assert!(said.err.contains(ends), "{said:?}");
+        assert_eq!(of(".spec.expiresAt")?.starts_with("2998"), unchanged, "{more:?}");
+    }
+    assert_eq!(of(".spec.reason")?, "PAY-3");
+    assert_eq!(admin.text(["get", "approvals", "-n", "new-bank", "-o", "name"])?.lines().count(), 1);
+    let said = approve(&["--apply", "--expires", "2999-01-01"])?;
+    assert!(said.status == Some(0) && said.err.contains("until 2999-01-01T00:00:00Z: nothing is written"), "{said:?}");
+    let said = approve(&["--apply", "--expires", "yesterday"])?;
+    assert!(said.status == Some(2) && said.err.contains("is no time to expire at"), "{said:?}");
+    Ok(())
+}
+
+#[test]
+fn a_namespace_that_is_not_there_is_no_good_news() -> Result {
+    let installed = shared()?;
+    let kubectl = installed.admin().kubectl();
+    installed.namespace("typo-shop", "shadow")?;
+    for args in [["check", "-n", "typo-shopp"], ["list", "-n", "typo-shopp"], ["render", "-n", "typo-shopp"]] {
+        let said = netintent(kubectl, &args)?;
+        let expected = "error: no namespace `typo-shopp`\nhelp: did you mean `typo-shop`?\n";
+        assert_eq!((said.status, said.err.as_str()), (Some(2), expected), "{args:?}");
+    }
+    assert_eq!(netintent(kubectl, &["list", "-n", "typo-shop"])?.status, Some(0));
     Ok(())
 }

@@ -207,3 +207,67 @@ fn who_may_not_read_the_callee_has_the_webhook_asked() -> Result {
     assert_eq!(admin.text(["get", "pods", "-n", "ask-shop", "-o=name"])?.lines().count(), 1);
     Ok(())
 }
+
+#[test]
+fn who_owns_the_callee_approves_and_revokes_whatever_else_may_be_read() -> Result {
+    let installed = shared()?;
+    let admin = installed.admin().kubectl();
+    for namespace in ["own-bank", "own-shop"] {
+        installed.namespace(namespace, "shadow")?;
+    }
+    admin.pipe(["apply", "-f", "-"], &workload("own-bank", "ledger", ""))?;
+    admin.pipe(["apply", "-f", "-"], &workload("own-shop", "web", "own-bank/ledger:rpc"))?;
+    for namespace in ["own-bank", "own-shop"] {
+        admin.text(["label", "--overwrite", "namespace", namespace, "netintent.dev/mode=enforce"])?;
+    }
+    let explain = ["explain", "own-shop/web", "own-bank/ledger:rpc"];
+    until_said(installed, admin, &explain, |said| said.status == Some(1))?;
+
+    // Somebody who has approvals of one namespace, and may read nothing else at all.
+    let binding = |name: &str, verbs: &str| -> Result {
+        let (role, user) = (format!("--role={name}"), "--user=own-approver");
+        let verbs = format!("--verb={verbs}");
+        admin.text(["create", "role", name, "-n", "own-bank", &verbs, "--resource=approvals.netintent.dev"])?;
+        admin.text(["create", "rolebinding", name, "-n", "own-bank", &role, user])?;
+        Ok(())
+    };
+    binding("own-approver", "get,list,create")?;
+    let user = installed.plane().user("own-approver", "nobodies")?;
+    let approve = ["approve", "own-shop/web", "--to", "own-bank/ledger:rpc"];
+    let with = |more: &[&'static str]| netintent(user.kubectl(), &[&approve[..], more].concat());
+    let printed = with(&[])?;
+    assert!(printed.status == Some(0) && printed.out.contains("kind: Approval"), "{printed:?}");
+    let said = with(&["--apply"])?;
+    assert_eq!((said.status, said.out.as_str()), (Some(0), ""), "{said:?}");
+    for text in [
+        "cannot tell whether own-shop/web exists",
+        "cannot tell whether Service own-bank/ledger exists",
+        "created Approval own-bank/own-shop.web.calls.ledger.rpc",
+        "cannot tell what opens: ",
+    ] {
+        assert!(said.err.contains(text), "{text}: {said:?}");
+    }
+    until_said(installed, admin, &explain, |said| said.status == Some(0))?;
+    let again = with(&["--apply"])?;
+    assert!(again.status == Some(0) && again.err.contains("already approved by Approval own-bank/"), "{again:?}");
+
+    // The caller's owner may neither approve nor know what is approved.
+    let other = viewer("own-viewer", "own-shop")?;
+    let revoke = ["revoke", "own-shop/web", "--to", "own-bank/ledger:rpc", "--apply", "--yes"];
+    let said = netintent(other.kubectl(), &[&approve[..], &["--apply"]].concat())?;
+    assert!(said.status == Some(2) && said.err.contains("cannot create resource"), "{said:?}");
+    let said = netintent(other.kubectl(), &revoke)?;
+    assert_eq!(said.status, Some(2), "{said:?}");
+    assert!(said.err.contains("error: cannot tell whether anything approves own-shop/web"), "{said:?}");
+    // Nor is it known that their namespace is not there.
+    let said = netintent(other.kubectl(), &["list", "-n", "own-bnak"])?;
+    assert!(said.status == Some(2) && !said.err.contains("no namespace"), "{said:?}");
+
+    binding("own-revoker", "patch,delete")?;
+    let said = netintent(user.kubectl(), &revoke)?;
+    assert_eq!(said.status, Some(0), "{said:?}");
+    assert!(said.err.contains("cannot tell what closes: ") && !said.err.contains("closes nothing"), "{said:?}");
+    assert!(said.err.contains("cannot tell whether a wider approval lets it through still"), "{said:?}");
+    until_said(installed, admin, &explain, |said| said.status == Some(1))?;
+    Ok(())
+}

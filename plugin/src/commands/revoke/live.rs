@@ -6,7 +6,7 @@ use netintent::objects::Objects;
 
 use super::super::confirm::confirmed;
 use super::super::effect::{self, Pair};
-use super::nothing;
+use super::{nothing, warn_of_wider};
 use crate::cli::{DryRun, Revoke};
 use crate::cluster::Cluster;
 use crate::error::{Result, Status};
@@ -26,6 +26,7 @@ pub(super) fn run(args: &Revoke, loaded: &Loaded, pair: Pair<'_>) -> Result<Stat
         printer::note(&worded(approval, cut_out, pair));
     }
     effect::tell(&before, &after, pair, false);
+    warn_of_wider(loaded, pair.callee);
     let server = args.asked.trial.dry_run == Some(DryRun::Server);
     if args.asked.trial.dry_run == Some(DryRun::Client) {
         return Ok(Status::Yes);

@@ -32,7 +32,7 @@ pub(super) fn element(lines: &Lines<'_>, parent: &Node, at: usize) -> Result<Vec
 }
 
 /// The last line of what ends at a byte: a block scalar ends at the start of the next line.
-fn last_line(lines: &Lines<'_>, place: &Range<usize>) -> usize {
+pub(super) fn last_line(lines: &Lines<'_>, place: &Range<usize>) -> usize {
     let end = if lines.text[..place.end].ends_with('\n') { place.end - 1 } else { place.end };
     lines.line_of(end.max(place.start))
 }

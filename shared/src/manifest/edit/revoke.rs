@@ -117,7 +117,7 @@ fn find(
 }
 
 /// Whether the objects of a document are the items of a list; otherwise it is one object itself.
-fn is_list(node: &Node) -> bool {
+pub(super) fn is_list(node: &Node) -> bool {
     node.get("kind").and_then(Node::as_str).is_some_and(|kind| kind.ends_with("List"))
 }
 
@@ -212,12 +212,12 @@ impl Place {
     }
 }
 
-fn value_of<'n>(node: &'n mut Node, key: &str) -> Option<&'n mut Node> {
+pub(super) fn value_of<'n>(node: &'n mut Node, key: &str) -> Option<&'n mut Node> {
     let Value::Mapping(entries) = &mut node.value else { return None };
     entries.iter_mut().find(|entry| entry.key == key).map(|entry| &mut entry.value)
 }
 
-fn items_of(node: &mut Node) -> Option<&mut Vec<Node>> {
+pub(super) fn items_of(node: &mut Node) -> Option<&mut Vec<Node>> {
     match &mut node.value {
         Value::Sequence(items) => Some(items),
         _ => None,
