@@ -88,7 +88,7 @@ fn home(before: &[OsString]) -> Home {
         let connection = if has("kubeconfig") { Connection::from_arg_matches(matches).ok()? } else { return None };
         let input = if has("files") { Input::from_arg_matches(matches).ok() } else { None };
         let namespace = matches.try_get_one::<String>("namespace").ok().flatten().cloned();
-        Some(Home { input, namespace, connection })
+        Some(Home { input, connection, namespace })
     };
     matches.ok().as_ref().and_then(of_command).unwrap_or_default()
 }

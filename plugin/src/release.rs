@@ -72,21 +72,15 @@ pub(crate) fn chosen(deployment: &Value) -> Chosen<'_> {
 
 /// The command that applies the manifests of this version as an installation was chosen.
 pub(crate) fn command(deployment: &Value, namespace: &str, cert_manager: bool) -> String {
-    let mut command = "kubectl netintent install --apply".to_owned();
     let Chosen { replicas, image } = chosen(deployment);
-    if namespace != NAMESPACE {
-        command.push_str(&format!(" -n {namespace}"));
-    }
-    if let Some(replicas) = replicas {
-        command.push_str(&format!(" --replicas {replicas}"));
-    }
-    if let Some(image) = image {
-        command.push_str(&format!(" --image {}", names::printable(image)));
-    }
-    if cert_manager {
-        command.push_str(" --cert-manager");
-    }
-    command
+    let options = [
+        (namespace != NAMESPACE).then(|| format!(" -n {namespace}")),
+        replicas.map(|replicas| format!(" --replicas {replicas}")),
+        image.map(|image| format!(" --image {}", names::printable(image))),
+        cert_manager.then(|| " --cert-manager".to_owned()),
+    ];
+    let options: String = options.into_iter().flatten().collect();
+    format!("kubectl netintent install --apply{options}")
 }
 
 /// The same with another namespace, wherever it stands: nothing else is called so.

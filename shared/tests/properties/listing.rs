@@ -97,9 +97,12 @@ impl Table {
             if from == to && !own {
                 continue;
             }
-            // A running pod's connection to itself is none; a template stands for all its pods.
+            // A running pod's connection to itself is none; a template stands for all its pods, and so does the only pod
+            // that a controller has.
             let runs = |pod: u32| snapshot.objects.workloads[snapshot.pods[pod as usize].object].kind == "Pod";
-            let pairs = pods(from).flat_map(|p| pods(to).map(move |q| (p, q))).filter(|(p, q)| p != q || !runs(*p));
+            let is_only = pods(from).len() == 1 && snapshot.workloads[from].kind != "Pod";
+            let pairs = pods(from).flat_map(|p| pods(to).map(move |q| (p, q)));
+            let pairs = pairs.filter(|(p, q)| p != q || !runs(*p) || is_only);
             let verdicts = pairs.map(|(p, q)| evaluate(snapshot, End::Pod(p), End::Pod(q)).ports);
             if let Some(cell) = every_and_some(verdicts, points) {
                 table.add(&parties[from], &parties[to], &cell, points);
