@@ -83,10 +83,13 @@ fn closes(before: &Snapshot, after: &Snapshot) -> Vec<u32> {
     (0..).zip(open.iter().zip(&closed)).filter(|(_, (a, b))| !**a && **b).map(|(at, _)| at).collect()
 }
 
-/// The pods of Services that leave `enforce`, and that the policies of others still close.
+/// The pods of Services that leave `enforce` and let in who can carry no intent, and that the policies of others still close.
 fn left_alone<'a>(before: &'a Snapshot, after: &'a Snapshot) -> impl Iterator<Item = u32> + 'a {
-    let closed = isolated(after);
-    let leaves = |at: &usize| before.services[*at].mode == Mode::Enforce && after.services[*at].mode != Mode::Enforce;
+    let (closed, cut) = (isolated(after), exposed(before));
+    let leaves = move |at: &usize| {
+        let is_in = |snapshot: &Snapshot| snapshot.services[*at].mode == Mode::Enforce;
+        is_in(before) && !is_in(after) && !cut.iter().any(|exposed| exposed.service == *at)
+    };
     let services = (0..after.services.len().min(before.services.len())).filter(leaves);
     services.flat_map(|at| &after.services[at].pods).copied().filter(move |pod| closed[*pod as usize])
 }

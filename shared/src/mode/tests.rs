@@ -346,6 +346,21 @@ fn callers_of_another_service_on_the_same_pods_are_cut_too() {
 }
 
 #[test]
+fn a_service_that_leaves_enforce_beside_one_that_stays_is_closed_by_that_one() {
+    let public = public("LoadBalancer", "", "{port: 443, targetPort: http}");
+    let from = "---\napiVersion: netintent.dev/v1alpha1\nkind: Approval\nmetadata: {namespace: bank, name: from}\nspec: {callees: [public], from: [{ipBlock: {cidr: 192.0.2.1/32}}]}\n";
+    let let_in = bank("enforce") + &public + from;
+    for mode in [Mode::Shadow, Mode::Off] {
+        let found = stopped(&let_in, "bank/public", mode);
+        assert!(found.len() == 1 && found[0].message.contains("would cut its callers"), "{found:?}");
+        // All of it together opens.
+        assert_eq!(stopped(&let_in, "bank", mode), []);
+        // Whom nobody let in before is cut by nothing new.
+        assert_eq!(stopped(&(bank("enforce") + &public), "bank/public", mode), []);
+    }
+}
+
+#[test]
 fn besides_connections_what_a_mode_leaves_open_or_cuts_by_the_way_is_told() {
     let second = service("bank", "second").replace("app: second", "app: ledger");
     let snapshot = observed(&(bank("shadow") + &second));

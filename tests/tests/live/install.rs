@@ -4,7 +4,7 @@ use netintent::names;
 use netintent_tests::expected::Key;
 use netintent_tests::history::{Event, Recorder};
 use netintent_tests::{Certificates, ControlPlane, Error, Installation, Installed};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Result;
 use crate::against::{enforced_again, goes_against, owner_of_evil};
@@ -129,6 +129,7 @@ fn what_is_installed_can_be_taken_away_and_nothing_else_is_touched() -> Result {
         assert_eq!(changed, [] as [&str; 0], "{args:?}");
     }
 
+    stops_where_others_would_cut(&installed)?;
     enforced_again(&installed)?;
     let mallory = owner_of_evil(&installed)?;
     let carried = labelled_pods(&installed)?;
@@ -161,6 +162,23 @@ fn what_is_installed_can_be_taken_away_and_nothing_else_is_touched() -> Result {
     let again = netintent(kubectl, &["uninstall", "--apply"])?;
     assert_eq!((again.status, again.out.as_str()), (Some(0), ""), "{again:?}");
     assert_eq!(again.err, "nothing of netintent's is in this cluster\n");
+    Ok(())
+}
+
+/// Somebody's own policy closes the pods that netintent's let callers into: without those nobody would be.
+fn stops_where_others_would_cut(installed: &Installed) -> Result {
+    let policy = netintent_tests::objects::path("NetworkPolicy", "bank");
+    let deny = json!({"kind": "NetworkPolicy", "metadata": {"namespace": "bank", "name": "deny"},
+        "spec": {"podSelector": {}}});
+    netintent_tests::objects::create(installed.admin(), &deny)?;
+    let said = netintent(installed.admin().kubectl(), &["uninstall", "--apply", "--yes"])?;
+    assert!(said.status == Some(2) && !said.err.contains("done: "), "{said:?}");
+    assert!(
+        said.err.contains("nothing was changed: without netintent's policies, what others' policies leave closes "),
+        "{said:?}"
+    );
+    assert!(said.err.contains("go on with --cut-others"), "{said:?}");
+    netintent_tests::objects::delete(installed.admin(), &format!("{policy}/deny"))?;
     Ok(())
 }
 
