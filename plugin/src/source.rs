@@ -15,7 +15,8 @@ use netintent::manifest::Object;
 use netintent::names::printable;
 use netintent::objects::Objects;
 use netintent::resolve::{Home, ResolveError, Role, Subject, may_be_unread, resolve};
-use netintent::snapshot::{Options, Snapshot};
+use netintent::snapshot::{Options, Snapshot, Workload};
+use netintent::unread::{Extent, Unread};
 
 use crate::cli::Input;
 use crate::error::{Error, Result};
@@ -254,7 +255,32 @@ impl Loaded {
     /// # Errors
     /// Where it stands for nothing, or for too much; where it may well stand for what could not be read, that is said.
     pub(crate) fn resolve(&self, text: &str, role: Role, home: Home<'_>) -> Result<Subject> {
-        resolve(&self.snapshot, text, role, home).map_err(|error| self.unresolved(text, home, error))
+        let found = resolve(&self.snapshot, text, role, home).map_err(|error| self.unresolved(text, home, error))?;
+        match &found {
+            Subject::Workload(at, _) if role == Role::Callee => self.check_no_service(text, *at)?,
+            _ => {}
+        }
+        Ok(found)
+    }
+
+    /// Insists that a name which was taken for a workload can't be that of a Service: it leads elsewhere, by other ports.
+    fn check_no_service(&self, text: &str, workload: usize) -> Result<()> {
+        let Workload { namespace, name, kind, .. } = &self.snapshot.workloads[workload];
+        let is_bare =
+            *text == **name || text.strip_prefix(&**namespace).and_then(|rest| rest.strip_prefix('/')) == Some(name);
+        let hides = |unread: &Unread| match &unread.extent {
+            _ if unread.kind != "Service" || !unread.group.is_empty() => false,
+            Extent::One(of, service) => of == namespace && service == name,
+            Extent::AllBut(_) => unread.touches(namespace),
+        };
+        if !is_bare || !self.snapshot.objects.unread.iter().any(hides) {
+            return Ok(());
+        }
+        let full = format!("{namespace}/{name}");
+        let message =
+            format!("cannot tell: {full} may be a Service, and not all Services of {namespace} could be read");
+        let help = format!("of the pods alone it is {namespace}/{}/{name}", kind.to_ascii_lowercase());
+        Err(Error::with_help(message, help))
     }
 
     /// The same of what else looks for a name.

@@ -14,7 +14,7 @@ mod stream;
 
 pub use filter::Filter;
 pub use grouped::{Group, grouped};
-pub(crate) use lister::{Entry, Lister, own_caveats};
+pub(crate) use lister::{Entry, Lister, own_caveats, unapproved};
 pub use stream::list;
 
 /// One end of a listed connection.

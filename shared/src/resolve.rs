@@ -160,7 +160,11 @@ fn of_address(snapshot: &Snapshot, address: IpAddr, role: Role) -> Option<Subjec
     {
         return Some(Subject::Service(at));
     }
-    let has = |pod: &u32| snapshot.spec(*pod).addresses.contains(&address) && !snapshot.spec(*pod).host_network;
+    // One that has ended keeps its address, which another may have by now.
+    let has = |pod: &u32| {
+        let spec = snapshot.spec(*pod);
+        spec.addresses.contains(&address) && !spec.host_network && !spec.ended
+    };
     let pod = (0..).take(snapshot.pods.len()).find(has)?;
     Some(Subject::Workload(snapshot.pods[pod as usize].workload as usize, vec![pod]))
 }

@@ -207,6 +207,10 @@ async fn of_kind(lists: &Lists<'_>, wanted: &Wanted, resource: &Resource) -> std
                 read.append(part.unwrap_or_default());
             }
             Err(Failure::Forbidden(_)) => {}
+            // Who may read all of a namespace is told there that there is no such kind.
+            Err(Failure::NotFound(_)) if resource.is_ours() => {
+                return Ok(OfKind { absent: true, ..OfKind::default() });
+            }
             Err(failure) => return Err(failure),
         }
     }

@@ -38,6 +38,10 @@ pub(super) fn tell(before: &Snapshot, after: &Snapshot, pair: Pair<'_>, approved
         let unseen = unseen.join(", ");
         printer::warning(&printable(&format!("cannot tell what {verb} besides: {unseen} could not be read")));
     }
+    let forbids = |unread: &Unread| unread.kind == "ClusterProhibition" && !unread.is_not_installed();
+    if approved && after.objects.unread.iter().any(forbids) {
+        printer::warning("cannot tell whether a ClusterProhibition forbids it: they could not be read");
+    }
 }
 
 /// The same of what was read before and after an edit of files, among which may be a cluster in a file.

@@ -5,8 +5,9 @@ mod asked;
 use std::io::Write as _;
 use std::mem::ManuallyDrop;
 
-use netintent::callee::{CalleePattern, Scope};
-use netintent::explain::{Explanation, Question, explain, pods};
+use netintent::callee::{CalleePattern, Port, Scope};
+use netintent::compile::scope_of;
+use netintent::explain::{AskedPort, Explanation, Question, explain, pods};
 use netintent::names::printable;
 use netintent::resolve::{Role, Subject, asked_port, split_port};
 use netintent::unread::Unread;
@@ -30,7 +31,7 @@ pub(super) fn run(args: &Explain) -> Result<Status> {
     let destination = match loaded.resolve(callee, Role::Callee, home) {
         Ok(destination) => destination,
         Err(error) => {
-            let Some((pattern, said)) = asked(args, &loaded, &source) else { return Err(error) };
+            let Some((pattern, said)) = asked(args, &loaded, &source, None) else { return Err(error) };
             let explanation = asked::unknown(&pattern, said);
             print(args, &loaded, &explanation, [subject(snapshot, &source, true), unread(&pattern)], None)?;
             return Ok(Status::Trouble);
@@ -43,7 +44,7 @@ pub(super) fn run(args: &Explain) -> Result<Status> {
     let question = Question { source, destination, port };
     let mut explanation = explain(snapshot, &question);
     if explanation.allowed.is_none()
-        && let Some((_, Said { steps, fixes })) = asked(args, &loaded, &question.source)
+        && let Some((_, Said { steps, fixes })) = asked(args, &loaded, &question.source, Some(&question))
     {
         explanation.chain.extend(steps);
         explanation.fixes.extend(fixes);
@@ -101,12 +102,27 @@ fn unread(callee: &CalleePattern) -> EndView<'_> {
     }
 }
 
-/// What the webhook says of a callee that may not be read.
-fn asked(args: &Explain, loaded: &Loaded, source: &Subject) -> Option<(CalleePattern, Said)> {
+/// What the webhook says of a callee that may not be read; where it is known what was asked, of that, and not of how it was
+/// typed.
+fn asked(
+    args: &Explain,
+    loaded: &Loaded,
+    source: &Subject,
+    question: Option<&Question>,
+) -> Option<(CalleePattern, Said)> {
     if !args.input.is_live() || loaded.snapshot.objects.unread.is_empty() {
         return None;
     }
-    let callee = CalleePattern::parse(&args.callee, Some(&loaded.namespace)).ok()?;
+    let callee = match question {
+        None => CalleePattern::parse(&args.callee, Some(&loaded.namespace)).ok()?,
+        Some(Question { destination: Subject::Service(at), port, .. }) => {
+            let scope = scope_of(&loaded.snapshot.objects.services[*at]);
+            let port = if let Some(AskedPort::Service(port)) = port { port.clone() } else { Port::All };
+            CalleePattern { scope, port }
+        }
+        // Nobody is approved for pods or addresses.
+        Some(_) => return None,
+    };
     let is_one = matches!(callee.scope, Scope::Service { .. });
     let said = is_one.then(|| asked::ask(&args.input.connection, &loaded.snapshot, source, &callee))??;
     Some((callee, said))

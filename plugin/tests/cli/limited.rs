@@ -74,6 +74,70 @@ fn an_address_that_may_be_anybodys_is_no_verdict() {
     assert_eq!(run_on(&seen(&all), &["explain", "shop/web", "10.64.9.6"]).status, 0);
 }
 
+const BANK: &str = "\
+- {apiVersion: v1, kind: Namespace, metadata: {name: bank, labels: {netintent.dev/mode: enforce}}}
+- {apiVersion: v1, kind: Service, metadata: {namespace: bank, name: cards}, spec: {selector: {app: cards}, ports: [{port: 8443}]}}
+- apiVersion: v1
+  kind: Pod
+  metadata: {namespace: bank, name: cards, labels: {app: cards}}
+  spec: {containers: [{name: a, image: a}]}
+- apiVersion: networking.k8s.io/v1
+  kind: NetworkPolicy
+  metadata: {namespace: bank, name: theirs}
+  spec:
+    podSelector: {matchLabels: {app: cards}}
+    ingress: [{from: [{namespaceSelector: {}, podSelector: {matchLabels: {cards.bank.to.netintent.dev/8443: allowed}}}]}]
+- apiVersion: batch/v1
+  kind: CronJob
+  metadata: {namespace: shop, name: nightly}
+  spec:
+    schedule: '@daily'
+    jobTemplate: {spec: {template: {metadata: {labels: {app: nightly}, annotations: {netintent.dev/calls: 'bank/cards:8443'}},
+      spec: {containers: [{name: a, image: a}]}}}}
+";
+
+/// Who runs carries the labels that it was given; who does not yet may be given them by what could not be read.
+#[test]
+fn what_has_no_pods_yet_hangs_on_what_approves() {
+    let every = [
+        "Pod",
+        "Service",
+        "Namespace",
+        "ServiceAccount",
+        "Deployment",
+        "StatefulSet",
+        "DaemonSet",
+        "ReplicaSet",
+        "ReplicationController",
+        "CronJob",
+        "Job",
+        "NetworkPolicy",
+        "Approval",
+    ];
+    let of = |kinds: &[&str]| run_on(&(seen(kinds) + BANK), &["explain", "shop/nightly", "bank/cards:8443"]);
+    let said = of(&every);
+    assert!(said.status == 2 && said.stdout.contains("ClusterApprovals"), "{said:?}");
+    let said = of(&[&every[..], &["ClusterApproval", "ClusterProhibition"]].concat());
+    assert_eq!(said.status, 1, "nobody has approved it: {said:?}");
+    let running = run_on(&(seen(&every) + BANK), &["explain", "shop/web", "bank/cards:8443"]);
+    assert_eq!(running.status, 1, "it has no label: {running:?}");
+}
+
+/// A Service leads to other ports than its pods have.
+#[test]
+fn a_name_that_a_service_may_have_is_not_taken_for_pods() {
+    let bank =
+        BANK.lines().filter(|line| !line.contains("kind: Service")).fold(String::new(), |all, line| all + line + "\n");
+    let every = ["Pod", "Namespace", "CronJob", "NetworkPolicy", "Approval", "ClusterApproval", "ClusterProhibition"];
+    let of = |kinds: &[&str], callee: &str| run_on(&(seen(kinds) + &bank), &["explain", "shop/web", callee]);
+    let said = of(&every, "bank/cards:8443");
+    assert!(said.status == 2 && said.stderr.contains("cannot tell: bank/cards may be a Service"), "{said:?}");
+    let said = of(&every, "bank/pod/cards:8443");
+    assert!(!said.stderr.contains("may be a Service"), "{said:?}");
+    let said = of(&[&every[..], &["Service"]].concat(), "bank/cards:8443");
+    assert!(!said.stderr.contains("may be a Service"), "{said:?}");
+}
+
 #[test]
 fn what_leads_to_what_could_not_be_read_is_named_and_not_judged() {
     let named = "shop/web declares bank/cards:8443, of which not all could be read: cannot tell where it leads.";

@@ -98,3 +98,17 @@ fn a_wider_one_that_ends_sooner_is_not_enough() {
         assert!(said.stderr.contains(message), "{}", said.stderr);
     }
 }
+
+/// What the platform team has approved is theirs to renew: the callee's owners have one of their own.
+#[test]
+fn one_of_another_place_is_left_alone() {
+    let demo = demo();
+    let folder = demo.path();
+    let theirs = "apiVersion: netintent.dev/v1alpha1\nkind: ClusterApproval\nmetadata: {name: all}\nspec:\n  callers: [shop/frontend]\n  callees: [\"bank/cards:8443\"]\n  expiresAt: 2998-01-01T00:00:00Z\n";
+    fs::write(folder.join("theirs.yaml"), theirs).unwrap();
+    let said = approve(folder, &["--expires", "2999-01-01", "--write", "new.yaml"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(said.stderr.contains("ClusterApproval all") && said.stderr.contains("does not hold as long"), "{said:?}");
+    assert_eq!(fs::read_to_string(folder.join("theirs.yaml")).unwrap(), theirs);
+    assert!(fs::read_to_string(folder.join("new.yaml")).unwrap().contains("kind: Approval\n"));
+}

@@ -8,6 +8,7 @@ use crate::names;
 use crate::objects::Workload;
 use crate::pod::Difference;
 use crate::snapshot::{Pod, Snapshot};
+use crate::unread::Gaps;
 
 pub(super) fn check(snapshot: &Snapshot) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -75,7 +76,8 @@ fn compared(snapshot: &Snapshot, pod: &Pod, object: &Workload) -> Labels {
     let managed = snapshot.mode(namespace).is_managed();
     Labels {
         ungranted: if approvals_known || !managed { difference.removes } else { Vec::new() },
-        lacking: difference.adds,
+        // Nor, without the prohibitions, what is forbidden.
+        lacking: if Gaps::of(snapshot).any(&["ClusterProhibition"]) { Vec::new() } else { difference.adds },
     }
 }
 

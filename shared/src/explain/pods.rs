@@ -5,6 +5,7 @@ use crate::names;
 use crate::resolve::Subject;
 use crate::selector::Labels;
 use crate::snapshot::{Snapshot, Workload};
+use crate::unread::Gaps;
 
 /// A pod that runs.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +56,9 @@ fn state(snapshot: &Snapshot, calls: bool, pod: u32) -> Option<PodState<'_>> {
 /// all have it, or where it can't be expected.
 pub(super) fn lacking(snapshot: &Snapshot, workload: &Workload, key: &str, missing: Option<bool>) -> Option<Step> {
     const MOST: usize = 5;
-    if !snapshot.options.observed || !snapshot.mode(&workload.namespace).is_managed() {
+    // Without the prohibitions it can't be told that it should have it.
+    let is_expected = snapshot.options.observed && snapshot.mode(&workload.namespace).is_managed();
+    if !is_expected || Gaps::of(snapshot).any(&["ClusterProhibition"]) {
         return None;
     }
     let has = |pod: &u32| snapshot.pods[*pod as usize].labels.get(key) == Some(names::ALLOWED);

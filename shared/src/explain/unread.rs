@@ -2,7 +2,7 @@
 
 use super::{Explanation, Pair, Question, Step};
 use crate::evaluate::{End, Side};
-use crate::list::{Caveat, own_caveats};
+use crate::list::{Caveat, own_caveats, unapproved};
 use crate::resolve::Subject;
 use crate::snapshot::Snapshot;
 use crate::unread::Unread;
@@ -41,7 +41,7 @@ fn hangs_on_own(snapshot: &Snapshot, pod: u32) -> bool {
     let namespace = snapshot.namespace_of(pod);
     let known = snapshot.namespaces.get(namespace).is_some_and(|state| state.known);
     let pods = snapshot.objects.unread.iter().any(|unread| unread.kind == "Pod" && unread.touches(namespace));
-    known && !pods
+    known && !pods && unapproved(snapshot, snapshot.workload_of(pod)).is_empty()
 }
 
 /// That addresses may be those of something that could not be read.

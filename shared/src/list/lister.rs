@@ -2,13 +2,14 @@
 
 use super::declared::{Declarations, Declared};
 use super::{Caveat, Connection, Party};
+use crate::callee::Scope;
 use crate::cidr::AddressSet;
 use crate::connection::{Connections, PortSetId, PortSets};
 use crate::evaluate::{End, evaluate, hangs_on_blocks};
 use crate::policy::Direction;
 use crate::port::PortSet;
 use crate::snapshot::{Snapshot, Workload};
-use crate::unread;
+use crate::unread::{self, Unread};
 
 /// One destination of a source, by workload.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -272,5 +273,30 @@ pub(crate) fn own_caveats(snapshot: &Snapshot, workload: &Workload) -> Vec<Cavea
     let known = snapshot.namespaces.get(&workload.namespace).is_some_and(|state| state.known);
     let unread = unread::about(&snapshot.objects.unread, &workload.namespace, known);
     caveats.extend(unread.map(|unread| Caveat::Unread(unread.to_string())));
+    if !snapshot.objects.unread.is_empty() {
+        caveats.extend(unapproved(snapshot, workload).into_iter().map(|unread| Caveat::Unread(unread.to_string())));
+    }
     caveats
+}
+
+/// What could not be read of what gives labels to pods that have none yet: those that run carry what they were given.
+pub(crate) fn unapproved<'s>(snapshot: &'s Snapshot, workload: &Workload) -> Vec<&'s Unread> {
+    let runs = |pod: &u32| {
+        snapshot.options.observed && snapshot.objects.workloads[snapshot.pods[*pod as usize].object].kind == "Pod"
+    };
+    let planned: Vec<u32> = workload.pods.clone().filter(|pod| !runs(pod)).collect();
+    let intents = |pod: &u32| &snapshot.pods[*pod as usize].intents;
+    let declares = |about: &dyn Fn(&Scope) -> bool| planned.iter().flat_map(intents).any(|i| about(&i.callee.scope));
+    let namespace = workload.namespace.clone();
+    let all = snapshot.objects.unread.iter().filter(|unread| !unread.is_not_installed());
+    all.filter(|unread| match &*unread.kind {
+        "ServiceAccount" => !planned.is_empty() && unread.touches(&namespace),
+        "ClusterApproval" | "ClusterProhibition" => declares(&|_| true),
+        "Approval" => declares(&|scope| match scope {
+            Scope::Service { namespace, .. } | Scope::Namespace(namespace) => unread.touches(namespace),
+            Scope::Cluster | Scope::Type(_) => false,
+        }),
+        _ => false,
+    })
+    .collect()
 }
