@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use super::{Night, left};
 use crate::Result;
 
+/// Whoever runs the tests may have programs ignore that the terminal is lost.
+const HEARS: [&str; 2] = ["env", "--default-signal=HUP"];
 const OPEN: [&str; 8] = ["netintent", "recover", "open", "bank/ledger", "--for", "1h", "--wait", "--yes"];
 
 pub(super) fn closes_what_it_opened(night: &Night) -> Result {
@@ -17,14 +19,14 @@ pub(super) fn closes_what_it_opened(night: &Night) -> Result {
     assert!(night.is_as_before()?);
     // Who wants no more of it before its time, or loses the terminal, closes it as well.
     for signal in ["-INT", "-TERM", "-HUP"] {
-        let mut waiting = Waiting::begin(night, "env")?;
+        let mut waiting = Waiting::begin(night, &HEARS)?;
         assert!(!night.is_as_before()?);
         waiting.send(signal)?;
         let (status, said) = waiting.ends(night)?;
         assert!(status == Some(0) && night.is_as_before()?, "{signal}: {said}");
     }
     // Whoever says that a lost terminal is to end nothing is heard.
-    let mut waiting = Waiting::begin(night, "nohup")?;
+    let mut waiting = Waiting::begin(night, &["nohup"])?;
     waiting.send("-HUP")?;
     // Somebody has it open for longer: that is theirs.
     night.done(&["recover", "open", "bank/ledger", "--for", "3h", "--yes"])?;
@@ -41,7 +43,7 @@ pub(super) fn closes_what_it_opened(night: &Night) -> Result {
 fn keeps_trying(night: &Night) -> Result {
     let admin = night.installed.admin();
     for (signals, let_go) in [(["-TERM", "-TERM"], true), (["-INT", "-INT"], false)] {
-        let mut waiting = Waiting::begin(night, "env")?;
+        let mut waiting = Waiting::begin(night, &HEARS)?;
         left::finalize(admin, "ledger", &json!(["example.dev/keep"]))?;
         let [first, second] = signals;
         waiting.send(first)?;
@@ -69,11 +71,11 @@ struct Waiting {
 
 impl Waiting {
     /// Begins it below another program, which becomes it.
-    fn begin(night: &Night, below: &str) -> std::result::Result<Self, Box<dyn std::error::Error>> {
+    fn begin(night: &Night, below: &[&str]) -> std::result::Result<Self, Box<dyn std::error::Error>> {
         let plugin = night.installed.admin().kubectl().with_plugin(&plugin_binary()?)?;
         let of = plugin.command(OPEN);
-        let mut command = Command::new(below);
-        command.arg(of.get_program()).args(of.get_args()).stdin(Stdio::null()).stdout(Stdio::null());
+        let mut command = Command::new(below[0]);
+        command.args(&below[1..]).arg(of.get_program()).args(of.get_args()).stdin(Stdio::null()).stdout(Stdio::null());
         for (key, value) in of.get_envs() {
             match value {
                 Some(value) => command.env(key, value),
