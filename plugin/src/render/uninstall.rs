@@ -37,11 +37,20 @@ pub(crate) fn lines(args: &Uninstall, found: &Found) -> Vec<String> {
     let named = |all: &[Meta]| all.iter().map(Meta::full_name).collect::<Vec<_>>();
     let kinds: Vec<String> =
         of(found, Stage::Kind).map(|own| own.name.replace("CustomResourceDefinition ", "")).collect();
+    // The controller of Helm's release goes by them as long as it is there.
+    let [mode, labels] = if found.helm.is_some() {
+        [
+            "goes once Helm's release is gone: the mode of",
+            "go once Helm's release is gone: the labels that netintent gave",
+        ]
+    } else {
+        ["goes: the mode of", "goes: the labels that netintent gave"]
+    };
     for (word, kind, names) in [
         ("goes:", "NetworkPolicy", named(&found.policies)),
         ("goes: the mode of", "Service", named(&found.services)),
-        ("goes: the mode of", "Namespace", named(&found.namespaces)),
-        ("goes: the labels that netintent gave", "pod", named(&found.pods)),
+        (mode, "Namespace", named(&found.namespaces)),
+        (labels, "pod", named(&found.pods)),
         ("goes:", "kind", kinds),
     ] {
         if !names.is_empty() {

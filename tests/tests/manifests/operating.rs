@@ -107,12 +107,14 @@ fn helm_does_it_as_well() -> Result {
     };
     let (status, text) = said(&["install", "--apply"])?;
     assert!(status == Some(2) && text.contains("installed with Helm, as release netintent"), "{text}");
-    plane.admin().text(["label", "namespace", "default", "netintent.dev/mode=shadow"])?;
+    plane.admin().text(["label", "namespace", "default", "netintent.dev/mode=enforce"])?;
     let (status, text) = said(&["uninstall", "--apply", "--yes"])?;
     assert_eq!(status, Some(2), "{text}");
     assert!(text.contains("stays: what Helm installed as release netintent"), "{text}");
-    let modes = plane.admin().text(["get", "namespaces", "-o=name", "-l=netintent.dev/mode"])?;
-    assert_eq!(modes, "", "{text}");
+    assert!(text.contains("goes once Helm's release is gone: the mode of 1 Namespace: default"), "{text}");
+    // Its controller goes by modes as long as it is there: none is in enforce, and all that there are stay.
+    let modes = |of: &str| plane.admin().text(["get", "namespaces", "-o=name", &format!("-l=netintent.dev/mode{of}")]);
+    assert_eq!((modes("=enforce")?.as_str(), modes("=shadow")?.as_str()), ("", "namespace/default\n"), "{text}");
     run(&plane, "helm uninstall netintent -n netintent-system")?;
     let (status, text) = said(&["uninstall", "--apply", "--yes"])?;
     assert_eq!(status, Some(0), "{text}");
